@@ -1,0 +1,165 @@
+#include "runtime/cli/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "runtime/cli/commands.hpp"
+#include "runtime/cli/doctor.hpp"
+#include "runtime/cli/run.hpp"
+#include "runtime/store/store.hpp"
+#include "runtime/supervisor/build.hpp"
+#include "sandbox/config.hpp"
+
+namespace runtime::cli {
+
+namespace {
+
+constexpr int wrong_input = 2;
+constexpr int cannot_run = 3;
+
+void add_pipeline_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
+    command.add_option("-f,--file", options.file, "The pipeline file")->capture_default_str()->type_name("FILE");
+    command.add_option("--var", vars, "Sets a variable of the pipeline file")->type_name("NAME=VALUE")->allow_extra_args(false);
+    command.add_option("--store", options.store, "Where layers and artifacts are kept")->type_name("DIR");
+}
+
+stages::Overrides parse_vars(const std::vector<std::string>& vars) {
+    stages::Overrides overrides;
+    for (const std::string& var : vars) {
+        const std::size_t equals = var.find('=');
+        if (equals == std::string::npos) throw CLI::ValidationError("--var " + var, "is not of the form NAME=VALUE");
+        overrides.emplace_back(var.substr(0, equals), var.substr(equals + 1));
+    }
+    return overrides;
+}
+
+// Everything the commands can be told, and what was.
+struct Words {
+    PipelineOptions pipeline;
+    supervisor::BuildOptions build;
+    std::vector<std::string> vars;
+    std::string stage;
+    bool is_before = false;
+    bool is_failed = false;
+    bool is_json = false;
+    unsigned days = 30;
+    int (*command)(const Words&) = nullptr;
+};
+
+int run_build(const Words& words) {
+    supervisor::BuildOptions options = words.build;
+    options.file = words.pipeline.file;
+    options.vars = words.pipeline.vars;
+    options.store = words.pipeline.store;
+    return supervisor::build(options);
+}
+
+int run_doctor(const Words& words) {
+    const std::string store = words.pipeline.store.empty() ? store::Store::default_path() : words.pipeline.store;
+    return doctor({.format = words.is_json ? DoctorFormat::json : DoctorFormat::text, .store_path = store});
+}
+
+void add_build(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("build", "Build the pipeline, or what the named stages need");
+    add_pipeline_options(*command, words.pipeline, words.vars);
+    command->add_option("STAGE", words.build.stages, "Only these stages, and what they need");
+    command->add_option("--refresh", words.build.refresh, "Run this stage even if its result is known")
+        ->type_name("STAGE")
+        ->allow_extra_args(false);
+    command->add_option("-o,--output", words.build.output, "Write the pipeline's results into this directory")
+        ->type_name("DIR");
+    command->add_option("-j,--jobs", words.build.jobs, "Stages at the same time (default: one for each processor)")
+        ->type_name("N");
+    command->callback([&words] { words.command = run_build; });
+}
+
+void add_looks(CLI::App& app, Words& words) {
+    CLI::App* check_command = app.add_subcommand("check", "Validate the pipeline file, run nothing");
+    add_pipeline_options(*check_command, words.pipeline, words.vars);
+    check_command->callback([&words] { words.command = [](const Words& w) { return check(w.pipeline); }; });
+
+    CLI::App* plan_command = app.add_subcommand("plan", "Print the operations that make a stage's jail, run nothing");
+    add_pipeline_options(*plan_command, words.pipeline, words.vars);
+    plan_command->add_option("STAGE", words.stage)->required();
+    plan_command->callback([&words] { words.command = [](const Words& w) { return plan(w.pipeline, w.stage); }; });
+}
+
+void add_shell(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("shell", "A terminal in a stage's jail; what it changes is discarded");
+    add_pipeline_options(*command, words.pipeline, words.vars);
+    command->add_option("STAGE", words.stage)->required();
+    auto* before = command->add_flag("--before", words.is_before, "As it is before the stage's command (the default)");
+    command->add_flag("--failed", words.is_failed, "As the command left it when it last failed")->excludes(before);
+    command->callback([&words] {
+        words.command = [](const Words& w) {
+            return shell(w.pipeline, w.stage, w.is_failed ? ShellAt::failed : ShellAt::before);
+        };
+    });
+}
+
+void add_store(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("store", "Look after the store");
+    command->require_subcommand(1);
+    CLI::App* list = command->add_subcommand("ls", "What is in it");
+    CLI::App* collect = command->add_subcommand("gc", "Delete what is not needed any more");
+    for (CLI::App* one : {list, collect}) {
+        one->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
+    }
+    collect->add_option("--days", words.days, "Keep results that were used within so many days")->capture_default_str();
+    list->callback([&words] { words.command = [](const Words& w) { return store_list(w.pipeline.store); }; });
+    collect->callback([&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
+}
+
+void add_doctor(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("doctor", "What this machine allows, and how to mend what it does not");
+    command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
+    command->add_flag("--json", words.is_json, "For programs");
+    command->callback([&words] { words.command = run_doctor; });
+}
+
+int parse_and_run(int argc, char** argv) {
+    CLI::App app("A rootless container runner for builds: every stage in a fresh jail, committed whole or not at all.",
+                 "stagebox");
+    app.set_version_flag("--version", STAGEBOX_VERSION);
+    app.require_subcommand(1);
+    Words words;
+    add_build(app, words);
+    app.add_subcommand("run", "One command in a jail (stagebox run --help)");
+    add_shell(app, words);
+    add_looks(app, words);
+    add_store(app, words);
+    add_doctor(app, words);
+    try {
+        app.parse(argc, argv);
+        words.pipeline.vars = parse_vars(words.vars);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : wrong_input;
+    }
+    return words.command(words);
+}
+
+int report(const char* text, int code) {
+    std::fprintf(stderr, "error: %s\n", text);
+    return code;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+    const bool is_run = argc > 1 && std::string_view(argv[1]) == "run";
+    try {
+        // `run` has options whose order means something, as bubblewrap's, and a reader of its own.
+        if (is_run) return run({argv + 2, argv + argc});
+        return parse_and_run(argc, argv);
+    } catch (const sandbox::ConfigError& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return wrong_input;
+    } catch (const std::invalid_argument& error) {
+        return report(error.what(), is_run ? jail_not_built : wrong_input);
+    } catch (const std::exception& error) {
+        return report(error.what(), is_run ? jail_not_built : cannot_run);
+    }
+}
+
+}  // namespace runtime::cli

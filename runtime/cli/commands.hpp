@@ -1,0 +1,31 @@
+// The commands behind the command line, each with its options as a value. `build` is supervisor/build.hpp's, `doctor`
+// doctor.hpp's, `run` run.hpp's.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "stages/pipeline_file.hpp"
+
+namespace runtime::cli {
+
+struct PipelineOptions {
+    std::string file = "stagebox.toml";
+    stages::Overrides vars;
+    std::string store;  // empty: the default
+};
+
+// `check`: validates; says what the host lacks. 0, or what the exception's exit code is.
+int check(const PipelineOptions& options);
+// `plan STAGE`: prints the operations that would make the stage's jail.
+int plan(const PipelineOptions& options, const std::string& stage);
+
+enum class ShellAt : unsigned char { before, failed };
+// `shell STAGE`: the stage's jail with a terminal, as it was before its command, or as the command left it.
+int shell(const PipelineOptions& options, const std::string& stage, ShellAt at);
+
+// `store ls`: records, by pipeline and stage.
+int store_list(const std::string& store);
+// `store gc`: deletes what no record names, failed stages, and records that were not used for so many days.
+int store_collect(const std::string& store, unsigned days);
+
+}  // namespace runtime::cli

@@ -1,0 +1,90 @@
+#include "runtime/cli/doctor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/json.hpp"
+#include "sandbox/probe.hpp"
+
+namespace runtime::cli {
+namespace {
+
+using sandbox::Finding;
+using sandbox::Status;
+using sandbox::os::format;
+using sandbox::os::Json;
+
+const char* word_for(Status status) {
+    constexpr std::array words{"ok", "limited", "missing"};
+    return words.at(static_cast<std::size_t>(status));
+}
+
+// locale(7): the first of these that is set names the character set.
+bool has_utf8_locale() {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr || *value == '\0') continue;
+        std::string text = value;
+        std::transform(text.begin(), text.end(), text.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        return text.find("utf-8") != std::string::npos || text.find("utf8") != std::string::npos;
+    }
+    return false;
+}
+
+const char* mark_for(Status status, bool utf8) {
+    constexpr std::array signs{"✓", "!", "✗"};
+    constexpr std::array letters{"ok", "! ", "--"};
+    return (utf8 ? signs : letters).at(static_cast<std::size_t>(status));
+}
+
+std::string verdict(const std::vector<Finding>& findings) {
+    if (!sandbox::usable(findings))
+        return "Jails cannot be made here until what is marked as missing is mended.";
+    const bool whole = std::all_of(findings.begin(), findings.end(),
+                                   [](const Finding& finding) { return finding.status == Status::ok; });
+    return whole ? "Everything works." : "Jails work here; what is marked with ! is limited.";
+}
+
+std::string to_text(const std::vector<Finding>& findings) {
+    const bool utf8 = has_utf8_locale();
+    std::size_t width = 0;
+    for (const Finding& finding : findings)
+        width = std::max(width, finding.name.size());
+    std::string text;
+    for (const Finding& finding : findings) {
+        const char* mark = mark_for(finding.status, utf8);
+        text += format("{} {:<{}}  {}\n", mark, finding.name, width, finding.detail);
+        if (finding.status == Status::ok || finding.remedy.empty()) continue;
+        text += format("{:{}}{} {}\n", "", width + (utf8 ? 4 : 5), utf8 ? "→" : "->", finding.remedy);
+    }
+    return text + verdict(findings) + "\n";
+}
+
+Json to_json(const std::vector<Finding>& findings) {
+    Json list = Json::array();
+    for (const Finding& finding : findings) {
+        list.push_back({{"name", finding.name},
+                        {"status", word_for(finding.status)},
+                        {"detail", finding.detail},
+                        {"remedy", finding.remedy}});
+    }
+    return {{"usable", sandbox::usable(findings)}, {"findings", std::move(list)}};
+}
+
+}  // namespace
+
+int doctor(const DoctorOptions& options) {
+    const std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
+    const std::string text =
+        options.format == DoctorFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);
+    std::fputs(text.c_str(), stdout);
+    return sandbox::usable(findings) ? 0 : 1;
+}
+
+}  // namespace runtime::cli

@@ -1,0 +1,72 @@
+#include "runtime/report/output.hpp"
+
+#include <fcntl.h>
+
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace runtime::report {
+
+using sandbox::os::Fd;
+using sandbox::os::sys;
+using sandbox::os::try_sys;
+
+namespace {
+constexpr std::size_t remembered_lines = 20;
+constexpr std::size_t longest_line = 4096;  // shown in parts beyond that, so that a payload cannot fill the memory
+}  // namespace
+
+StageOutput::StageOutput(std::string stage, Fd log, Console& console, sandbox::os::EventLoop& loop)
+    : stage_(std::move(stage)), log_(std::move(log)), console_(console), loop_(loop) {
+    int ends[2];
+    sys([&] { return ::pipe2(ends, O_CLOEXEC); }, "make a pipe for the stage's output");
+    reader_ = Fd(ends[0]);
+    writer_ = Fd(ends[1]);
+    // Only our end: O_NONBLOCK belongs to the open file, and the payload's end is another one.
+    sys([&] { return ::fcntl(reader_.get(), F_SETFL, O_NONBLOCK); }, "set the output pipe up");
+    loop_.watch(reader_.get(), [this] {
+        if (read_some() == 0) loop_.forget(reader_.get());
+    });
+}
+
+StageOutput::~StageOutput() {
+    loop_.forget(reader_.get());
+}
+
+// How much was read: 0 at the end of the output, -EAGAIN where there is nothing now.
+long StageOutput::read_some() {
+    char buffer[65536];
+    const long got = try_sys([&] { return ::read(reader_.get(), buffer, sizeof buffer); });
+    if (got <= 0) return got;
+    const std::string_view bytes(buffer, static_cast<std::size_t>(got));
+    sandbox::os::write_all(log_.get(), bytes, "the stage's log");
+    take(bytes);
+    return got;
+}
+
+void StageOutput::take(std::string_view bytes) {
+    for (const char byte : bytes) {
+        if (byte == '\n' || line_.size() >= longest_line) end_line();
+        if (byte == '\r' && !line_.empty()) {
+            end_line();  // a progress display that paints over its own line
+        } else if (byte != '\n' && byte != '\r') {
+            line_ += byte;
+        }
+    }
+}
+
+void StageOutput::end_line() {
+    console_.stage_line(stage_, line_);
+    last_.push_back(std::move(line_));
+    if (last_.size() > remembered_lines) last_.pop_front();
+    line_.clear();
+}
+
+void StageOutput::finish() {
+    writer_.reset();
+    while (read_some() > 0) {
+    }
+    if (!line_.empty()) end_line();
+}
+
+}  // namespace runtime::report

@@ -1,0 +1,34 @@
+// The end of a build, for people: what became of each stage, what failed and how to go on, and the receipt.
+#pragma once
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "runtime/report/console.hpp"
+#include "sandbox/os/json.hpp"
+
+namespace runtime::report {
+
+struct StageLine {
+    std::string name;
+    std::string state;      // "built", "cached", "failed", "skipped"
+    double seconds = 0;     // of the run that made it; 0 where there was none
+    double layer_bytes = 0; // of its layer and artifacts
+};
+
+struct FailedStage {
+    std::string name;
+    std::string what;
+    std::string remedy;
+    std::string log;
+    std::deque<std::string> last_lines;
+    std::vector<std::string> commands;  // to go on
+};
+
+std::string summary_table(const Console& console, const std::vector<StageLine>& stages);
+std::string failure_text(const Console& console, const FailedStage& failed);
+
+// One line of events.jsonl in the run's directory: {"at": UTC, "event": ..., ...}.
+std::string event_line(const std::string& at, const std::string& event, const sandbox::os::Json& details);
+
+}  // namespace runtime::report

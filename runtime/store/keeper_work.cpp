@@ -1,0 +1,168 @@
+#include "runtime/store/keeper_work.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/store/tree.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace runtime::store {
+namespace {
+
+using sandbox::os::Fd;
+using sandbox::os::format;
+using sandbox::os::Json;
+using sandbox::os::sys;
+using sandbox::os::SysError;
+
+std::string text(const Json& request, const char* key) {
+    return request.at(key).get<std::string>();
+}
+
+Json to_json(const TreeFacts& facts) {
+    return {{"digest", facts.digest}, {"bytes", facts.bytes}, {"entries", facts.entries}, {"directory", facts.is_directory}};
+}
+
+SealOptions options_of(const Json& request) {
+    SealOptions options;
+    options.kind = text(request, "kind") == "layer" ? TreeKind::layer : TreeKind::artifact;
+    if (request.contains("epoch")) options.epoch = request.at("epoch").get<std::int64_t>();
+    return options;
+}
+
+// A directory that is the jail's root's.
+void make_for_jail(int parent, const std::string& path, mode_t mode) {
+    sandbox::os::make_directory(parent, path, mode);
+    sys([&] { return ::fchownat(parent, path.c_str(), 0, 0, AT_SYMLINK_NOFOLLOW); }, "give {} to the jail", path);
+}
+
+void make_mount_point(int skeleton, const Json& point) {
+    const std::string path = point.at(1).get<std::string>().substr(1);
+    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+        make_for_jail(skeleton, path.substr(0, slash), 0755);
+    }
+    if (point.at(0) == "directory") {
+        make_for_jail(skeleton, path, 0755);
+    } else {
+        const Fd file = sandbox::os::create_file(skeleton, path, 0444);
+        sys([&] { return ::fchown(file.get(), 0, 0); }, "give {} to the jail", path);
+    }
+}
+
+// Everything a stage's jail needs in its staging directory. The skeleton is the lowest layer of the root: it has the
+// mount points, so that none has to be made in the stage's own layer.
+Json prepare(const Json& request) {
+    const Fd staging = sandbox::os::open_directory(AT_FDCWD, text(request, "staging"));
+    sandbox::os::make_directory(staging.get(), "layer", 0755);
+    for (const char* part : {"layer/fs", "work", "out", "skeleton"}) make_for_jail(staging.get(), part, 0755);
+    const Fd skeleton = sandbox::os::open_directory(staging.get(), "skeleton");
+    for (const Json& point : request.at("skeleton")) make_mount_point(skeleton.get(), point);
+    return Json::object();
+}
+
+Json seal(const Json& request) {
+    const std::string path = text(request, "path");
+    const std::size_t slash = path.rfind('/');
+    const Fd parent = sandbox::os::open_directory(AT_FDCWD, path.substr(0, slash));
+    return to_json(seal_tree(parent.get(), path.substr(slash + 1), options_of(request)));
+}
+
+// The payload wrote what is below /out: neither a symbolic link nor ".." can lead out of it.
+Fd open_output_parent(int out, const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
+    open_how how = {};
+    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    const long fd =
+        sandbox::os::try_sys([&] { return ::syscall(SYS_openat2, out, parent.c_str(), &how, sizeof how); });
+    if (fd == -ENOENT) throw TreeError(format("the stage did not make /out/{}", path));
+    if (fd < 0) throw SysError(static_cast<int>(-fd), format("open /out/{}", parent));
+    return Fd(static_cast<int>(fd));
+}
+
+Json take(const Json& request) {
+    const Fd staging = sandbox::os::open_directory(AT_FDCWD, text(request, "staging"));
+    const Fd out = sandbox::os::open_directory(staging.get(), "out");
+    const std::string path = text(request, "path");
+    const Fd parent = open_output_parent(out.get(), path);
+    const std::string name = path.substr(path.rfind('/') + 1);
+    struct stat status {};
+    if (sandbox::os::try_sys([&] { return ::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW); }) < 0) {
+        throw TreeError(format("the stage did not make /out/{}", path));
+    }
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        throw TreeError(format("/out/{} is neither a file nor a directory", path));
+    }
+    const std::string part = text(request, "part");
+    sandbox::os::make_directory(staging.get(), part, 0755);
+    const Fd target = sandbox::os::open_directory(staging.get(), part);
+    sys([&] { return ::renameat(parent.get(), name.c_str(), target.get(), "data"); }, "take /out/{}", path);
+    return to_json(seal_tree(target.get(), "data", options_of(request)));
+}
+
+Json import(const Json& request) {
+    const std::string target = text(request, "target");
+    sandbox::os::make_directory(AT_FDCWD, target, 0755);
+    const Fd directory = sandbox::os::open_directory(AT_FDCWD, target);
+    const std::string source = text(request, "source");
+    const std::size_t slash = source.rfind('/');
+    const Fd parent = sandbox::os::open_directory(AT_FDCWD, source.substr(0, std::max<std::size_t>(slash, 1)));
+    return to_json(import_tree(parent.get(), source.substr(slash + 1), directory.get(), "data"));
+}
+
+// Beside its final name first, so that no half of a result is ever under it.
+Json export_artifact(const Json& request) {
+    const std::string destination = text(request, "destination");
+    const std::size_t slash = destination.rfind('/');
+    const Fd directory = sandbox::os::open_directory(AT_FDCWD, destination.substr(0, std::max<std::size_t>(slash, 1)));
+    const std::string name = destination.substr(slash + 1);
+    const std::string temporary = format(".{}.{}", name, ::getpid());
+    const Fd artifact = sandbox::os::open_directory(AT_FDCWD, text(request, "artifact"));
+    ::umask(022);
+    try {
+        export_tree(artifact.get(), "data", directory.get(), temporary);
+        // Replaces a file of that name; a directory that has entries is not ours to replace, and rename(2) refuses.
+        sys([&] { return ::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()); }, "make {}",
+            destination);
+    } catch (...) {
+        remove_tree(directory.get(), temporary);
+        throw;
+    }
+    return Json::object();
+}
+
+// syncfs(2) of the store: everything renamed into place before this request is on the disk when it is answered.
+Json sync(const Json&) {
+    const Fd store = sandbox::os::open_directory(AT_FDCWD, ".");
+    sys([&] { return ::syncfs(store.get()); }, "sync the store");
+    return Json::object();
+}
+
+Json remove(const Json& request) {
+    const std::string path = text(request, "path");
+    const std::size_t slash = path.rfind('/');
+    const Fd parent = sandbox::os::open_directory(AT_FDCWD, path.substr(0, slash));
+    remove_tree(parent.get(), path.substr(slash + 1));
+    return Json::object();
+}
+
+}  // namespace
+
+Json perform_request(const Json& request) {
+    const std::string what = text(request, "do");
+    if (what == "prepare") return prepare(request);
+    if (what == "seal") return seal(request);
+    if (what == "take") return take(request);
+    if (what == "import") return import(request);
+    if (what == "export") return export_artifact(request);
+    if (what == "sync") return sync(request);
+    if (what == "remove") return remove(request);
+    throw std::logic_error("the store's helper does not know the request " + what);
+}
+
+}  // namespace runtime::store

@@ -1,0 +1,46 @@
+// What the store remembers of a stage that ended well. Written after everything it names is durable, so a record
+// always implies its layer and artifacts.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "runtime/store/tree.hpp"
+#include "sandbox/os/json.hpp"
+
+namespace runtime::store {
+
+// A layer or artifact in the store, by the name of its directory there.
+struct Object {
+    std::string id;
+    std::uint64_t bytes = 0;
+    std::uint64_t entries = 0;
+    bool is_directory = true;
+    bool operator==(const Object&) const = default;
+};
+
+// What the stage used, from wait4(2)'s accounting of all its processes.
+struct Usage {
+    double seconds = 0;          // by the clock
+    double cpu_seconds = 0;      // user and system
+    std::uint64_t peak_bytes = 0;  // resident memory of its largest process
+};
+
+struct Record {
+    std::string key;
+    sandbox::os::Json components;
+    std::string pipeline;
+    std::string stage;
+    std::string run;
+    std::string finished;            // UTC, ISO 8601
+    std::optional<Object> layer;     // a stage on the host's root has none
+    std::string tree;                // digest of the whole root, for the keys of stages that start from it
+    std::map<std::string, Object> artifacts;
+    Usage usage;
+};
+
+sandbox::os::Json to_json(const Record& record);
+Record record_from(const sandbox::os::Json& json);
+
+}  // namespace runtime::store

@@ -1,0 +1,61 @@
+// Trees of files that a payload wrote, or that a user hands in: sealing (normalise and digest), removing, copying in
+// and out. Only *at calls on descriptors, no symbolic link is ever followed; std::filesystem never touches these.
+//
+// Everything here runs in a helper process inside the jails' id mapping (keeper.hpp): owners are the jail's, and the
+// helper's capabilities reach nothing but what the mapping owns. Knows nothing of where in the store a tree belongs.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace runtime::store {
+
+// A tree that is refused; what() says which path, and why.
+class TreeError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+struct TreeFacts {
+    std::string digest;         // 64 hexadecimal characters
+    std::uint64_t bytes = 0;    // content of regular files
+    std::uint64_t entries = 0;  // including the root
+    bool is_directory = true;
+};
+
+enum class TreeKind : std::uint8_t {
+    layer,     // an overlay's upper directory: whiteouts and opaque directories mean something
+    artifact,  // plain files
+};
+
+struct SealOptions {
+    TreeKind kind = TreeKind::artifact;
+    // SOURCE_DATE_EPOCH, seconds: every directory gets this time, and everything newer. Without it times stay as
+    // they are, and are not part of the digest.
+    std::optional<std::int64_t> epoch;
+};
+
+// The deepest nesting that is digested and kept. No tool that works with paths gets as far.
+inline constexpr int deepest_tree = 1000;
+
+// Strips what overlayfs leaves in extended attributes, sets times, and digests: path, type, mode, owner, time, size,
+// content, link target, extended attributes, which names are one file. Access times and inode numbers are no part.
+// `name` in `parent` is a directory or a regular file; anything else is refused.
+TreeFacts seal_tree(int parent, const std::string& name, const SealOptions& options);
+
+// Removes whatever `name` in `parent` is, however deep and whatever its modes. Nothing there: nothing done.
+void remove_tree(int parent, const std::string& name);
+
+// Copies a user's file or directory (relative to `from`) to `name` in `to`: owner 0:0 in the jail, mode 0755 for
+// directories and what is executable, else 0644, as git keeps them, so that neither umask nor checkout show. Times are
+// 1980-01-01, the earliest that archives of every kind can hold. Devices, sockets and FIFOs are refused.
+// The digest is that of digest_import() for the same content.
+TreeFacts import_tree(int from, const std::string& path, int to, const std::string& name);
+TreeFacts digest_import(int from, const std::string& path);
+
+// Copies an artifact out to `name` in `to`, which must not exist: files and directories of the caller, modes without
+// set-id bits. Devices, sockets and FIFOs are refused.
+void export_tree(int from, const std::string& path, int to, const std::string& name);
+
+}  // namespace runtime::store

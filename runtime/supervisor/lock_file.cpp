@@ -1,0 +1,88 @@
+#include "runtime/supervisor/lock_file.hpp"
+
+#include <fcntl.h>
+
+#include "sandbox/config.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::supervisor {
+
+using sandbox::ConfigTable;
+using sandbox::os::format;
+
+namespace {
+
+constexpr const char* file_name = "stagebox.lock";
+constexpr const char* head =
+    "# What the network gave to the stages that use it, by digest. Written by stagebox; commit it beside the pipeline.\n"
+    "# A build takes exactly this, or fails; `stagebox build --refresh STAGE` asks the network again.\n"
+    "version = 1\n";
+
+std::string object_text(const store::Object& object) {
+    return format("{{ id = \"{}\", bytes = {}, entries = {}, type = \"{}\" }}", object.id, object.bytes, object.entries,
+                  object.is_directory ? "directory" : "file");
+}
+
+store::Object read_object(const ConfigTable& table) {
+    table.allow_only({"id", "bytes", "entries", "type"});
+    return {.id = table.require("id").as_string(),
+            .bytes = static_cast<std::uint64_t>(table.require("bytes").as_integer()),
+            .entries = static_cast<std::uint64_t>(table.require("entries").as_integer()),
+            .is_directory = table.require("type").as_one_of({"directory", "file"}) == "directory"};
+}
+
+Pin read_pin(const ConfigTable& table) {
+    table.allow_only({"key", "tree", "layer", "artifact"});
+    Pin pin;
+    pin.key = table.require("key").as_string();
+    pin.tree = table.require("tree").as_string();
+    if (const auto* layer = table.find("layer")) pin.layer = read_object(layer->as_table());
+    if (const auto* artifacts = table.find("artifact")) {
+        for (const auto& entry : artifacts->as_table().entries()) {
+            pin.artifacts[entry.key] = read_object(entry.value.as_table());
+        }
+    }
+    return pin;
+}
+
+}  // namespace
+
+LockFile::LockFile(const std::string& directory) : directory_(directory) {
+    const std::string path = directory + "/" + file_name;
+    if (!sandbox::os::exists(AT_FDCWD, path)) return;
+    const ConfigTable file = sandbox::read_config(path);
+    file.allow_only({"version", "stage"});
+    if (file.require("version").as_integer() != 1) {
+        throw file.require("version").error("this version of stagebox reads lock files of version 1");
+    }
+    const auto* stages = file.find("stage");
+    if (stages == nullptr) return;
+    for (const auto& entry : stages->as_table().entries()) pins_[entry.key] = read_pin(entry.value.as_table());
+}
+
+const Pin* LockFile::find(const std::string& stage) const {
+    const auto found = pins_.find(stage);
+    return found == pins_.end() ? nullptr : &found->second;
+}
+
+void LockFile::pin(const std::string& stage, const Pin& pin) {
+    if (const Pin* old = find(stage); old != nullptr && *old == pin) return;
+    pins_[stage] = pin;
+    std::string text = head;
+    for (const auto& [name, one] : pins_) {
+        text += format("\n[stage.{}]\nkey = \"{}\"\ntree = \"{}\"\n", name, one.key, one.tree);
+        if (one.layer) text += format("layer = {}\n", object_text(*one.layer));
+        for (const auto& [artifact, object] : one.artifacts) {
+            text += format("artifact.{} = {}\n", artifact, object_text(object));
+        }
+    }
+    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, directory_);
+    sandbox::os::write_file_atomically(directory.get(), file_name, text);
+}
+
+Pin pin_of(const store::Record& record) {
+    return {.key = record.key, .layer = record.layer, .artifacts = record.artifacts, .tree = record.tree};
+}
+
+}  // namespace runtime::supervisor

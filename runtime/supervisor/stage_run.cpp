@@ -1,0 +1,272 @@
+#include "runtime/supervisor/stage_run.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstring>
+#include <ctime>
+
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace runtime::supervisor {
+
+using sandbox::os::Fd;
+using sandbox::os::format;
+using sandbox::os::Json;
+
+namespace {
+
+std::string log_place(const StageContext& context, const stages::Stage& stage) {
+    return format("{}/{}.log", context.run, stage.name);
+}
+
+double seconds_of(const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+std::string now_text() {
+    const std::time_t now = std::time(nullptr);
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+StageRun::StageRun(StageContext& context, const stages::Stage& stage, Resolved resolved, Done done)
+    : context_(context),
+      stage_(stage),
+      resolved_(std::move(resolved)),
+      done_(std::move(done)),
+      keeper_(context.keeper(stage.ids)),
+      output_(std::make_unique<report::StageOutput>(
+          stage.name, sandbox::os::create_file(context.store.directory(), log_place(context, stage), 0644),
+          context.console, context.loop)),
+      started_(std::chrono::steady_clock::now()) {}
+
+StageRun::~StageRun() {
+    context_.loop.cancel(time_limit_);
+    context_.loop.cancel(grace_);
+    if (jail_) context_.loop.forget(jail_->pidfd());
+}
+
+std::string StageRun::log_path() const {
+    return context_.store.path() + "/" + log_place(context_, stage_);
+}
+
+store::Keeper::Answer StageRun::then(Step next, Failure::Kind kind) {
+    return [this, alive = std::weak_ptr<bool>(alive_), next, kind](const Json&, const std::string& error) {
+        if (alive.expired()) return;
+        if (is_stopped_) {
+            fail({Failure::Kind::interrupted, "stopped", {}});
+        } else if (!error.empty()) {
+            fail({kind, error, {}});
+        } else {
+            (this->*next)();
+        }
+    };
+}
+
+void StageRun::start() {
+    staging_.emplace(context_.store.begin());
+    stages::kinds::Places places;
+    places.root = resolved_.root;
+    places.skeleton = staging_->path("skeleton");
+    places.upper = staging_->path("layer/fs");
+    places.work = staging_->path("work");
+    places.out = staging_->path("out");
+    places.inputs = resolved_.inputs;
+    places.script = resolved_.script;
+    lowered_ = stages::kinds::lower(stage_, places, context_.profile, context_.ids(stage_.ids));
+    keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, Failure::Kind::jail));
+}
+
+// One after the other: most pipelines have one or two, and they are small.
+void StageRun::import_inputs() {
+    while (next_import_ < resolved_.local_inputs.size() &&
+           context_.store.has_artifact(resolved_.local_inputs[next_import_].id)) {
+        ++next_import_;
+    }
+    if (next_import_ == resolved_.local_inputs.size()) {
+        launch();
+        return;
+    }
+    const LocalInput& input = resolved_.local_inputs[next_import_];
+    const std::string part = format("import-{}", next_import_);
+    keeper_.import(input.source, staging_->place(part),
+                   [this, alive = std::weak_ptr<bool>(alive_), part, &input](const Json& answer, const std::string& error) {
+                       if (alive.expired()) return;
+                       if (!error.empty()) {
+                           fail({Failure::Kind::jail, format("copy {}: {}", input.source, error), {}});
+                       } else if (object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
+                           fail({Failure::Kind::jail, format("{} changed while it was copied", input.source),
+                                 "start the build again when nothing writes there"});
+                       } else {
+                           context_.store.commit_artifact(*staging_, part, input.id);
+                           import_inputs();
+                       }
+                   });
+}
+
+void StageRun::launch() {
+    const Fd null(sandbox::os::sys([] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }, "open /dev/null"));
+    lowered_.command.stdin_fd = null.get();
+    lowered_.command.stdout_fd = output_->writer();
+    lowered_.command.stderr_fd = output_->writer();
+    auto launched = sandbox::launch(sandbox::make_plan(lowered_.spec, lowered_.command));
+    output_->close_writer();
+    if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
+        fail({error->is_exec() ? Failure::Kind::command : Failure::Kind::jail, error->what, error->remedy});
+        return;
+    }
+    jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
+    context_.loop.watch(jail_->pidfd(), [this] { jail_ended(); });
+    if (stage_.time_limit) {
+        time_limit_ = context_.loop.after(*stage_.time_limit, [this] {
+            is_out_of_time_ = true;
+            jail_->signal(SIGTERM);
+            grace_ = context_.loop.after(grace, [this] { kill(); });
+        });
+    }
+}
+
+void StageRun::stop() {
+    if (is_stopped_) return;
+    is_stopped_ = true;
+    if (!jail_) return;  // the keeper's next answer ends it
+    jail_->signal(SIGTERM);
+    context_.loop.cancel(grace_);
+    grace_ = context_.loop.after(grace, [this] { kill(); });
+}
+
+void StageRun::kill() {
+    is_stopped_ = is_stopped_ || !is_out_of_time_;
+    if (jail_) jail_->kill();
+}
+
+void StageRun::jail_ended() {
+    context_.loop.forget(jail_->pidfd());
+    context_.loop.cancel(time_limit_);
+    context_.loop.cancel(grace_);
+    const sandbox::Outcome outcome = jail_->wait();
+    jail_.reset();
+    output_->finish();
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
+    record_.usage = {.seconds = passed.count(),
+                     .cpu_seconds = seconds_of(outcome.usage.ru_utime) + seconds_of(outcome.usage.ru_stime),
+                     .peak_bytes = static_cast<std::uint64_t>(outcome.usage.ru_maxrss) * 1024};
+    judge(outcome);
+}
+
+void StageRun::judge(const sandbox::Outcome& outcome) {
+    if (is_out_of_time_) {
+        fail({Failure::Kind::time_limit, format("not done after its time limit of {} s", stage_.time_limit->count()),
+              "raise limits.time of the stage"});
+    } else if (is_stopped_) {
+        fail({Failure::Kind::interrupted, "stopped", {}});
+    } else if (const auto* exited = std::get_if<sandbox::Exited>(&outcome.how)) {
+        if (exited->code == 0) {
+            seal();
+        } else {
+            fail({Failure::Kind::command, format("its command ended with exit code {}", exited->code), {}});
+        }
+    } else if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how)) {
+        fail({Failure::Kind::command,
+              format("its command was ended by signal {} ({})", signaled->number, ::strsignal(signaled->number)), {}});
+    } else {
+        fail({Failure::Kind::command, "its jail was killed from outside, or by the kernel for want of memory", {}});
+    }
+}
+
+// From here on no process of the stage exists, so nothing can change what is sealed.
+void StageRun::seal() {
+    record_.key = resolved_.key;
+    record_.components = resolved_.components;
+    record_.pipeline = context_.pipeline;
+    record_.stage = stage_.name;
+    record_.run = context_.run;
+    seal_layer();
+}
+
+void StageRun::seal_layer() {
+    if (std::holds_alternative<stages::HostRoot>(stage_.from)) {
+        take_outputs();
+        return;
+    }
+    keeper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch},
+                 [this, alive = std::weak_ptr<bool>(alive_)](const Json& answer, const std::string& error) {
+                     if (alive.expired()) return;
+                     if (!error.empty()) {
+                         fail({Failure::Kind::output, "its layer: " + error, {}});
+                         return;
+                     }
+                     const store::TreeFacts facts = store::facts_of(answer);
+                     record_.layer = {object_id(stage_.ids, facts.digest), facts.bytes, facts.entries, true};
+                     record_.tree = tree_digest(resolved_.root_tree, record_.layer->id);
+                     take_outputs();
+                 });
+}
+
+void StageRun::take_outputs() {
+    if (is_stopped_) {
+        fail({Failure::Kind::interrupted, "stopped", {}});
+        return;
+    }
+    if (next_output_ == stage_.outputs.size()) {
+        commit();
+        return;
+    }
+    const stages::Output& output = stage_.outputs[next_output_];
+    const std::string part = format("artifact-{}", next_output_++);
+    keeper_.take_output(
+        staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch},
+        [this, alive = std::weak_ptr<bool>(alive_), &output](const Json& answer, const std::string& error) {
+            if (alive.expired()) return;
+            if (!error.empty()) {
+                fail({Failure::Kind::output, format("its output {}: {}", output.name, error), {}});
+                return;
+            }
+            const store::TreeFacts facts = store::facts_of(answer);
+            record_.artifacts[output.name] = {object_id(stage_.ids, facts.digest), facts.bytes, facts.entries,
+                                              facts.is_directory};
+            take_outputs();
+        });
+}
+
+void StageRun::commit() {
+    if (record_.layer) context_.store.commit_layer(*staging_, record_.layer->id);
+    for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
+        const store::Object& object = record_.artifacts.at(stage_.outputs[i].name);
+        context_.store.commit_artifact(*staging_, format("artifact-{}", i), object.id);
+    }
+    record_.finished = now_text();
+    staging_.reset();
+    done_(Built{record_});
+}
+
+void StageRun::fail(Failure failure) {
+    output_->finish();
+    const bool has_run = record_.usage.seconds > 0;
+    if (staging_ && has_run && failure.kind != Failure::Kind::interrupted) keep_failed(failure);
+    staging_.reset();
+    done_(std::move(failure));
+}
+
+// What `stagebox shell STAGE --failed` needs to stand where the stage stood.
+void StageRun::keep_failed(const Failure& failure) {
+    Json inputs = Json::array();
+    for (const stages::kinds::ShownInput& input : resolved_.inputs) {
+        const bool is_directory = input.type == stages::kinds::FileType::directory;
+        inputs.push_back({{"target", input.target}, {"trees", input.trees}, {"directory", is_directory}});
+    }
+    const Json note = {{"pipeline", context_.pipeline}, {"stage", stage_.name}, {"key", resolved_.key},
+                       {"ended", now_text()},           {"why", failure.what},  {"log", log_place(context_, stage_)},
+                       {"root", resolved_.root},        {"inputs", inputs}};
+    sandbox::os::write_file_atomically(context_.store.directory(), staging_->place("stage.json"), note.dump(2) + "\n");
+    std::move(*staging_).keep_as_failed(resolved_.key);
+}
+
+}  // namespace runtime::supervisor

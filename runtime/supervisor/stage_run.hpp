@@ -1,0 +1,115 @@
+// One stage on its way from "its key is not in the store" to what a record can name: staging, jail, sealing, commit.
+// Everything happens in callbacks of the event loop; `done` is called once, and must not destroy the run.
+// Knows nothing of other stages.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "runtime/report/output.hpp"
+#include "runtime/store/keeper.hpp"
+#include "runtime/store/store.hpp"
+#include "runtime/supervisor/resolve.hpp"
+#include "sandbox/launch.hpp"
+
+namespace runtime::supervisor {
+
+// Why there is no result. Values, because each is an ordinary way for a stage to end.
+struct Failure {
+    enum class Kind : std::uint8_t {
+        command,      // ended with another code than 0, or by a signal
+        time_limit,
+        output,       // an output is missing or refused
+        pin,          // the network gave something else than what is pinned
+        jail,         // could not be built
+        interrupted,
+    } kind = Kind::command;
+    std::string what;    // one sentence
+    std::string remedy;  // may be empty
+};
+
+struct Built {
+    store::Record record;
+};
+
+using StageEnd = std::variant<Built, Failure>;
+
+// What a run needs from its build; everything outlives it.
+struct StageContext {
+    sandbox::os::EventLoop& loop;
+    store::Store& store;
+    std::function<store::Keeper&(sandbox::IdMode)> keeper;
+    std::function<const sandbox::IdMap&(sandbox::IdMode)> ids;
+    const sandbox::Profile& profile;
+    report::Console& console;
+    std::string pipeline;  // name
+    std::string run;       // place of the run in the store
+};
+
+// How long a payload that was asked to end may take.
+inline constexpr std::chrono::seconds grace{10};
+
+class StageRun {
+  public:
+    using Done = std::function<void(StageEnd)>;
+
+    StageRun(StageContext& context, const stages::Stage& stage, Resolved resolved, Done done);
+    ~StageRun();
+    StageRun(const StageRun&) = delete;
+    StageRun& operator=(const StageRun&) = delete;
+
+    void start();
+    // Asks the payload to end, and kills it after `grace`. A stage that has not come so far, or is past it, ends too.
+    void stop();
+    // Ends every process of the stage at once.
+    void kill();
+
+    [[nodiscard]] const stages::Stage& stage() const noexcept { return stage_; }
+    [[nodiscard]] const Resolved& resolved() const noexcept { return resolved_; }
+    [[nodiscard]] const std::deque<std::string>& last_lines() const { return output_->last_lines(); }
+    [[nodiscard]] std::string log_path() const;
+
+  private:
+    using Step = void (StageRun::*)();
+    // A callback for the keeper: goes on with `next`, or fails the stage with the keeper's reason.
+    store::Keeper::Answer then(Step next, Failure::Kind kind);
+
+    void import_inputs();
+    void launch();
+    void jail_ended();
+    void judge(const sandbox::Outcome& outcome);
+    void seal();
+    void seal_layer();
+    void take_outputs();
+    void commit();
+    void fail(Failure failure);
+    void keep_failed(const Failure& failure);
+
+    StageContext& context_;
+    const stages::Stage& stage_;
+    Resolved resolved_;
+    Done done_;
+    store::Keeper& keeper_;
+    std::unique_ptr<report::StageOutput> output_;
+    std::optional<store::Staging> staging_;
+    std::optional<sandbox::Jail> jail_;
+    stages::kinds::Lowered lowered_;
+    store::Record record_;
+    std::chrono::steady_clock::time_point started_;
+    sandbox::os::EventLoop::Timer time_limit_ = 0;
+    sandbox::os::EventLoop::Timer grace_ = 0;
+    std::size_t next_import_ = 0;
+    std::size_t next_output_ = 0;
+    bool is_out_of_time_ = false;
+    bool is_stopped_ = false;
+    // Callbacks that come after the object is gone find this empty.
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+// UTC, ISO 8601.
+std::string now_text();
+
+}  // namespace runtime::supervisor

@@ -1,0 +1,28 @@
+# Compiles profiles/ into the program. Include this between the glob of SANDBOX_SOURCES and add_library(stagebox_sandbox):
+#   include(embed/embed.cmake)
+# Afterwards SANDBOX_SOURCES has the generated file, and the sources that the generator itself needs are compiled once, as
+# objects that both use.
+find_library(SECCOMP_ARCHIVE NAMES libseccomp.a REQUIRED)
+find_library(CAP_ARCHIVE NAMES libcap.a REQUIRED)
+
+set(EMBED_SHARED config.cpp config_text.cpp config_value.cpp caps.cpp filter.cpp filter_rules.cpp profile_file.cpp)
+list(TRANSFORM EMBED_SHARED PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+list(REMOVE_ITEM SANDBOX_SOURCES ${EMBED_SHARED})
+add_library(stagebox_policy OBJECT ${EMBED_SHARED})
+target_link_libraries(stagebox_policy PUBLIC stagebox_options fmt::fmt-header-only nlohmann_json::nlohmann_json)
+
+add_executable(stagebox-filterc embed/filterc.cpp $<TARGET_OBJECTS:stagebox_policy>)
+target_link_libraries(stagebox-filterc PRIVATE stagebox_options fmt::fmt-header-only nlohmann_json::nlohmann_json
+                                               ${SECCOMP_ARCHIVE} ${CAP_ARCHIVE})
+
+set(PROFILES_DIR ${CMAKE_SOURCE_DIR}/profiles)
+set(PROFILES_DATA ${CMAKE_BINARY_DIR}/generated/profiles_data.cpp)
+file(GLOB PROFILE_FILES CONFIGURE_DEPENDS ${PROFILES_DIR}/*.toml ${PROFILES_DIR}/seccomp/*.json)
+add_custom_command(
+    OUTPUT ${PROFILES_DATA}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated
+    COMMAND stagebox-filterc ${PROFILES_DIR} ${PROFILES_DATA}
+    DEPENDS stagebox-filterc ${PROFILE_FILES}
+    COMMENT "Compiling the profiles' filters"
+    VERBATIM)
+list(APPEND SANDBOX_SOURCES ${PROFILES_DATA} $<TARGET_OBJECTS:stagebox_policy>)

@@ -1,0 +1,236 @@
+#include "sandbox/idmap.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "sandbox/os/fd.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace sandbox {
+namespace {
+
+constexpr std::uint64_t free_first = 0x70000000;  // systemd, "Users, Groups, UIDs and GIDs": unused from here
+constexpr std::uint64_t free_end = 0x7FFE0000;    // to here
+constexpr std::uint64_t user_first = 100000;  // where useradd(8) begins to give out ranges (login.defs(5))
+constexpr std::uint64_t user_end = 0x70000000;
+
+// Ids first..end-1, in 64 bits so that an end never wraps.
+struct Block {
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;
+    [[nodiscard]] bool holds(std::uint64_t id) const { return first <= id && id < end; }
+    [[nodiscard]] bool touches(const Block& other) const { return first < other.end && other.first < end; }
+};
+
+// One line of subuid(5) or subgid(5).
+struct SubLine {
+    std::string owner;
+    Block ids;
+};
+
+// The text of a file of the administrator's; a file that does not exist is an empty one. It may be a symbolic
+// link.
+std::string read_text(const std::string& path) {
+    const long opened = os::try_sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); });
+    if (opened == -ENOENT) return {};
+    if (opened < 0) throw os::SysError(static_cast<int>(-opened), os::format("open {}", path));
+    const os::Fd file(static_cast<int>(opened));
+    return os::read_all(file.get(), path);
+}
+
+// Calls use(fields) for each line; the fields are what stands between the colons.
+template <class Use>
+void for_each_line(std::string_view text, Use use) {
+    std::vector<std::string_view> fields;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        fields.clear();
+        for (;;) {
+            const std::size_t colon = line.find(':');
+            fields.push_back(line.substr(0, colon));
+            if (colon == std::string_view::npos) break;
+            line.remove_prefix(colon + 1);
+        }
+        use(fields);
+    }
+}
+
+// Lines that newuidmap would not understand are passed over, as it does.
+std::vector<SubLine> read_subids(const std::string& path) {
+    std::vector<SubLine> lines;
+    for_each_line(read_text(path), [&](const std::vector<std::string_view>& fields) {
+        if (fields.size() != 3 || fields[0].empty()) return;
+        const auto first = parse_id(fields[1]);
+        const auto count = parse_id(fields[2]);
+        if (!first || !count || *count == 0) return;
+        lines.push_back({std::string(fields[0]), {*first, std::uint64_t{*first} + *count}});
+    });
+    return lines;
+}
+
+// Every id that one of the four files speaks of. passwd and group carry an id in their third field, passwd
+// the primary group in the fourth.
+std::vector<Block> taken_ids(const IdFiles& files) {
+    std::vector<Block> taken;
+    const auto take_field = [&](std::string_view field) {
+        if (const auto id = parse_id(field)) taken.push_back({*id, std::uint64_t{*id} + 1});
+    };
+    for_each_line(read_text(files.passwd), [&](const std::vector<std::string_view>& fields) {
+        if (fields.size() > 2) take_field(fields[2]);
+        if (fields.size() > 3) take_field(fields[3]);
+    });
+    for_each_line(read_text(files.group), [&](const std::vector<std::string_view>& fields) {
+        if (fields.size() > 2) take_field(fields[2]);
+    });
+    for (const std::string* path : {&files.subuid, &files.subgid}) {
+        for (const SubLine& line : read_subids(*path))
+            taken.push_back(line.ids);
+    }
+    return taken;
+}
+
+// The first of first, first + range_size, … whose whole block is free.
+std::optional<std::uint32_t> find_free_block(const std::vector<Block>& taken, std::uint64_t first,
+                                             std::uint64_t end) {
+    for (; first + range_size <= end; first += range_size) {
+        const Block block{first, first + range_size};
+        const auto in_the_way = [&](const Block& other) { return block.touches(other); };
+        if (std::none_of(taken.begin(), taken.end(), in_the_way)) return static_cast<std::uint32_t>(first);
+    }
+    return std::nullopt;
+}
+
+std::string name_of(const Caller& caller, const IdFiles& files) {
+    if (!caller.name.empty()) return caller.name;
+    std::string name;
+    for_each_line(read_text(files.passwd), [&](const std::vector<std::string_view>& fields) {
+        if (name.empty() && fields.size() > 2 && parse_id(fields[2]) == caller.uid) name = fields[0];
+    });
+    if (!name.empty()) return name;
+    // Only for users that passwd(5) does not list (LDAP, homed): this loads the name service's libraries.
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(caller.uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+        return entry.pw_name;
+    }
+    return os::format("{}", caller.uid);
+}
+
+// newuidmap takes a line by the user's name or by the number; the first that is large enough wins.
+std::optional<std::uint32_t> own_range(const std::string& path, const std::string& user, std::uint32_t uid) {
+    const std::string number = os::format("{}", uid);
+    for (const SubLine& line : read_subids(path)) {
+        if (line.owner != user && line.owner != number) continue;
+        // The kernel's last id is 4294967294; the caller's own id or the host's root in the block would hand
+        // the jail what it is fenced off from.
+        const Block block{line.ids.first, line.ids.first + range_size};
+        if (block.end > line.ids.end || block.end > UINT32_MAX) continue;
+        if (block.holds(0) || block.holds(uid)) continue;
+        return static_cast<std::uint32_t>(block.first);
+    }
+    return std::nullopt;
+}
+
+[[noreturn]] void refuse_without_range(const std::string& user, std::uint32_t uid, const std::string& missing,
+                                       const IdFiles& files) {
+    Flaw flaw{os::format("no range of {} ids for user {} (uid {}) in {}", range_size, user, uid, missing),
+              {}};
+    if (const auto free = find_free_block(taken_ids(files), user_first, user_end)) {
+        const std::string span = os::format("{}-{}", *free, *free + range_size - 1);
+        flaw.remedy = os::format("sudo usermod --add-subuids {} --add-subgids {} {}", span, span, user);
+    }
+    throw IdMapError(std::move(flaw));
+}
+
+IdMapChoice range_for_user(const std::string& user, std::uint32_t uid, const IdFiles& files) {
+    const auto uids = own_range(files.subuid, user, uid);
+    const auto gids = own_range(files.subgid, user, uid);
+    if (!uids || !gids) {
+        const std::string missing = uids   ? files.subgid
+                                    : gids ? files.subuid
+                                           : files.subuid + " and " + files.subgid;
+        refuse_without_range(user, uid, missing, files);
+    }
+    const std::uint32_t last = range_size - 1;
+    return {{IdMode::range, *uids, *gids, range_size},
+            os::format("uids {}-{} and gids {}-{}: the lines of {} in {} and {}", *uids, *uids + last, *gids,
+                       *gids + last, user, files.subuid, files.subgid)};
+}
+
+IdMapChoice range_for_root(const IdFiles& files) {
+    const auto uids = own_range(files.subuid, "root", 0);
+    const auto gids = own_range(files.subgid, "root", 0);
+    if (uids && gids) return range_for_user("root", 0, files);
+
+    const auto free = find_free_block(taken_ids(files), free_first, free_end);
+    if (!free) {
+        throw IdMapError(
+            {os::format("no free block of {} ids between {} and {} in {}, {}, {} and {}", range_size,
+                        free_first, free_end - 1, files.passwd, files.group, files.subuid, files.subgid),
+             {}});
+    }
+    const IdMap map{IdMode::range, uids.value_or(*free), gids.value_or(*free), range_size};
+    const std::uint32_t last = range_size - 1;
+    const std::string missing = uids   ? files.subgid
+                                : gids ? files.subuid
+                                       : files.subuid + " and " + files.subgid;
+    return {map,
+            os::format(
+                "root has no line in {}; taken: uids {}-{} and gids {}-{}; free because no line of {}, {}, "
+                "{} or {} touches {}-{}, which lies in a part that systemd's rules give to nobody",
+                missing, map.uid_base, map.uid_base + last, map.gid_base, map.gid_base + last, files.passwd,
+                files.group, files.subuid, files.subgid, *free, *free + last)};
+}
+
+}  // namespace
+
+IdMapError::IdMapError(Flaw flaw)
+    : std::runtime_error(flaw.remedy.empty() ? flaw.problem
+                                             : os::format("{}; to mend it: {}", flaw.problem, flaw.remedy)),
+      flaw_(std::move(flaw)) {}
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+    std::uint32_t id = 0;
+    const char* end = text.data() + text.size();
+    // from_chars takes no blank and no plus sign; for an unsigned type no minus sign either.
+    const auto [stop, error] = std::from_chars(text.data(), end, id);
+    if (error != std::errc{} || stop != end || id == UINT32_MAX) return std::nullopt;
+    return id;
+}
+
+Caller current_caller() {
+    return {::geteuid(), ::getegid(), {}};
+}
+
+IdMapChoice resolve_idmap(IdMode mode, Caller caller, const IdFiles& files) {
+    if (caller.uid == 0) {
+        IdMapChoice choice = range_for_root(files);
+        if (mode == IdMode::single) {
+            choice.map.mode = IdMode::single;
+            choice.map.count = 1;
+            choice.why =
+                os::format("uid {} and gid {} alone: the first of root's range, never the host's root; {}",
+                           choice.map.uid_base, choice.map.gid_base, choice.why);
+        }
+        return choice;
+    }
+    if (mode == IdMode::single) {
+        return {{IdMode::single, caller.uid, caller.gid, 1},
+                os::format("uid {} and gid {} alone: the caller's own", caller.uid, caller.gid)};
+    }
+    return range_for_user(name_of(caller, files), caller.uid, files);
+}
+
+}  // namespace sandbox

@@ -1,0 +1,51 @@
+// The mount table of this process's namespace as values, and what changed between two of them. The one place
+// that knows libmount. Knows nothing of whose mounts they are.
+#pragma once
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace sandbox::os {
+
+// One line of /proc/self/mountinfo (proc(5)).
+struct MountEntry {
+    int id = 0;      // unique while the mount exists; the kernel gives it out again afterwards
+    int parent = 0;  // id of the mount it is mounted on
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    std::string root;    // the part of the file system that is shown, as a path inside it
+    std::string target;  // where
+    std::string source;  // device, or what the file system calls itself
+    std::string fstype;
+    std::string options;
+    bool operator==(const MountEntry&) const = default;
+};
+
+struct MountTable {
+    std::string text;  // as the kernel wrote it
+    std::vector<MountEntry> mounts;
+};
+
+enum class MountChangeKind : std::uint8_t { mounted, unmounted, moved, remounted };
+
+struct MountChange {
+    MountChangeKind kind = MountChangeKind::mounted;
+    MountEntry mount;         // as it is now; for unmounted, as it was
+    std::string moved_from;   // its target before, for moved
+    std::string old_options;  // for remounted
+};
+
+// libmount cannot be loaded; what() names the package.
+class LibmountMissing : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+// Each loads libmount when first called. Throw LibmountMissing, SysError, or std::runtime_error on a text
+// that is no mount table.
+[[nodiscard]] MountTable read_mounts();
+[[nodiscard]] MountTable parse_mounts(std::string text);
+[[nodiscard]] std::vector<MountChange> diff(const MountTable& before, const MountTable& after);
+
+}  // namespace sandbox::os

@@ -1,0 +1,103 @@
+#include "sandbox/os/process.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/os/sys.hpp"
+
+namespace sandbox::os {
+
+Child& Child::operator=(Child&& other) noexcept {
+    if (this != &other) {
+        Child old(std::move(*this));
+        pid_ = std::exchange(other.pid_, -1);
+        pidfd_ = std::move(other.pidfd_);
+    }
+    return *this;
+}
+
+Child::~Child() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);  // not reaped yet, so the number is still this child's
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) == -1 && errno == EINTR) {
+    }
+}
+
+void Child::signal(int number) const {
+    if (pid_ <= 0) return;
+    if (::kill(pid_, number) == -1 && errno != ESRCH) {
+        throw SysError(errno, format("send signal {} to process {}", number, pid_));
+    }
+}
+
+Ending Child::wait() {
+    Ending ending;
+    siginfo_t info{};
+    // The raw call, because glibc's waitid does not pass the fifth argument, which returns the usage.
+    sys([&] { return ::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED, &ending.usage); }, "wait for process {}",
+        pid_);
+    ending.code = info.si_code;
+    ending.status = info.si_status;
+    pid_ = -1;
+    pidfd_.reset();
+    return ending;
+}
+
+Helper start_helper(const std::string& path, const std::vector<std::string>& argv) {
+    int ends[2];
+    sys([&] { return ::pipe2(ends, O_CLOEXEC); }, "make a pipe for {}", path);
+    Fd reader(ends[0]);
+    const Fd writer(ends[1]);
+    const Fd null(sys([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); }, "open /dev/null"));
+
+    std::vector<char*> arguments;
+    for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    char locale[] = "LC_ALL=C.UTF-8";
+    char* const environment[] = {path_variable, locale, nullptr};
+
+    const pid_t parent = ::getpid();
+    int pidfd = -1;
+    struct clone_args how = {};
+    how.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    how.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+    how.exit_signal = SIGCHLD;
+    const long pid = sys([&] { return ::syscall(SYS_clone3, &how, sizeof how); }, "start {}", path);
+    if (pid == 0) {
+        // Only system calls from here: the program may hold locks that this copy of it can never release.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) ::_exit(126);
+        sigset_t none;
+        sigemptyset(&none);
+        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        ::dup2(null.get(), 0);
+        ::dup2(null.get(), 1);
+        ::dup2(writer.get(), 2);
+        ::execve(path.c_str(), arguments.data(), environment);
+        ::_exit(127);
+    }
+    return Helper{Child(static_cast<pid_t>(pid), Fd(pidfd)), std::move(reader)};
+}
+
+Captured finish_helper(Helper helper) {
+    Captured captured;
+    char buffer[1024];
+    for (;;) {
+        const long got = sys([&] { return ::read(helper.standard_error.get(), buffer, sizeof buffer); },
+                             "read what a helper says");
+        if (got == 0) break;
+        captured.standard_error.append(buffer, static_cast<std::size_t>(got));
+    }
+    captured.ending = helper.child.wait();
+    return captured;
+}
+
+}  // namespace sandbox::os

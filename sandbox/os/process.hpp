@@ -1,0 +1,59 @@
+// A child process by pid and pidfd. Knows nothing of jails.
+#pragma once
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "sandbox/os/fd.hpp"
+
+namespace sandbox::os {
+
+// How a process ended: waitid(2)'s si_code and si_status, and what it and the children it waited for used.
+struct Ending {
+    int code = 0;    // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+    int status = 0;  // exit status or signal number
+    struct rusage usage = {};
+};
+
+// Owns a child: the destructor kills it and waits, so that no path through the program leaves one behind.
+class Child {
+  public:
+    Child() = default;
+    Child(pid_t pid, Fd pidfd) noexcept : pid_(pid), pidfd_(std::move(pidfd)) {}
+    Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
+    Child& operator=(Child&& other) noexcept;
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+    ~Child();
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    // Readable (poll, epoll) when the process has ended; pidfd_open(2).
+    [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
+    explicit operator bool() const noexcept { return pid_ > 0; }
+    // Sends a signal; one to a process that has ended is no error.
+    void signal(int number) const;
+    // Waits for the end and reaps.
+    Ending wait();
+
+  private:
+    pid_t pid_ = -1;
+    Fd pidfd_;
+};
+
+struct Captured {
+    Ending ending;
+    std::string standard_error;
+};
+
+// Forks and executes `path` with a fixed, clean environment (PATH, LC_ALL=C.UTF-8), standard input and output on
+// /dev/null, and keeps what it says on standard error. The caller waits with finish_helper().
+struct Helper {
+    Child child;
+    Fd standard_error;
+};
+Helper start_helper(const std::string& path, const std::vector<std::string>& argv);
+Captured finish_helper(Helper helper);
+
+}  // namespace sandbox::os

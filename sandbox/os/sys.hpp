@@ -1,0 +1,54 @@
+// Checked system calls. A call is written once, through sys(), together with what was being done to what; the
+// sentence is formatted only when the call has failed.
+#pragma once
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "sandbox/os/format.hpp"
+
+namespace sandbox::os {
+
+// A system call that failed: code() is the errno, what() reads "open /etc/subuid: Permission denied".
+class SysError : public std::system_error {
+  public:
+    SysError(int error, const std::string& doing)
+        : std::system_error(error, std::generic_category(), doing), doing_(doing) {}
+    [[nodiscard]] int error() const noexcept { return code().value(); }
+    [[nodiscard]] const std::string& doing() const noexcept { return doing_; }
+
+  private:
+    std::string doing_;
+};
+
+// Calls `call` until it does not answer EINTR; a result of -1 (or nullptr) becomes a SysError.
+//   Fd fd(sys([&] { return ::open(path, O_RDONLY | O_CLOEXEC); }, "open {}", path));
+template <class Call, class... Args>
+auto sys(Call&& call, fmt::format_string<Args...> doing, Args&&... args) {
+    for (;;) {
+        auto result = call();
+        bool failed = false;
+        if constexpr (std::is_pointer_v<decltype(result)>) {
+            failed = result == nullptr;
+        } else {
+            failed = result == -1;
+        }
+        if (!failed) return result;
+        if (errno == EINTR) continue;
+        const int error = errno;
+        throw SysError(error, fmt::format(doing, std::forward<Args>(args)...));
+    }
+}
+
+// The same, for calls whose failure is an answer: returns the result, or -errno.
+template <class Call>
+long try_sys(Call&& call) {
+    for (;;) {
+        const long result = call();
+        if (result != -1) return result;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+}  // namespace sandbox::os

@@ -1,0 +1,30 @@
+// SHA-256 of bytes, as 64 lower-case hexadecimal characters. Knows nothing of what is digested or why.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX; digest.cpp is the one place that includes OpenSSL
+
+namespace stages {
+
+class Digest {
+  public:
+    Digest();
+    void update(std::string_view bytes);
+    // Ends the digest; the object is of no further use.
+    [[nodiscard]] std::string finish();
+
+  private:
+    struct Free {
+        void operator()(evp_md_ctx_st* context) const noexcept;
+    };
+    std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+std::string digest_of(std::string_view bytes);
+// The whole content of a regular file, from its beginning whatever the descriptor's offset is; the offset
+// stays. Throws SysError where reading fails.
+std::string digest_of_file(int fd);
+
+}  // namespace stages

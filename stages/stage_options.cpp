@@ -1,0 +1,116 @@
+#include "stages/stage_options.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "sandbox/config_text.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace stages {
+namespace {
+
+using sandbox::ConfigEntry;
+using sandbox::ConfigTable;
+using sandbox::ConfigValue;
+using sandbox::quote;
+using sandbox::os::format;
+
+bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_env_name(std::string_view name) {
+    const bool clean = std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_'; });
+    return !name.empty() && clean && !(name.front() >= '0' && name.front() <= '9');
+}
+
+bool is_program(std::string_view name) {
+    const auto allowed = [](char c) {
+        return is_alphanumeric(c) || std::string_view("._+-[").find(c) != std::string_view::npos;
+    };
+    return !name.empty() && std::ranges::all_of(name, allowed) && name != "." && name != "..";
+}
+
+// The rule of Debian Policy, section 5.6.7.
+bool is_package(std::string_view name) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    };
+    return name.size() >= 2 && std::ranges::all_of(name, allowed) && is_alphanumeric(name.front());
+}
+
+}  // namespace
+
+sandbox::Network read_network(const ConfigValue& value) {
+    if (value.is_string() && value.as_string() == "user") {
+        throw value.error("the network \"user\" is not offered by this version",
+                          "\"host\" gives the stage the host's network, \"none\" gives it none");
+    }
+    return value.as_one_of({"none", "host"}) == "host" ? sandbox::Network::host : sandbox::Network::none;
+}
+
+sandbox::IdMode read_ids(const ConfigValue& value) {
+    return value.as_one_of({"range", "single"}) == "single" ? sandbox::IdMode::single
+                                                            : sandbox::IdMode::range;
+}
+
+void read_env(const ConfigTable& table, const Variables& variables, std::map<std::string, std::string>& env) {
+    for (const ConfigEntry& entry : table.entries()) {
+        if (!is_env_name(entry.key)) {
+            throw table.source().error(
+                entry.key_at, format("{} cannot be the name of an environment variable", quote(entry.key)),
+                "letters, digits and underscores, not beginning with a digit");
+        }
+        env[entry.key] = expand(entry.value, variables);
+    }
+}
+
+void read_limits(const ConfigTable& table, std::optional<std::chrono::seconds>& time_limit) {
+    for (const ConfigEntry& entry : table.entries())
+        refuse_later_key(table, entry);
+    table.allow_only({"time"});
+    if (const ConfigValue* time = table.find("time")) time_limit = read_duration(*time);
+}
+
+std::vector<std::string> read_devices(const ConfigValue& value) {
+    std::vector<std::string> devices;
+    for (const ConfigValue& element : value.as_array()) {
+        if (element.is_string() && element.as_string() == "/dev/kvm") {
+            throw element.error("a device is named without \"/dev/\"", "write \"kvm\"");
+        }
+        const std::string& device = element.as_one_of({"kvm"});
+        if (std::ranges::find(devices, device) != devices.end()) {
+            throw element.error(format("the device {} is there twice", quote(device)));
+        }
+        devices.push_back(device);
+    }
+    return devices;
+}
+
+std::vector<HostNeed> read_needs(const ConfigTable& table) {
+    std::vector<HostNeed> needs;
+    for (const ConfigEntry& entry : table.entries()) {
+        const bool path = entry.key.starts_with('/') && relative_path_fault(entry.key.substr(1)).empty();
+        if (!path && !is_program(entry.key)) {
+            throw table.source().error(
+                entry.key_at, format("{} is neither a program's name nor an absolute path", quote(entry.key)),
+                "as in needs = { mksquashfs = \"squashfs-tools\" }");
+        }
+        const std::string& package = entry.value.as_string();
+        if (!is_package(package)) {
+            throw entry.value.error(format("{} cannot be the name of a Debian package", quote(package)),
+                                    format("name the package that has {}", entry.key));
+        }
+        needs.push_back({entry.key, package, position_of(entry.key_at)});
+    }
+    return needs;
+}
+
+void refuse_later_key(const ConfigTable& table, const ConfigEntry& entry) {
+    constexpr std::array<std::string_view, 4> later = {"errors", "retry", "memory", "pids"};
+    if (std::ranges::find(later, entry.key) == later.end()) return;
+    throw table.source().error(entry.key_at, format("{} is not offered by this version", quote(entry.key)),
+                               "leave it out: no file is read as if it said less than it does");
+}
+
+}  // namespace stages
