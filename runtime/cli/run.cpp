@@ -182,7 +182,7 @@ class Reader {
     void finish_mounts() {
         auto& mounts = request_.spec.mounts;
         if (mounts_.empty()) {
-            stages::kinds::add_host_root(mounts);
+            stages::kinds::add_host_root(request_.spec.network, mounts);
             stages::kinds::add_system_mounts(request_.spec.network, mounts);
             stages::kinds::add_network_files(request_.spec.network, mounts);
             return;

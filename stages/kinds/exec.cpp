@@ -29,7 +29,7 @@ class Lowering {
         lowered_.spec.network = stage_.network;
         sandbox::apply_profile(profile, lowered_.spec);
         if (std::holds_alternative<HostRoot>(stage_.from)) {
-            add_host_root(lowered_.spec.mounts);
+            add_host_root(stage_.network, lowered_.spec.mounts);
         } else {
             layered_root();
         }

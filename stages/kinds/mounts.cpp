@@ -51,7 +51,7 @@ void add_host_path(const std::string& path, std::vector<sandbox::Mount>& mounts)
 
 }  // namespace
 
-void add_host_root(std::vector<sandbox::Mount>& mounts) {
+void add_host_root(sandbox::Network network, std::vector<sandbox::Mount>& mounts) {
     mounts.emplace_back(sandbox::Tmpfs{"/", 0755, 0});
     mounts.emplace_back(sandbox::Bind{"/usr", "/usr", sandbox::Access::read_only});
     // Links where /usr is merged, as on every current Debian; directories of their own where it is not.
@@ -62,7 +62,8 @@ void add_host_root(std::vector<sandbox::Mount>& mounts) {
     for (const HostPath& path : host_etc_paths()) add_host_path(std::string(path.path), mounts);
     mounts.emplace_back(sandbox::File{"/etc/passwd", passwd, 0644});
     mounts.emplace_back(sandbox::File{"/etc/group", group, 0644});
-    mounts.emplace_back(sandbox::File{"/etc/hosts", hosts, 0644});
+    // With the host's network its own file is shown, see add_network_files().
+    if (network == sandbox::Network::none) mounts.emplace_back(sandbox::File{"/etc/hosts", hosts, 0644});
     mounts.emplace_back(sandbox::File{"/etc/nsswitch.conf", nsswitch, 0644});
 }
 

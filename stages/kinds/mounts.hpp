@@ -9,7 +9,7 @@ namespace stages::kinds {
 
 // A root that is the host's /usr, read-only, and the few files of /etc that its programs need (host_root.hpp); the rest
 // is empty and in memory. Never the user's home, secrets, sockets or devices.
-void add_host_root(std::vector<sandbox::Mount>& mounts);
+void add_host_root(sandbox::Network network, std::vector<sandbox::Mount>& mounts);
 
 // /proc, /sys (where the network is the jail's own), /dev, and empty /run and /tmp.
 void add_system_mounts(sandbox::Network network, std::vector<sandbox::Mount>& mounts);
