@@ -71,12 +71,7 @@ void add_environment(Json& key, const Stage& stage) {
 
 void add_allowed(Json& key, const Stage& stage, const KeyMaterial& material) {
     key["profile"] = needed(material.profile, stage, "the digest of its profile");
-    if (stage.network == sandbox::Network::host) {
-        key["network"] = "host";
-        if (!material.network_pin.empty()) key["network-pin"] = material.network_pin;
-    } else {
-        key["network"] = "none";
-    }
+    key["network"] = stage.network == sandbox::Network::host ? "host" : "none";
     key["ids"] = stage.ids == sandbox::IdMode::range ? "range" : "single";
     std::vector<std::string> devices = stage.devices;
     std::ranges::sort(devices);

@@ -2,7 +2,8 @@
 // one result. Knows the pipeline's values and the digests it is given; reads nothing itself.
 //
 // Not in the key, because they cannot change a result that ended well: the stage's name, its time limit, what
-// it needs from the host by name (the state of the host's packages is in it), and where the script lies.
+// it needs from the host by name (the state of the host's packages is in it), and where the script lies. What the
+// network gave is not in it either: stagebox.lock pins that.
 #pragma once
 #include <map>
 #include <string>
@@ -20,9 +21,6 @@ struct KeyMaterial {
     std::string profile;                        // digest of what the jail allows
     std::string architecture;                   // "x86_64"
     std::string host_packages;                  // host_packages_digest(); of use where the root is the host
-    // Which visit to the network this is, where visits are told apart by key; empty where the result of the
-    // one visit is pinned under the key, as stagebox.lock does. Of use where the stage has a network.
-    std::string network_pin;
 };
 
 // Every component under a name that stays the same from version to version ("input /in/debs", "env LANG"),

@@ -154,7 +154,7 @@ int run_command_line(int argc, char** argv) {
         return parse_and_run(argc, argv);
     } catch (const sandbox::ConfigError& error) {
         std::fprintf(stderr, "%s\n", error.what());
-        return wrong_input;
+        return is_run ? jail_not_built : wrong_input;
     } catch (const std::invalid_argument& error) {
         return report(error.what(), is_run ? jail_not_built : wrong_input);
     } catch (const std::exception& error) {

@@ -115,7 +115,21 @@ Json import(const Json& request) {
     return to_json(import_tree(parent.get(), source.substr(slash + 1), directory.get(), "data"));
 }
 
-// Beside its final name first, so that no half of a result is ever under it.
+// Replaces a file of that name. A directory of that name is the user's: files of the result go into it, over files of
+// the same name, and what else is there stays.
+void put_in_place(int from, const std::string& name, int to, const std::string& target, const std::string& path) {
+    const long renamed = sandbox::os::try_sys([&] { return ::renameat(from, name.c_str(), to, target.c_str()); });
+    if (renamed == 0) return;
+    if (renamed != -ENOTEMPTY && renamed != -EEXIST) throw SysError(static_cast<int>(-renamed), format("make {}", path));
+    const Fd source = sandbox::os::open_directory(from, name);
+    const Fd existing = sandbox::os::open_directory(to, target);
+    for (const std::string& entry : sandbox::os::list_directory(source.get())) {
+        put_in_place(source.get(), entry, existing.get(), entry, path + "/" + entry);
+    }
+    sys([&] { return ::unlinkat(from, name.c_str(), AT_REMOVEDIR); }, "remove {}", name);
+}
+
+// Beside its final name first, so that no half of a file is ever under it.
 Json export_artifact(const Json& request) {
     const std::string destination = text(request, "destination");
     const std::size_t slash = destination.rfind('/');
@@ -126,9 +140,7 @@ Json export_artifact(const Json& request) {
     ::umask(022);
     try {
         export_tree(artifact.get(), "data", directory.get(), temporary);
-        // Replaces a file of that name; a directory that has entries is not ours to replace, and rename(2) refuses.
-        sys([&] { return ::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()); }, "make {}",
-            destination);
+        put_in_place(directory.get(), temporary, directory.get(), name, destination);
     } catch (...) {
         remove_tree(directory.get(), temporary);
         throw;

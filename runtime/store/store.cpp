@@ -262,6 +262,11 @@ void Store::write(const Record& record) const {
     if (sandbox::os::exists(directory(), failed)) discard(failed);
 }
 
+void Store::touch(const std::string& key) const {
+    const std::string place = "records/" + key + ".json";
+    sys([&] { return ::utimensat(directory(), place.c_str(), nullptr, AT_SYMLINK_NOFOLLOW); }, "touch {}", place);
+}
+
 void Store::discard(const std::string& place) const {
     const std::string target = "trash/" + random_name();
     sys([&] { return ::renameat(directory(), place.c_str(), directory(), target.c_str()); }, "discard {}", place);

@@ -94,6 +94,8 @@ class Store {
     void commit_layer(const Staging& staging, const std::string& id) const;
     void commit_artifact(const Staging& staging, const std::string& part, const std::string& id) const;
     void write(const Record& record) const;
+    // Notes that a record was of use today: what is not, `store gc` may drop.
+    void touch(const std::string& key) const;
 
     // The lock of a key, or nothing while another process has it.
     [[nodiscard]] std::optional<KeyLock> try_lock(const std::string& key, const std::string& holder) const;

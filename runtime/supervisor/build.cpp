@@ -143,6 +143,8 @@ int build(const BuildOptions& options) {
     int code = done;
     {
         BuildRun run(pipeline, options, store, console);
+        const session::Session here = session::classify(session::read_session_facts(before.processes));
+        run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, session::describe(here));
         run.run();
         if (!options.output.empty() && run.signal() == 0) run.export_results(options.output);
         run.empty_trash();
@@ -151,6 +153,7 @@ int build(const BuildOptions& options) {
         print_summary(run, options, console);
         console.note(session::to_text(receipt));
         write_events(run, store, receipt);
+        run.log().info("{}", session::to_text(receipt));
         code = exit_code(run, receipt);
         if (options.output.empty()) {
             for (const stages::Result& result : pipeline.results) {

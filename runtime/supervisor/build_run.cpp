@@ -1,10 +1,10 @@
 #include "runtime/supervisor/build_run.hpp"
 
 #include <signal.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -46,7 +46,8 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
                console,
                pipeline.name,
                store.begin_run()},
-      jobs_(options.jobs != 0 ? options.jobs : std::max(1U, std::thread::hardware_concurrency())) {
+      log_(format("{}/{}/stagebox.log", store.path(), context_.run)),
+      jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())) {
     for (const std::size_t place : graph_.order_for(options.stages)) {
         index_of_place_[place] = stages_.size();
         stages_.emplace_back().stage = &pipeline.stages[place];
@@ -207,9 +208,11 @@ std::optional<store::Record> BuildRun::look_up(const stages::Stage& stage, const
 bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
     auto record = look_up(*status.stage, resolved);
     if (!record || !store_.holds(*record)) return false;
+    store_.touch(record->key);
     if (status.stage->network == sandbox::Network::host) pin(*status.stage, *record);
     results_[status.stage->name] = {*record, resolver_.layers_of(*record, resolved)};
     status.record = std::move(*record);
+    log_.info("stage {}: in the store under {}", status.stage->name, resolved.key);
     finish(status, StageState::cached);
     return true;
 }
@@ -217,6 +220,7 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
 void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
     status.state = StageState::running;
     console_.stage_note(status.stage->name, "starts");
+    log_.info("stage {}: runs for {}", status.stage->name, resolved.key);
     status.run = std::make_unique<StageRun>(context_, *status.stage, std::move(resolved),
                                             [this, &status](StageEnd end) { ended(status, std::move(end)); });
     status.log = status.run->log_path();
@@ -237,6 +241,7 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
         status.failure = std::get<Failure>(end);
     }
     finish(status, StageState::failed);
+    log_.warn("stage {}: failed: {}", status.stage->name, status.failure->what);
     console_.stage_note(status.stage->name, console_.red(format("failed: {}", status.failure->what)));
 }
 
@@ -263,6 +268,8 @@ void BuildRun::write_record(StageStatus& status) {
         if (!error.empty()) throw store::StoreError(error);
         store_.write(status.record);
         if (status.stage->network == sandbox::Network::host) pin(*status.stage, status.record);
+        log_.info("stage {}: recorded, {:.2f} s, {:.2f} s of CPU", status.stage->name, status.record.usage.seconds,
+                  status.record.usage.cpu_seconds);
         finish(status, StageState::built);
         console_.stage_note(status.stage->name,
                             format("done in {}", report::human_seconds(status.record.usage.seconds)));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/log.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "runtime/supervisor/lock_file.hpp"
 #include "runtime/supervisor/lock_wait.hpp"
@@ -49,6 +50,8 @@ class BuildRun {
     // The signal that ended the build; 0: none did.
     [[nodiscard]] int signal() const noexcept { return signal_; }
     [[nodiscard]] const std::string& place() const noexcept { return context_.run; }
+    // The run's own log: what was done, and why.
+    [[nodiscard]] Log& log() noexcept { return log_; }
     [[nodiscard]] std::vector<pid_t> helpers() const;
     [[nodiscard]] const sandbox::IdMap& ids(sandbox::IdMode mode);
     // The widest mapping that this build has used; of one id where it used none.
@@ -86,6 +89,7 @@ class BuildRun {
     LockFile lock_file_;
     Resolver resolver_;
     StageContext context_;
+    Log log_;
     std::vector<StageStatus> stages_;
     std::map<std::size_t, std::size_t> index_of_place_;  // place in the graph -> index in stages_
     Results results_;

@@ -2,7 +2,7 @@
  * beside them. The same namespaces and mounts as
  *     bwrap --unshare-all --uid 0 --gid 0 --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64
  * /lib64 \
- *           --symlink usr/bin /bin --proc /proc --dev /dev --tmpfs /tmp PROGRAM...
+ *           --symlink usr/bin /bin --proc /proc --dev /dev --tmpfs /tmp --ro-bind PROGRAM /payload /payload
  * with one process less (the program is PID 1) and one id, mapped by the parent.
  *     floor PROGRAM [ARGUMENT...]
  * Exits with the program's code, 128 + N for signal N, 125 where the jail cannot be made. A yardstick, not a
@@ -94,10 +94,11 @@ static void make_dev(void) {
     attach(new_mount("devpts", "ptmxmode", "0666", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), "dev/pts");
 }
 
-static void make_root(void) {
+static void make_root(const char* program) {
     struct mount_attr slave = {.propagation = MS_SLAVE};
     need(mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)), "make / a slave");
     const int usr = tree_of("/usr", AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    const int payload = tree_of(program, 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     /* Any directory does: it is covered, and gone after pivot_root. */
     attach(new_mount("tmpfs", "mode", "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "/tmp");
     need(chdir("/tmp"), "chdir");
@@ -110,6 +111,8 @@ static void make_root(void) {
     make_dev();
     need(mkdir("tmp", 0755), "mkdir tmp");
     attach(new_mount("tmpfs", "mode", "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "tmp");
+    close(need(open("payload", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444), "create payload"));
+    attach(payload, "payload");
     need(syscall(SYS_pivot_root, ".", "."), "pivot_root");
     need(umount2(".", MNT_DETACH), "let the old root go");
     need(chdir("/"), "chdir /");
@@ -158,10 +161,10 @@ int main(int argc, char** argv) {
         close(mapped[1]);
         /* One byte: the ids are mapped. None: the parent is gone. */
         if (need(read(mapped[0], &byte, 1), "wait for the ids") != 1) _exit(125);
-        make_root();
+        make_root(argv[1]);
         raise_loopback();
         need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
-        execve(argv[1], argv + 1, environ);
+        execve("/payload", argv + 1, environ);
         need(-1, argv[1]);
     }
     close(mapped[0]);

@@ -65,14 +65,13 @@ Process::Process(const Start& start) : name_(start.argv.front()) {
     const int streams[3] = {in.reader.get(), out.writer.get(), err.writer.get()};
     pid_ = static_cast<pid_t>(sys([] { return ::fork(); }, "fork"));
     if (pid_ == 0) {
-        ::setpgid(0, 0);
+        ::setsid();
         for (int i = 0; i < 3; ++i)
             ::dup2(start.terminal >= 0 ? start.terminal : streams[i], i);
         if (start.in_child) start.in_child();
         ::execve(argv.front(), argv.data(), envp.data());
         ::_exit(127);
     }
-    ::setpgid(pid_, pid_);
     in.reader.reset();
     sandbox::os::write_all(in.writer.get(), start.input, "standard input");
     out_ = std::move(out.reader);

@@ -1,4 +1,4 @@
-// A program under test: started with pipes of its own, watched, and killed at the latest when the object goes.
+// A program under test: started in a session of its own with pipes of its own, watched, and killed at the latest when the object goes.
 // Knows nothing of Stagebox.
 #pragma once
 #include <sys/types.h>

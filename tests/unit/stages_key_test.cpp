@@ -35,8 +35,7 @@ Action example() {
     action.stage.env = {{"LC_ALL", "C"}, {"SUITE", "bookworm"}};
     action.material = {"root-1",   {{"/in/debs", "debs-1"}, {"/in/overlay", "overlay-1"}},
                        "script-1", "profile-1",
-                       "x86_64",   "host-1",
-                       "pin-1"};
+                       "x86_64",   "host-1"};
     return action;
 }
 
@@ -70,7 +69,6 @@ TEST_CASE("key: every component that can change the result changes the key", "[k
         [](Action& a) { a.stage.env[0].first = "LANG"; },
         [](Action& a) { a.stage.env.clear(); },
         [](Action& a) { a.stage.network = sandbox::Network::host; },
-        [](Action& a) { a.stage.network = sandbox::Network::host, a.material.network_pin = "pin-2"; },
         [](Action& a) { a.stage.ids = sandbox::IdMode::single; },
         [](Action& a) { a.stage.devices = {"kvm"}; },
         [](Action& a) { a.material.profile = "profile-2"; },
@@ -104,7 +102,6 @@ TEST_CASE("key: what cannot change the result does not change the key", "[key]")
             a.stage.at = {7, 7}, a.stage.from_at = {8, 8}, a.stage.inputs[0].at = {9, 9};
         },
         [](Action& a) { a.material.host_packages = "host-2"; },  // the root is not the host
-        [](Action& a) { a.material.network_pin = "pin-2"; },     // there is no network
         [](Action& a) { a.material.inputs["/in/unused"] = "x"; },
     };
     for (std::size_t i = 0; i < changes.size(); ++i) {
@@ -124,7 +121,6 @@ TEST_CASE("key: components are flat, and named for people", "[key]") {
     CHECK(components.at("script") == "script-1");
     CHECK(components.at("root") == "root-1");
     CHECK(components.at("network") == "none");
-    CHECK_FALSE(components.contains("network-pin"));
     CHECK_FALSE(components.contains("host-packages"));
     CHECK_FALSE(components.contains("name"));
     for (const auto& [name, value] : components.items())
