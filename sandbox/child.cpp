@@ -284,7 +284,7 @@ long Builder::become_root() const noexcept {
     if (group < 0) return group;
     const long user = call(SYS_setresuid, 0, 0, 0);
     if (user < 0) return user;
-    call(SYS_umask, 022);
+    call(SYS_umask, 0);  // the plan's modes are exact; the payload starts with 022
     return call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -512,6 +512,7 @@ void Builder::payload() const noexcept {
     need(call(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC), Point::descriptors);
     if (task_.controlling_terminal) take_terminal();
     need(call(SYS_chdir, task_.cwd), Point::working_directory);
+    call(SYS_umask, 022);
     apply_rlimits();
     limit_capabilities();
     reset_signals();

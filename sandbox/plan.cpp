@@ -209,13 +209,13 @@ void Lowering::add_tmpfs(const std::string& target, std::uint32_t mode, std::uin
 void Lowering::mount(const Dev& dev) {
     // 0755, not tmpfs's usual 1777: in a sticky directory that all may write, opening /dev/null with O_CREAT, as every
     // shell redirection does, is refused (fs.protected_regular, proc(5)).
-    add_tmpfs(dev.target, 0755, 1U << 20U);
+    add_tmpfs(dev.target, 0755, 0);
     for (const char* device : plain_devices) {
         attach(format("{}/{}", dev.target, device), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     }
     const bool has_tty_group = spec_.ids.count > 5;
     add({.kind = StepKind::devpts, .path = keep(dev.target + "/pts"), .text = has_tty_group ? "5" : ""});
-    add_tmpfs(dev.target + "/shm", 01777, 0);
+    add({.kind = StepKind::directory, .path = keep(dev.target + "/shm"), .value = 01777});
     const std::pair<const char*, const char*> links[] = {{"ptmx", "pts/ptmx"},
                                                          {"fd", "/proc/self/fd"},
                                                          {"stdin", "/proc/self/fd/0"},
@@ -256,8 +256,8 @@ void Lowering::add_executables() {
     }
     for (std::size_t start = 0; start <= path.size();) {
         const std::size_t end = std::min(path.find(':', start), path.size());
-        const std::string directory = end == start ? "." : path.substr(start, end - start);
-        plan_.executables.push_back(keep(directory + "/" + program));
+        const std::string_view directory = end == start ? "." : std::string_view(path).substr(start, end - start);
+        plan_.executables.push_back(keep(format("{}/{}", directory, program)));
         start = end + 1;
     }
 }
@@ -272,7 +272,7 @@ void Lowering::add_payload() {
     for (const auto& [name, value] : command_.env) {
         check_text("the environment", name);
         check_text("the environment", value);
-        plan_.envp.push_back(keep(name + "=" + value));
+        plan_.envp.push_back(keep(format("{}={}", name, value)));
     }
     plan_.envp.push_back(nullptr);
     add_executables();

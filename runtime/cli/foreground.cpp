@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "sandbox/launch.hpp"
 #include "sandbox/os/event_loop.hpp"
@@ -87,12 +88,14 @@ long relay(int from, int to) {
 }  // namespace
 
 int run_in_foreground(const sandbox::Spec& spec, const sandbox::Command& command) {
+    // Before the jail is there: a signal that comes while it is built waits until it can be handed on.
+    sandbox::os::EventLoop loop;
+    std::optional<sandbox::Jail> jail;
+    loop.take_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}, [&](int number) { jail->signal(number); });
     auto launched = sandbox::launch(sandbox::make_plan(spec, command));
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
-    auto& jail = std::get<sandbox::Jail>(launched);
-    sandbox::os::EventLoop loop;
-    loop.take_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}, [&](int number) { jail.signal(number); });
-    return wait_in_loop(loop, jail);
+    jail.emplace(std::move(std::get<sandbox::Jail>(launched)));
+    return wait_in_loop(loop, *jail);
 }
 
 int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command) {
@@ -101,19 +104,21 @@ int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command) {
     copy_window_size(0, outer.get());
     command.stdin_fd = command.stdout_fd = command.stderr_fd = inner.get();
     command.controlling_terminal = true;
-    auto launched = sandbox::launch(sandbox::make_plan(spec, command));
-    inner.reset();
-    if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
-    auto& jail = std::get<sandbox::Jail>(launched);
 
     sandbox::os::EventLoop loop;
+    std::optional<sandbox::Jail> jail;
     loop.take_signals({SIGTERM, SIGHUP, SIGWINCH}, [&](int number) {
         if (number == SIGWINCH) {
             copy_window_size(0, outer.get());
         } else {
-            jail.signal(number);
+            jail->signal(number);
         }
     });
+    auto launched = sandbox::launch(sandbox::make_plan(spec, command));
+    inner.reset();
+    if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
+    jail.emplace(std::move(std::get<sandbox::Jail>(launched)));
+
     const RawTerminal raw;
     loop.watch(0, [&] {
         if (relay(0, outer.get()) <= 0) loop.forget(0);
@@ -122,7 +127,7 @@ int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command) {
     loop.watch(outer.get(), [&] {
         if (relay(outer.get(), 1) <= 0) loop.forget(outer.get());
     });
-    const int code = wait_in_loop(loop, jail);
+    const int code = wait_in_loop(loop, *jail);
     sys([&] { return ::fcntl(outer.get(), F_SETFL, O_NONBLOCK); }, "drain the pseudoterminal");
     while (relay(outer.get(), 1) > 0) {
     }

@@ -58,6 +58,7 @@ Helper start_helper(const std::string& path, const std::vector<std::string>& arg
     const Fd null(sys([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); }, "open /dev/null"));
 
     std::vector<char*> arguments;
+    arguments.reserve(argv.size() + 1);
     for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,10 +1,12 @@
-// Runs commands in turns and says how long each took: A B C, A B C, … so that what disturbs the machine disturbs all.
+// Runs commands in turns and says how long each took: A B C, A B C, … so that what disturbs the machine
+// disturbs all.
 //     start_bench ROUNDS [AGAINST...] < COMMANDS
-// A line of COMMANDS has three fields with tabs between: a name, a preparation for the shell that is not measured (may
-// be empty), and the command, whose words are separated by single blanks. One round before the first is not counted.
-// Prints a table: minimum, median and maximum of the wall time, the median of the processor time (with that of all
-// children that were waited for), and for each name in AGAINST the median of the ratio to it, round by round.
-// The command's output goes nowhere; one that fails ends the measurement, and is run again to show what it says.
+// A line of COMMANDS has three fields with tabs between: a name, a preparation for the shell that is not
+// measured (may be empty), and the command, whose words are separated by single blanks. With ten rounds or
+// more, one before them fills the caches and is not counted. Prints a table: minimum, median and maximum of
+// the wall time, the median of the processor time (with that of all children that were waited for), and for
+// each name in AGAINST the median of the ratio to it, round by round. The command's output goes nowhere; one
+// that fails ends the measurement, and is run again to show what it says.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -60,7 +62,8 @@ class Spawner {
 
     [[nodiscard]] Measured run(const std::vector<std::string>& words) const {
         std::vector<char*> argv;
-        for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+        for (const std::string& word : words)
+            argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
         const Clock::time_point began = Clock::now();
         pid_t pid = -1;
@@ -87,7 +90,8 @@ class Spawner {
 std::vector<std::string> split(const std::string& line, char separator) {
     std::vector<std::string> parts;
     std::istringstream stream(line);
-    for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+    for (std::string part; std::getline(stream, part, separator);)
+        parts.push_back(part);
     return parts;
 }
 
@@ -117,7 +121,7 @@ Measured measure(const Contestant& contestant) {
 }
 
 void run_rounds(std::vector<Contestant>& contestants, int rounds) {
-    for (int round = -1; round < rounds; ++round) {
+    for (int round = rounds < 10 ? 0 : -1; round < rounds; ++round) {
         for (Contestant& contestant : contestants) {
             const Measured measured = measure(contestant);
             if (round < 0) continue;
@@ -135,22 +139,26 @@ double median(std::vector<double> values) {
 
 double ratio(const Contestant& one, const Contestant& other) {
     std::vector<double> ratios;
-    for (std::size_t i = 0; i < one.wall.size(); ++i) ratios.push_back(one.wall[i] / other.wall[i]);
+    for (std::size_t i = 0; i < one.wall.size(); ++i)
+        ratios.push_back(one.wall[i] / other.wall[i]);
     return median(std::move(ratios));
 }
 
 void print_table(const std::vector<Contestant>& contestants, const std::vector<std::string>& against) {
     std::printf("%-34s %10s %10s %10s %10s", "milliseconds", "min", "median", "max", "cpu");
-    for (const std::string& name : against) std::printf("  %14.14s", ("/ " + name).c_str());
+    for (const std::string& name : against)
+        std::printf("  %14.14s", ("/ " + name).c_str());
     std::printf("\n");
     for (const Contestant& one : contestants) {
         const auto [least, most] = std::minmax_element(one.wall.begin(), one.wall.end());
-        std::printf("%-34s %10.3f %10.3f %10.3f %10.3f", one.name.c_str(), *least * 1e3, median(one.wall) * 1e3,
-                    *most * 1e3, median(one.cpu) * 1e3);
+        std::printf("%-34s %10.3f %10.3f %10.3f %10.3f", one.name.c_str(), *least * 1e3,
+                    median(one.wall) * 1e3, *most * 1e3, median(one.cpu) * 1e3);
         for (const std::string& name : against) {
-            const auto other = std::find_if(contestants.begin(), contestants.end(),
-                                            [&](const Contestant& candidate) { return candidate.name == name; });
-            if (other == contestants.end()) throw std::invalid_argument("there is no " + name + " to compare with");
+            const auto other =
+                std::find_if(contestants.begin(), contestants.end(),
+                             [&](const Contestant& candidate) { return candidate.name == name; });
+            if (other == contestants.end())
+                throw std::invalid_argument("there is no " + name + " to compare with");
             std::printf("  %14.3f", ratio(one, *other));
         }
         std::printf("\n");

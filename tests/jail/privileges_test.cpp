@@ -264,7 +264,7 @@ TEST_CASE("a payload can neither type into its caller's terminal nor change it")
     Start start = start_of(bare(), {"/probe", "tiocsti"});
     start.terminal = inner.get();
     start.in_child = [] { ::ioctl(0, TIOCSCTTY, 0); };
-    CHECK(tests::support::run(start).code == 0);
+    REQUIRE(tests::support::run(start).code == 0);
     std::string said(4096, '\0');
     said.resize(static_cast<std::size_t>(::read(outer.get(), said.data(), said.size())));
     std::erase(said, '\r');

@@ -71,7 +71,7 @@ run = ["sh", "-c", """
 set -e
 mkdir -p /out/root/bin /out/root/usr/bin
 for name in sh cat chmod chown cp date head ln ls mkdir mkfifo mv rm sleep stat touch true; do
-    cp -L "$(command -v $name)" /out/root/bin/
+    cp -L "/usr/bin/$name" /out/root/bin/
 done
 ldd /out/root/bin/* | grep -o '/lib[^ :]*' | sort -u | while read -r library; do
     mkdir -p "/out/root$(dirname "$library")"

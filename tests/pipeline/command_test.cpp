@@ -1,0 +1,176 @@
+// The commands beside build: check, plan, doctor; what is wrong with a command line; where results go.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "sandbox/os/json.hpp"
+#include "tests/pipeline/pipeline.hpp"
+
+using namespace tests::pipeline;
+using namespace tests::support;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view results_pipeline = R"toml(
+[stage.a]
+from = "host"
+run = ["sh", "-c", "echo text > /out/file.txt; mkdir -p /out/deep/tree/sub; echo x > /out/deep/tree/sub/x; chmod 755 /out/file.txt"]
+out = { file = "file.txt", tree = "deep/tree" }
+[result]
+text = "a.file"
+files = "a.tree"
+)toml";
+
+// What differs from one machine or test to the next: where the store and the project are, digests, the ids of the user,
+// limits of the caller, the length of the filter (libseccomp's).
+std::string without_places(std::string plan, const Workspace& workspace) {
+    for (const auto& [text, word] : {std::pair{workspace.store() + "/v1", std::string("STORE")},
+                                     std::pair{workspace.project(), std::string("PROJECT")}}) {
+        for (std::size_t at = plan.find(text); at != std::string::npos; at = plan.find(text)) plan.replace(at, text.size(), word);
+    }
+    plan = std::regex_replace(plan, std::regex("[0-9a-f]{64}"), "DIGEST");
+    plan = std::regex_replace(plan, std::regex("uid 0 is [0-9]+ outside, gid 0 is [0-9]+"), "uid 0 is U outside, gid 0 is G");
+    plan = std::regex_replace(plan, std::regex("limit ([0-9]+) to ([0-9]+) \\(hard [0-9]+\\)"), "limit $1 to $2");
+    return std::regex_replace(plan, std::regex("a filter of [0-9]+"), "a filter of N");
+}
+
+void compare_with_golden(const std::string& name, const std::string& text) {
+    const std::string file = std::string(STAGEBOX_SOURCE_DIR) + "/tests/golden/" + name;
+    if (std::getenv("STAGEBOX_REGENERATE_GOLDEN") != nullptr) {
+        std::ofstream(file, std::ios::binary) << text;
+        FAIL("the golden plan was written anew: read the difference, then run without the variable");
+    }
+    CHECK(text == content_of(file));
+}
+
+}  // namespace
+
+TEST_CASE("results are written where --output says, as the user's own", "[command]") {
+    const Workspace workspace;
+    workspace.pipeline(results_pipeline);
+    const std::string output = workspace.path() + "/new/results";
+    const Result built = workspace.build({"--output", output});
+    INFO(built.err);
+    REQUIRE(built.code == 0);
+    CHECK(built.out.empty());
+    CHECK(content_of(output + "/file.txt") == "text\n");
+    CHECK(content_of(output + "/tree/sub/x") == "x\n");
+    CHECK(fs::status(output + "/file.txt").permissions() == fs::perms(0755));
+    CHECK(says(built, "text: " + output + "/file.txt"));
+    // Once more, over what is there; nothing of the two writings stays beside it.
+    std::ofstream(output + "/file.txt") << "changed";
+    fs::remove_all(output + "/tree");
+    CHECK(workspace.build({"--output", output}).code == 0);
+    CHECK(content_of(output + "/file.txt") == "text\n");
+    CHECK(std::distance(fs::directory_iterator(output), {}) == 2);
+    CHECK(has_clean_receipt(built));
+}
+
+TEST_CASE("without --output the places of the results are said", "[command]") {
+    const Workspace workspace;
+    workspace.pipeline(results_pipeline);
+    const Result built = workspace.build();
+    REQUIRE(built.code == 0);
+    CHECK(built.out == "files " + workspace.artifact_of("a", "tree") + "\ntext " + workspace.artifact_of("a", "file") + "\n");
+}
+
+TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[command]") {
+    const Workspace workspace;
+    workspace.pipeline("[stage.a]\nform = \"host\"\nrun = [\"true\"]\n");
+    const Result wrong = workspace.build();
+    CHECK(wrong.code == 2);
+    CHECK(says(wrong, "stagebox.toml:4:1: error: unknown key \"form\" in stage.a"));
+    CHECK(says(wrong, "did you mean \"from\"?"));
+    CHECK(workspace.run({"check"}).code == 2);
+    CHECK(workspace.run({"plan", "a"}).code == 2);
+    CHECK_FALSE(fs::exists(workspace.store()));
+
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
+    CHECK(workspace.build({"nowhere"}).code == 2);
+    CHECK(says(workspace.build({"nowhere"}), "no stage is called \"nowhere\""));
+    CHECK(workspace.build({"--refresh", "nowhere"}).code == 2);
+    CHECK(workspace.build({"--no-such-option"}).code == 2);
+    CHECK(workspace.build({"--var", "no-equals-sign"}).code == 2);
+    CHECK(workspace.run({"plan", "nowhere"}).code == 2);
+    CHECK(run({.argv = {stagebox_program()}}).code == 2);
+    CHECK(run({.argv = {stagebox_program(), "no-such-command"}}).code == 2);
+    CHECK(run({.argv = {stagebox_program(), "build", "-f", workspace.path() + "/nothing.toml"}}).code == 2);
+    for (const char* command : {"build", "run", "shell", "check", "plan", "store", "doctor"}) {
+        INFO(command);
+        const Result help = run({.argv = {stagebox_program(), command, "--help"}});
+        CHECK(help.code == 0);
+        CHECK_FALSE(help.out.empty());
+    }
+}
+
+TEST_CASE("SOURCE_DATE_EPOCH that is no time is told with the stage's line", "[command]") {
+    const Workspace workspace;
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\nenv = { SOURCE_DATE_EPOCH = \"yesterday\" }\n");
+    const Result wrong = workspace.build();
+    CHECK(wrong.code == 2);
+    CHECK(says(wrong, "stagebox.toml:3:"));
+    CHECK(says(wrong, "SOURCE_DATE_EPOCH is \"yesterday\""));
+}
+
+TEST_CASE("check validates and runs nothing", "[command]") {
+    const Workspace workspace;
+    workspace.pipeline(results_pipeline);
+    const Result checked = workspace.run({"check"});
+    CHECK(checked.code == 0);
+    CHECK(says(checked, "1 stages, 2 results: valid"));
+    CHECK_FALSE(fs::exists(workspace.store()));
+}
+
+TEST_CASE("plan prints the operations of a stage's jail", "[command][golden]") {
+    const Workspace workspace;
+    workspace.write("input/file", "input\n");
+    workspace.write("build.sh", "#!/bin/sh\n");
+    workspace.pipeline(R"toml(
+[stage.empty]
+from = "empty"
+in = { "/in/input" = "./input" }
+run = ["/in/input/program", "with", "arguments"]
+[stage.layered]
+from = "empty"
+network = "host"
+run = ["true"]
+[stage.script]
+from = "layered"
+in = { "/in/tree" = "empty", "/in/file" = "empty-artifact.file" }
+env = { WORD = "shown" }
+script = "build.sh"
+[stage.empty-artifact]
+from = "empty"
+run = ["true"]
+out = { file = "file" }
+)toml");
+    for (const std::string stage : {"empty", "script"}) {
+        const Result printed = workspace.run({"plan", stage});
+        INFO(printed.err);
+        REQUIRE(printed.code == 0);
+        compare_with_golden("plan-" + stage + ".txt", without_places(printed.out, workspace));
+    }
+    CHECK(workspace.names_in("staging").empty());
+}
+
+TEST_CASE("doctor says whether jails can be made here", "[command]") {
+    const Workspace workspace;
+    const Result text = run({.argv = {stagebox_program(), "doctor", "--store", workspace.store()}});
+    const Result json = run({.argv = {stagebox_program(), "doctor", "--json", "--store", workspace.store()}});
+    INFO(text.out << text.err);
+    // Every other test of this suite makes jails.
+    CHECK(text.code == 0);
+    CHECK(json.code == 0);
+    const auto findings = sandbox::os::Json::parse(json.out);
+    CHECK(findings.at("usable") == true);
+    CHECK(findings.at("findings").size() > 3);
+    for (const auto& finding : findings.at("findings")) {
+        INFO(finding.dump());
+        CHECK_FALSE(finding.at("name").get<std::string>().empty());
+        CHECK(finding.contains("status"));
+        CHECK(finding.contains("remedy"));
+    }
+}
