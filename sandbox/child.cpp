@@ -63,6 +63,7 @@ class Builder {
     [[nodiscard]] long become_root() const noexcept;
     long make_base(const Step& step) noexcept;
     long adopt_root(long tree) noexcept;
+    long root_tmpfs(const Step& step) noexcept;
     long root_overlay(const Step& step) noexcept;
     [[nodiscard]] long mount_overlay(const Step& step) const noexcept;
     [[nodiscard]] long resolve(const char* path) const noexcept;
@@ -216,7 +217,7 @@ long Builder::perform(const Step& step) noexcept {
         case StepKind::clone_device: return clone_device(step);
         case StepKind::become_root: return become_root();
         case StepKind::base: return make_base(step);
-        case StepKind::root_tmpfs: return adopt_root(new_tmpfs(step.text, step.aux));
+        case StepKind::root_tmpfs: return root_tmpfs(step);
         case StepKind::root_overlay: return root_overlay(step);
         case StepKind::root_tree: {
             const long set = set_attributes(first_slot_fd + step.slot, step.value);
@@ -289,7 +290,7 @@ long Builder::become_root() const noexcept {
 }
 
 long Builder::make_base(const Step& step) noexcept {
-    const long tree = new_tmpfs("1m", "0755");
+    const long tree = new_tmpfs("", "0755");
     if (tree < 0) return tree;
     const long moved = move_tree(tree, first_slot_fd + step.slot);
     if (moved < 0) return moved;
@@ -304,6 +305,14 @@ long Builder::adopt_root(long tree) noexcept {
     if (moved < 0) return moved;
     root_ = static_cast<int>(tree);
     return 0;
+}
+
+// An unlimited one is a directory of the scratch tmpfs, which costs nothing; a limited one needs a file system of its own.
+long Builder::root_tmpfs(const Step& step) noexcept {
+    if (step.text[0] != '\0') return adopt_root(new_tmpfs(step.text, step.aux));
+    const long allowed = call(SYS_fchmodat, base_, "root", step.value);
+    if (allowed < 0) return allowed;
+    return adopt_root(call(SYS_open_tree, base_, "root", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
 }
 
 // Overlays are mounted by mount(2): before Linux 6.8 the new API takes only 256 bytes of lower directories. The

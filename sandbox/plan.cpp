@@ -178,7 +178,8 @@ void Lowering::add_root() {
         add(overlay_step(StepKind::root_overlay, *overlay));
     } else if (const auto* tmpfs = std::get_if<Tmpfs>(&root)) {
         add({.kind = StepKind::root_tmpfs, .path = keep("/"),
-             .text = keep(tmpfs->size == 0 ? "" : format("{}", tmpfs->size)), .aux = keep(format("{:o}", tmpfs->mode))});
+             .text = keep(tmpfs->size == 0 ? "" : format("{}", tmpfs->size)), .aux = keep(format("{:o}", tmpfs->mode)),
+             .value = tmpfs->mode});
     } else if (const auto* bind = std::get_if<Bind>(&root)) {
         add({.kind = StepKind::root_tree, .slot = mounted_slot_++, .path = keep("/"),
              .value = shown | (bind->access == Access::read_only ? MOUNT_ATTR_RDONLY : 0)});

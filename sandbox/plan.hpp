@@ -23,7 +23,7 @@ enum class StepKind : std::uint8_t {
     clone_device,     // the same for a character device; refused if it is anything else
     become_root,      // the jail's uid 0 and gid 0, no supplementary groups
     base,             // a scratch tmpfs on slot, out of sight after `pivot`
-    root_tmpfs,       // new root: an empty tmpfs (text: size, aux: mode)
+    root_tmpfs,       // new root: an empty tmpfs (text: size, aux and value: mode)
     root_overlay,     // new root: an overlay (text: options, aux: the same without what came with Linux 6.6)
     root_tree,        // new root: the tree in slot, with attributes `value`
     tmpfs,            // tmpfs on `path` (text: size, aux: mode)

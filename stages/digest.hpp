@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX; digest.cpp is the one place that includes OpenSSL
+struct SHA256state_st;  // OpenSSL's SHA256_CTX; digest.cpp is the one place that includes OpenSSL
 
 namespace stages {
 
@@ -17,9 +17,9 @@ class Digest {
 
   private:
     struct Free {
-        void operator()(evp_md_ctx_st* context) const noexcept;
+        void operator()(SHA256state_st* context) const noexcept;
     };
-    std::unique_ptr<evp_md_ctx_st, Free> context_;
+    std::unique_ptr<SHA256state_st, Free> context_;
 };
 
 std::string digest_of(std::string_view bytes);

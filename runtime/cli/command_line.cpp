@@ -18,9 +18,13 @@ namespace {
 constexpr int wrong_input = 2;
 constexpr int cannot_run = 3;
 
-void add_pipeline_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
+void add_file_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
     command.add_option("-f,--file", options.file, "The pipeline file")->capture_default_str()->type_name("FILE");
     command.add_option("--var", vars, "Sets a variable of the pipeline file")->type_name("NAME=VALUE")->allow_extra_args(false);
+}
+
+void add_pipeline_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
+    add_file_options(command, options, vars);
     command.add_option("--store", options.store, "Where layers and artifacts are kept")->type_name("DIR");
 }
 
@@ -76,19 +80,19 @@ void add_build(CLI::App& app, Words& words) {
 
 void add_looks(CLI::App& app, Words& words) {
     CLI::App* check_command = app.add_subcommand("check", "Validate the pipeline file, run nothing");
-    add_pipeline_options(*check_command, words.pipeline, words.vars);
+    add_file_options(*check_command, words.pipeline, words.vars);
     check_command->callback([&words] { words.command = [](const Words& w) { return check(w.pipeline); }; });
 
     CLI::App* plan_command = app.add_subcommand("plan", "Print the operations that make a stage's jail, run nothing");
     add_pipeline_options(*plan_command, words.pipeline, words.vars);
-    plan_command->add_option("STAGE", words.stage)->required();
+    plan_command->add_option("STAGE", words.stage, "The stage")->required();
     plan_command->callback([&words] { words.command = [](const Words& w) { return plan(w.pipeline, w.stage); }; });
 }
 
 void add_shell(CLI::App& app, Words& words) {
     CLI::App* command = app.add_subcommand("shell", "A terminal in a stage's jail; what it changes is discarded");
     add_pipeline_options(*command, words.pipeline, words.vars);
-    command->add_option("STAGE", words.stage)->required();
+    command->add_option("STAGE", words.stage, "The stage")->required();
     auto* before = command->add_flag("--before", words.is_before, "As it is before the stage's command (the default)");
     command->add_flag("--failed", words.is_failed, "As the command left it when it last failed")->excludes(before);
     command->callback([&words] {
@@ -106,7 +110,9 @@ void add_store(CLI::App& app, Words& words) {
     for (CLI::App* one : {list, collect}) {
         one->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
     }
-    collect->add_option("--days", words.days, "Keep results that were used within so many days")->capture_default_str();
+    collect->add_option("--days", words.days, "Keep results that were used within so many days")
+        ->capture_default_str()
+        ->type_name("N");
     list->callback([&words] { words.command = [](const Words& w) { return store_list(w.pipeline.store); }; });
     collect->callback([&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
 }

@@ -16,12 +16,12 @@ struct PipelineOptions {
 
 // `check`: validates; says what the host lacks. 0, or what the exception's exit code is.
 int check(const PipelineOptions& options);
-// `plan STAGE`: prints the operations that would make the stage's jail.
-int plan(const PipelineOptions& options, const std::string& stage);
+// `plan STAGE`: prints the operations that would make the named stage's jail.
+int plan(const PipelineOptions& options, const std::string& name);
 
 enum class ShellAt : unsigned char { before, failed };
 // `shell STAGE`: the stage's jail with a terminal, as it was before its command, or as the command left it.
-int shell(const PipelineOptions& options, const std::string& stage, ShellAt at);
+int shell(const PipelineOptions& options, const std::string& name, ShellAt at);
 
 // `store ls`: records, by pipeline and stage.
 int store_list(const std::string& store);

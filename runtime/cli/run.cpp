@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <stdexcept>
 #include <string_view>
@@ -10,7 +9,9 @@
 #include "runtime/cli/foreground.hpp"
 #include "sandbox/idmap.hpp"
 #include "sandbox/launch.hpp"
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
 #include "sandbox/profile.hpp"
 #include "stages/kinds/mounts.hpp"
 
@@ -27,7 +28,8 @@ constexpr const char* help =
 
 One command in a fresh jail: user, mount, PID, network, IPC, UTS and cgroup namespaces of its own, a system call filter,
 few capabilities, no descriptors but 0, 1 and 2. The options are bubblewrap's, and work in the order in which they stand.
-Without any that mounts, the jail's root is the host's /usr, read-only, with a fresh /proc, /dev, /run and /tmp.
+Without any that mounts, the jail's root is the host's /usr, read-only, with the few files of /etc that programs need and a
+fresh /proc, /sys, /dev, /run and /tmp.
 
   --bind SRC DEST        Show SRC, writable
   --ro-bind SRC DEST     Show SRC, read-only
@@ -50,7 +52,7 @@ Without any that mounts, the jail's root is the host's /usr, read-only, with a f
   --unshare-all, --unshare-user, --unshare-ipc, --unshare-pid, --unshare-net, --unshare-uts, --unshare-cgroup,
   --die-with-parent, --new-session
                          Accepted; always so
-  --help                 This text
+  -h, --help             This text
 
 Exit codes: the command's own; 128+N when signal N ended it; 126 and 127 where it cannot be executed or found; 125 where
 the jail could not be built.
@@ -147,7 +149,7 @@ class Reader {
         static constexpr std::string_view always[] = {"--unshare-all", "--unshare-user", "--unshare-ipc",
                                                       "--unshare-pid", "--unshare-net",  "--unshare-uts",
                                                       "--unshare-cgroup", "--die-with-parent", "--new-session"};
-        if (option == "--help") {
+        if (option == "--help" || option == "-h") {
             request_.wants_help = true;
         } else if (option == "--chdir") {
             request_.command.cwd = value(option);
@@ -172,11 +174,11 @@ class Reader {
     }
 
     static std::string absolute(const std::string& path) {
-        char* real = ::realpath(path.c_str(), nullptr);
-        if (real == nullptr) throw std::invalid_argument(format("{} does not exist, or cannot be reached", path));
-        std::string text = real;
-        ::free(real);
-        return text;
+        try {
+            return sandbox::os::real_path(path);
+        } catch (const sandbox::os::SysError& error) {
+            throw std::invalid_argument(error.what());
+        }
     }
 
     void finish_mounts() {

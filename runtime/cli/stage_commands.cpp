@@ -140,7 +140,11 @@ int check(const PipelineOptions& options) {
     std::vector<const stages::Stage*> all;
     for (const stages::Stage& stage : pipeline.stages) all.push_back(&stage);
     const auto missing = supervisor::missing_needs(all);
-    std::cout << format("{}: {} stages, {} results: valid\n", options.file, pipeline.stages.size(), pipeline.results.size());
+    const auto count = [](std::size_t number, const char* what) {
+        return format("{} {}{}", number, what, number == 1 ? "" : "s");
+    };
+    std::cout << format("{}: {}, {}: valid\n", options.file, count(pipeline.stages.size(), "stage"),
+                        count(pipeline.results.size(), "result"));
     if (!missing.empty()) std::cout << supervisor::to_text(missing) << "\n";
     return 0;
 }

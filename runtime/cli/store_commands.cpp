@@ -36,7 +36,7 @@ bool is_unused(const store::Store& store, const store::Record& record, unsigned 
     struct stat status {};
     const std::string place = format("records/{}.json", record.key);
     if (::fstatat(store.directory(), place.c_str(), &status, 0) != 0) return false;
-    return std::time(nullptr) - status.st_mtim.tv_sec > static_cast<time_t>(days) * 24 * 3600;
+    return std::time(nullptr) - status.st_mtim.tv_sec >= static_cast<time_t>(days) * 24 * 3600;
 }
 
 // Deletes in a helper that has the ids of what is there.

@@ -5,21 +5,11 @@
 #include <cstdlib>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::report {
 
 using sandbox::os::format;
-
-std::string printable(std::string_view line) {
-    std::string clean;
-    clean.reserve(line.size());
-    for (const char letter : line) {
-        const auto byte = static_cast<unsigned char>(letter);
-        const bool is_control = (byte < 0x20 && letter != '\t') || byte == 0x7f;
-        clean += is_control ? '?' : letter;
-    }
-    return clean;
-}
 
 Console::Console() {
     const char* no_color = std::getenv("NO_COLOR");
@@ -59,7 +49,7 @@ void Console::write(const std::string& text) const {
 }
 
 void Console::stage_line(std::string_view stage, std::string_view line) {
-    write(format("{}{}\n", prefix(stage), printable(line)));
+    write(format("{}{}\n", prefix(stage), sandbox::os::printable(line)));
 }
 
 void Console::stage_note(std::string_view stage, std::string_view text) {

@@ -14,7 +14,7 @@ class Console {
     // Wide enough for the longest stage name that will come.
     void set_stage_width(std::size_t width) { width_ = width; }
     [[nodiscard]] std::size_t stage_width() const noexcept { return width_; }
-    // A line of a stage's output, made printable().
+    // A line of a stage's output, its control characters shown as "?".
     void stage_line(std::string_view stage, std::string_view line);
     // What Stagebox itself says of a stage, and of the whole.
     void stage_note(std::string_view stage, std::string_view text);
@@ -35,9 +35,6 @@ class Console {
     std::size_t width_ = 0;
     bool has_colours_ = false;
 };
-
-// Control characters other than tabs become "?": a payload does not get to steer the user's terminal.
-std::string printable(std::string_view line);
 
 // "1.5 MB", "12.3 s": for summaries.
 std::string human_bytes(double bytes);

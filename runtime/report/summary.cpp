@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::report {
 
@@ -30,7 +31,7 @@ std::string failure_text(const Console& console, const FailedStage& failed) {
     if (!failed.last_lines.empty()) {
         text += format("  the last {} lines of its output:\n", failed.last_lines.size());
         // A failure report is read by people: what the console does to a line is done here too.
-        for (const std::string& line : failed.last_lines) text += format("    {}\n", printable(line));
+        for (const std::string& line : failed.last_lines) text += format("    {}\n", sandbox::os::printable(line));
     }
     text += format("  log: {}\n", failed.log);
     for (const std::string& command : failed.commands) text += format("  {}\n", command);

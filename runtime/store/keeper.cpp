@@ -13,6 +13,7 @@
 #include "runtime/store/keeper_work.hpp"
 #include "sandbox/idmap.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::store {
 
@@ -36,7 +37,7 @@ void answer(int line, const std::string& text) {
     try {
         reply["answer"] = perform_request(request);
     } catch (const std::exception& error) {
-        reply["error"] = error.what();
+        reply["error"] = sandbox::os::printable(error.what());  // it names files, and a payload chose their names
     }
     const std::string message = reply.dump(-1, ' ', false, Json::error_handler_t::replace);
     static_cast<void>(::send(line, message.data(), message.size(), MSG_NOSIGNAL));

@@ -38,13 +38,6 @@ std::string below(const std::string& place, const std::string& rest) {
     return rest.empty() ? place : place + "/" + rest;
 }
 
-std::string real_path(const std::string& path) {
-    char* real = sys([&] { return ::realpath(path.c_str(), nullptr); }, "find {}", path);
-    std::string text = real;
-    ::free(real);
-    return text;
-}
-
 void refuse_shared_places(const std::string& path) {
     for (const std::string_view shared : {"/tmp", "/var/tmp", "/dev/shm"}) {
         if (path == shared || path.starts_with(std::string(shared) + "/")) {
@@ -150,12 +143,12 @@ std::string Store::default_path() {
 }
 
 Store::Store(const std::string& path) {
-    const std::string top = path.starts_with("/") ? path : real_path(".") + "/" + path;
+    const std::string top = path.starts_with("/") ? path : sandbox::os::real_path(".") + "/" + path;
     refuse_shared_places(top);
     try {
         sandbox::os::make_directories(top.substr(0, top.find_last_not_of('/') + 1), 0700);
         // Without links, as the kernel shows it in a mount table: the receipt looks for the store's path there.
-        path_ = real_path(top) + "/" + layout_version;
+        path_ = sandbox::os::real_path(top) + "/" + layout_version;
         open_layout();
     } catch (const sandbox::os::SysError& error) {
         throw StoreError(format("the store {} cannot be used: {}", top, error.what()));

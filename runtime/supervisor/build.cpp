@@ -64,11 +64,11 @@ report::FailedStage failed_of(const StageStatus& status, const BuildOptions& opt
                                .log = status.log,
                                .last_lines = status.last_lines,
                                .commands = {}};
-    const std::string file = options.file == "stagebox.toml" ? "" : format("-f {} ", options.file);
-    const std::string store = options.store.empty() ? "" : format("--store {} ", options.store);
+    const std::string file = options.file == "stagebox.toml" ? "" : format(" -f {}", options.file);
+    const std::string store = options.store.empty() ? "" : format(" --store {}", options.store);
     failed.commands.push_back(
-        format("look around in it:  stagebox shell {}{}{} --failed", file, store, status.stage->name));
-    failed.commands.push_back(format("go on:              stagebox build {}{}", file, store));
+        format("look around in it:  stagebox shell{}{} {} --failed", file, store, status.stage->name));
+    failed.commands.push_back(format("go on:              stagebox build{}{}", file, store));
     return failed;
 }
 
@@ -123,6 +123,17 @@ void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) 
     for (const std::string& stage : options.refresh) static_cast<void>(graph.place_of(stage));
 }
 
+// What went wrong, empty where nothing did: the summary and the receipt are due all the same.
+std::string export_results(BuildRun& run, const BuildOptions& options) {
+    if (options.output.empty() || run.signal() != 0) return {};
+    try {
+        run.export_results(options.output);
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    return {};
+}
+
 }  // namespace
 
 int build(const BuildOptions& options) {
@@ -146,7 +157,7 @@ int build(const BuildOptions& options) {
         const session::Session here = session::classify(session::read_session_facts(before.processes));
         run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, session::describe(here));
         run.run();
-        if (!options.output.empty() && run.signal() == 0) run.export_results(options.output);
+        const std::string export_fault = export_results(run, options);
         run.empty_trash();
         const session::Ours ours{store.path(), ::getpid(), run.helpers(), run.ids_in_use()};
         const session::Receipt receipt = session::make_receipt(before, session::observe(), ours);
@@ -155,6 +166,10 @@ int build(const BuildOptions& options) {
         write_events(run, store, receipt);
         run.log().info("{}", session::to_text(receipt));
         code = exit_code(run, receipt);
+        if (!export_fault.empty()) {
+            console.error(export_fault);
+            if (code == done) code = jail_failed;
+        }
         if (options.output.empty()) {
             for (const stages::Result& result : pipeline.results) {
                 const auto found = run.results().find(result.stage);

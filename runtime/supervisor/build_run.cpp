@@ -218,6 +218,7 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
 }
 
 void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
+    static_cast<void>(ids(status.stage->ids));  // what is to be said of them comes before the stage's first line
     status.state = StageState::running;
     console_.stage_note(status.stage->name, "starts");
     log_.info("stage {}: runs for {}", status.stage->name, resolved.key);
@@ -286,14 +287,16 @@ void BuildRun::wait_for(bool& answered) {
 }
 
 void BuildRun::export_results(const std::string& directory) {
-    sandbox::os::make_directories(directory, 0777);
+    // The keeper's working directory is the store, so it is given whole paths.
+    const std::string top = directory.starts_with("/") ? directory : sandbox::os::real_path(".") + "/" + directory;
+    sandbox::os::make_directories(top, 0777);
     for (const stages::Result& result : pipeline_.results) {
         const auto found = results_.find(result.stage);
         if (found == results_.end()) continue;
         const store::Object& object = found->second.record.artifacts.at(result.artifact);
         const stages::Stage& stage = *pipeline_.find(result.stage);
         const auto output = std::ranges::find(stage.outputs, result.artifact, &stages::Output::name);
-        const std::string target = directory + "/" + output->path.substr(output->path.rfind('/') + 1);
+        const std::string target = top + "/" + output->path.substr(output->path.rfind('/') + 1);
         bool answered = false;
         keeper(stage.ids).export_to("artifacts/" + object.id, target, [&](const Json&, const std::string& error) {
             answered = true;

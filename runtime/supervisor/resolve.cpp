@@ -75,14 +75,20 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
         return object.id;
     }
     const std::string& path = std::get<stages::LocalPath>(input.source).path;
-    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.directory);
-    const store::TreeFacts facts = store::digest_import(directory.get(), path);
+    const store::TreeFacts& facts = local_facts(path);
     const std::string id = object_id(stage.ids, facts.digest);
     resolved.local_inputs.push_back({pipeline_.directory + "/" + path, id});
     resolved.inputs.push_back({input.target,
                                {store_.artifact_path(id)},
                                facts.is_directory ? FileType::directory : FileType::file});
     return facts.digest;
+}
+
+const store::TreeFacts& Resolver::local_facts(const std::string& path) {
+    const auto known = local_facts_.find(path);
+    if (known != local_facts_.end()) return known->second;
+    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.directory);
+    return local_facts_[path] = store::digest_import(directory.get(), path);
 }
 
 Resolved Resolver::resolve(const stages::Stage& stage, const Results& results) {

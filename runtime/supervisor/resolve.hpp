@@ -51,11 +51,14 @@ class Resolver {
     std::string resolve_input(const stages::Stage& stage, const stages::Input& input, const Results& results,
                               Resolved& resolved);
     const std::string& host_packages();
+    // Digested once: a file that changes while a build runs is found out when it is copied.
+    const store::TreeFacts& local_facts(const std::string& path);
 
     const stages::Pipeline& pipeline_;
     const store::Store& store_;
     std::string profile_digest_;
     std::string host_packages_;  // asked for once
+    std::map<std::string, store::TreeFacts> local_facts_;
 };
 
 // The name in the store of what has this digest. The two id mappings have names of their own: on the disk, the same

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include "sandbox/os/sys.hpp"
@@ -81,6 +82,13 @@ void make_directories(const std::string& path, mode_t mode) {
         make_directory(AT_FDCWD, path.substr(0, end), mode);
         if (end == std::string::npos) return;
     }
+}
+
+std::string real_path(const std::string& path) {
+    char* real = sys([&] { return ::realpath(path.c_str(), nullptr); }, "find {}", path);
+    std::string text = real;
+    ::free(real);
+    return text;
 }
 
 bool exists(int parent, const std::string& path) {

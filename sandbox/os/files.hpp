@@ -30,6 +30,8 @@ void write_file_atomically(int parent, const std::string& path, std::string_view
 void make_directory(int parent, const std::string& path, mode_t mode);
 // mkdir -p; an absolute path.
 void make_directories(const std::string& path, mode_t mode);
+// The absolute path without links, "." and ".."; of something that exists.
+std::string real_path(const std::string& path);
 bool exists(int parent, const std::string& path);
 // The names in a directory, sorted by byte, without "." and "..".
 std::vector<std::string> list_directory(int directory);

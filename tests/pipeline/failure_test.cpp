@@ -212,11 +212,13 @@ TEST_CASE("a stage's output cannot steer the terminal", "[failure]") {
     workspace.pipeline(R"toml(
 [stage.a]
 from = "host"
-run = ["sh", "-c", "printf 'one\\033]0;title\\007two\\rthree\\n'; exit 1"]
+run = ["sh", "-c", "printf 'one\\033]0;title\\007two\\rthree\\302\\23331mfour \\303\\244\\n'; exit 1"]
 )toml");
     const Result failed = workspace.build();
     CHECK(failed.code == 1);
     CHECK(failed.err.find('\033') == std::string::npos);
     CHECK(failed.err.find('\a') == std::string::npos);
-    CHECK(content_of(log_path_in(failed)) == "one\033]0;title\atwo\rthree\n");
+    CHECK(failed.err.find("\302\233") == std::string::npos);
+    CHECK(says(failed, "four \303\244"));
+    CHECK(content_of(log_path_in(failed)) == "one\033]0;title\atwo\rthree\302\23331mfour \303\244\n");
 }

@@ -46,7 +46,7 @@ rm /kept/removed; echo created > /kept/created
 rm -r /replaced; mkdir /replaced; echo new > /replaced/new
 mv /renamed /other-name
 rm /emptied/gone
-echo appended >> /two
+ln /kept/created /kept/linked
 rm /link; mkdir /link
 """]
 [stage.c]
@@ -54,10 +54,10 @@ from = "b"
 run = ["sh", "-c", """
 ls /kept /replaced /other-name /emptied /closed
 test ! -e /renamed && test ! -e /kept/removed && echo gone
-cat /kept/created /one /closed/secret
+cat /kept/linked /two /closed/secret
 stat -c '%n %a %u:%g %F' /owned /sticky /closed /link /fifo
-stat -c '%n %h' /one /two
-test /one -ef /two && echo same
+stat -c '%n %h' /one /two /kept/created
+test /one -ef /two && test /kept/created -ef /kept/linked && echo same
 """]
 )toml"));
     const Result built = workspace.build();
@@ -73,6 +73,7 @@ secret
 /kept:
 created
 file
+linked
 
 /other-name:
 file
@@ -82,7 +83,6 @@ new
 gone
 created
 linked
-appended
 secret
 /owned 4751 1234:60000 regular file
 /sticky 1777 0:0 directory
@@ -91,6 +91,7 @@ secret
 /fifo 644 0:0 fifo
 /one 2
 /two 2
+/kept/created 2
 same
 )");
     CHECK(is_at_rest(workspace));
