@@ -23,9 +23,9 @@ enum class ShellAt : unsigned char { before, failed };
 // `shell STAGE`: the stage's jail with a terminal, as it was before its command, or as the command left it.
 int shell(const PipelineOptions& options, const std::string& name, ShellAt at);
 
-// `store ls`: records, by pipeline and stage.
-int store_list(const std::string& store);
+// `store ls`: records, by pipeline and stage. An empty path: the default store.
+int store_list(const std::string& path);
 // `store gc`: deletes what no record names, failed stages, and records that were not used for so many days.
-int store_collect(const std::string& store, unsigned days);
+int store_collect(const std::string& path, unsigned days);
 
 }  // namespace runtime::cli

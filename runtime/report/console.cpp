@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "sandbox/os/format.hpp"
@@ -80,7 +81,7 @@ std::string human_bytes(double bytes) {
 
 std::string human_seconds(double seconds) {
     if (seconds < 60) return format("{:.1f} s", seconds);
-    const auto whole = static_cast<long>(seconds + 0.5);
+    const long whole = std::lround(seconds);
     return format("{}:{:02} min", whole / 60, whole % 60);
 }
 

@@ -81,6 +81,7 @@ Keeper::Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loo
     const long pid = sys([&] { return ::syscall(SYS_clone3, &how, sizeof how); }, "start the store's helper");
     if (pid == 0) {
         die_with(parent);
+        ::setsid();  // the signals of the caller's terminal are for the supervisor, which needs this process to the end
         // Everything else the supervisor had open, its locks above all, must not outlive it here.
         const int low = std::min(child_line.get(), store);
         const int high = std::max(child_line.get(), store);

@@ -144,6 +144,8 @@ int build(const BuildOptions& options) {
         console.set_stage_width(std::max(console.stage_width(), stage.name.size()));
     }
 
+    // Whoever read our messages may be gone; that is no reason to end in the middle of a stage.
+    ::signal(SIGPIPE, SIG_IGN);
     // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     const session::HostState before = session::observe();

@@ -73,9 +73,10 @@ sandbox::IdMap BuildRun::ids_in_use() const {
 }
 
 store::Keeper& BuildRun::keeper(sandbox::IdMode mode) {
-    auto& keeper = keepers_[mode];
-    if (!keeper) keeper = std::make_unique<store::Keeper>(ids(mode), store_.directory(), loop_);
-    return *keeper;
+    const auto found = keepers_.find(mode);
+    if (found != keepers_.end()) return *found->second;
+    auto made = std::make_unique<store::Keeper>(ids(mode), store_.directory(), loop_);
+    return *(keepers_[mode] = std::move(made));
 }
 
 std::vector<pid_t> BuildRun::helpers() const {
@@ -307,9 +308,8 @@ void BuildRun::export_results(const std::string& directory) {
     }
 }
 
-// Any mapping with the range in it can delete what any jail made, because it has the caller's own id too.
+// The mapping of the range can delete what any jail made, because it has the caller's own id too; that of one id cannot.
 store::Keeper& BuildRun::cleaner() {
-    if (!keepers_.empty()) return *keepers_.begin()->second;
     try {
         return keeper(sandbox::IdMode::range);
     } catch (const sandbox::IdMapError&) {

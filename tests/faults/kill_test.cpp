@@ -1,5 +1,5 @@
-// kill -9 of the supervisor at any moment: within a second nothing of it is on the host, and the next build goes on from
-// the last committed stage to the same result, bit for bit.
+// kill -9 of the supervisor at any moment: within a second nothing of it is on the host, and the next build
+// goes on from the last committed stage to the same result, bit for bit.
 #include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -22,8 +22,8 @@ namespace {
 
 constexpr int rounds = 20;
 
-// A layer with owners, links and a few hundred files; an artifact; a stage on the host's root. About half a second each
-// to run and to seal, so that a random moment finds every phase.
+// A layer with owners, links and a few hundred files; an artifact; a stage on the host's root. About half a
+// second each to run and to seal, so that a random moment finds every phase.
 void write_pipeline(const Workspace& workspace, const std::string& marker) {
     workspace.pipeline(std::string(tools_stage) + format(R"toml(
 [defaults]
@@ -40,7 +40,8 @@ from = "host"
 in = {{ "/in/tree" = "second.tree" }}
 run = ["sh", "-c", "cat /in/tree/* > /out/all; sleep 0.1; : {0}"]
 out = {{ all = "all" }}
-)toml", marker));
+)toml",
+                                                         marker));
 }
 
 // What a stage made, by digest: its layer, its artifacts, its root.
@@ -48,13 +49,15 @@ std::string made_by(const Json& record) {
     if (record.is_null()) return "nothing";
     std::string text = record.at("tree").get<std::string>();
     if (record.contains("layer")) text += " " + record.at("layer").at("id").get<std::string>();
-    for (const auto& [name, object] : record.at("artifacts").items()) text += " " + object.at("id").get<std::string>();
+    for (const auto& [name, object] : record.at("artifacts").items())
+        text += " " + object.at("id").get<std::string>();
     return text;
 }
 
 std::map<std::string, std::string> results_of(const Workspace& workspace) {
     std::map<std::string, std::string> results;
-    for (const char* stage : {"tools", "first", "second", "third"}) results[stage] = made_by(workspace.record_of(stage));
+    for (const char* stage : {"tools", "first", "second", "third"})
+        results[stage] = made_by(workspace.record_of(stage));
     return results;
 }
 
@@ -66,17 +69,19 @@ std::chrono::microseconds random_moment(std::chrono::microseconds longest) {
 
 }  // namespace
 
-TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on", "[faults]") {
+TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on", "[faults][alone]") {
     const Workspace workspace;
     const std::string marker = unique_marker();
     write_pipeline(workspace, marker);
     const auto before = std::chrono::steady_clock::now();
     REQUIRE(workspace.build().code == 0);
-    const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - before);
+    const auto whole =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - before);
     const auto undisturbed = results_of(workspace);
 
     for (int round = 0; round < rounds; ++round) {
-        for (const char* stage : {"first", "second", "third"}) workspace.forget(stage);
+        for (const char* stage : {"first", "second", "third"})
+            workspace.forget(stage);
         // Every second round begins with an empty store but for the first stage, the others find old layers.
         if (round % 2 == 0) run({.argv = {stagebox_program(), "store", "gc", "--store", workspace.store()}});
         // The first rounds right at the start, the others anywhere.
@@ -85,8 +90,10 @@ TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on"
         Process build(workspace.command({"build"}));
         ::usleep(static_cast<useconds_t>(moment.count()));
         build.signal(SIGKILL);
-        // By what all of them have on their command lines: the payloads the marker, the rest the place of the store.
-        CHECK(becomes_true([&] { return processes_with(marker).empty() && processes_with(workspace.path()).empty(); }, 1s));
+        // By what all of them have on their command lines: the payloads the marker, the rest the place of the
+        // store.
+        CHECK(becomes_true(
+            [&] { return processes_with(marker).empty() && processes_with(workspace.path()).empty(); }, 1s));
         CHECK(mounts_with(workspace.path()).empty());
         static_cast<void>(build.finish());
 

@@ -6,18 +6,19 @@
 using namespace tests::jail;
 using namespace tests::support;
 
-TEST_CASE("without a network, neither the host nor the world is reached") {
+TEST_CASE("without a network, neither the host nor the world is reached", "[network]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const Listener listener;
     // Refused, not unreachable: its own loopback device is up, and nobody listens there.
-    CHECK(value_of(probe(ids, {"connect-inet", "127.0.0.1", listener.port()}).out, "connect") == "ECONNREFUSED");
+    CHECK(value_of(probe(ids, {"connect-inet", "127.0.0.1", listener.port()}).out, "connect") ==
+          "ECONNREFUSED");
     CHECK(value_of(probe(ids, {"connect-inet", "::1", listener.port()}).out, "connect") == "ECONNREFUSED");
     CHECK(value_of(probe(ids, {"connect-inet", "192.0.2.1", "80"}).out, "connect") == "ENETUNREACH");
     CHECK(value_of(probe(ids, {"connect-unix", listener.name()}).out, "connect") == "ECONNREFUSED");
 }
 
-TEST_CASE("the host's network is there where it was asked for") {
+TEST_CASE("the host's network is there where it was asked for", "[network]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const Listener listener;

@@ -33,12 +33,12 @@ std::string answer_to(long number, const Words& arguments = {}) {
 
 }  // namespace
 
-TEST_CASE("the five capability sets are the profile's") {
+TEST_CASE("the five capability sets are the profile's", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     std::uint64_t kept = 0;
-    for (const int capability : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID,
-                                 CAP_SETFCAP, CAP_SYS_CHROOT}) {
+    for (const int capability : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID,
+                                 CAP_SETUID, CAP_SETFCAP, CAP_SYS_CHROOT}) {
         kept |= std::uint64_t{1} << static_cast<unsigned>(capability);
     }
     const Result seen = probe(ids, {"caps"});
@@ -53,12 +53,13 @@ TEST_CASE("the five capability sets are the profile's") {
     CHECK(value_of(seen.out, "Seccomp") == "2");
 }
 
-TEST_CASE("a payload is the jail's root, a leader of its own session, in no other group") {
+TEST_CASE("a payload is the jail's root, a leader of its own session, in no other group", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const Result seen = probe(ids, {"ids"});
     REQUIRE(seen.code == 0);
-    for (const char* key : {"ruid", "euid", "suid", "rgid", "egid", "sgid"}) CHECK(value_of(seen.out, key) == "0");
+    for (const char* key : {"ruid", "euid", "suid", "rgid", "egid", "sgid"})
+        CHECK(value_of(seen.out, key) == "0");
     CHECK(value_of(seen.out, "sid") == value_of(seen.out, "pid"));
     CHECK(value_of(seen.out, "ppid") == "1");
     if (ids == "range" || ::geteuid() == 0) {
@@ -68,12 +69,14 @@ TEST_CASE("a payload is the jail's root, a leader of its own session, in no othe
     }
 }
 
-TEST_CASE("a range has 65536 ids that files can have; a single id stands alone") {
+TEST_CASE("a range has 65536 ids that files can have; a single id stands alone", "[privileges]") {
     const Result range = shell("range", "echo x >/tmp/x; chown 12345:65535 /tmp/x && stat -c %u:%g /tmp/x");
     CHECK(range.out == "12345:65535\n");
-    CHECK(shell("range", "echo x >/tmp/x; chown 65536 /tmp/x").err.find("Invalid argument") != std::string::npos);
+    CHECK(shell("range", "echo x >/tmp/x; chown 65536 /tmp/x").err.find("Invalid argument") !=
+          std::string::npos);
     CHECK(shell("single", "echo x >/tmp/x; chown 0:0 /tmp/x && stat -c %u:%g /tmp/x").out == "0:0\n");
-    CHECK(shell("single", "echo x >/tmp/x; chown 1 /tmp/x").err.find("Invalid argument") != std::string::npos);
+    CHECK(shell("single", "echo x >/tmp/x; chown 1 /tmp/x").err.find("Invalid argument") !=
+          std::string::npos);
     // Never the host's root, also where the host's root asks.
     const std::string map = probe("single", {"read", "/proc/self/uid_map"}).out;
     std::istringstream fields(map);
@@ -84,7 +87,7 @@ TEST_CASE("a range has 65536 ids that files can have; a single id stands alone")
     CHECK(outer != 0);
 }
 
-TEST_CASE("system calls that reach beyond the jail answer EPERM or ENOSYS") {
+TEST_CASE("system calls that reach beyond the jail answer EPERM or ENOSYS", "[privileges]") {
     const std::vector<std::pair<const char*, long>> calls = {
         {"mount", SYS_mount},
         {"umount2", SYS_umount2},
@@ -132,7 +135,7 @@ TEST_CASE("system calls that reach beyond the jail answer EPERM or ENOSYS") {
     CHECK(answer_to(SYS_dup, {"1"}) == "3");
 }
 
-TEST_CASE("new namespaces cannot be had, whatever the call") {
+TEST_CASE("new namespaces cannot be had, whatever the call", "[privileges]") {
     for (const int flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
                            CLONE_NEWCGROUP, CLONE_NEWUSER | CLONE_NEWNS}) {
         INFO(flag);
@@ -143,8 +146,9 @@ TEST_CASE("new namespaces cannot be had, whatever the call") {
     CHECK(value_of(probe("range", {"unshare", "0"}).out, "clone") == "ok");
 }
 
-TEST_CASE("mounts cannot be made, copied or removed") {
-    const Result asked = tests::jail::run(join(bare(), {"--dir", "/target"}), {"/probe", "mount-tmpfs", "/target"});
+TEST_CASE("mounts cannot be made, copied or removed", "[privileges]") {
+    const Result asked =
+        tests::jail::run(join(bare(), {"--dir", "/target"}), {"/probe", "mount-tmpfs", "/target"});
     REQUIRE(asked.code == 0);
     for (const char* key : {"mount", "fsopen", "open_tree", "umount"}) {
         INFO(key);
@@ -152,7 +156,7 @@ TEST_CASE("mounts cannot be made, copied or removed") {
     }
 }
 
-TEST_CASE("unknown system calls answer ENOSYS in each ABI") {
+TEST_CASE("unknown system calls answer ENOSYS in each ABI", "[privileges]") {
     const auto all_answer_enosys = [](const Words& abi, const std::string& range, std::size_t count) {
         const Result asked = probe("single", join(join({"syscall"}, abi), {range}));
         std::istringstream lines(asked.out);
@@ -177,17 +181,17 @@ TEST_CASE("unknown system calls answer ENOSYS in each ABI") {
     const auto i386 = [](const char* number) {
         return value_of(probe("single", {"syscall", "--i386", number}).out, number);
     };
-    CHECK(i386("20") == "2");               // getpid
-    CHECK(is_denied(i386("21")));           // mount
-    CHECK(is_denied(i386("26")));           // ptrace
-    CHECK(is_denied(i386("102")));          // socketcall
-    CHECK(is_denied(i386("310")));          // unshare
-    CHECK(is_denied(i386("346")));          // setns
-    CHECK(is_denied(i386("357")));          // bpf
+    CHECK(i386("20") == "2");       // getpid
+    CHECK(is_denied(i386("21")));   // mount
+    CHECK(is_denied(i386("26")));   // ptrace
+    CHECK(is_denied(i386("102")));  // socketcall
+    CHECK(is_denied(i386("310")));  // unshare
+    CHECK(is_denied(i386("346")));  // setns
+    CHECK(is_denied(i386("357")));  // bpf
 #endif
 }
 
-TEST_CASE("sockets are those of programs, not of the kernel's insides") {
+TEST_CASE("sockets are those of programs, not of the kernel's insides", "[privileges]") {
     const auto socket_of = [](int family, int type, int protocol) {
         return answer_to(SYS_socket, {format("{}", family), format("{}", type), format("{}", protocol)});
     };
@@ -205,7 +209,7 @@ TEST_CASE("sockets are those of programs, not of the kernel's insides") {
     CHECK(value_of(asked.out, "connect") == "ENOENT");
 }
 
-TEST_CASE("init is closed to the payload") {
+TEST_CASE("init is closed to the payload", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const Result asked = probe(ids, {"open-init"});
@@ -223,11 +227,12 @@ TEST_CASE("init is closed to the payload") {
     CHECK(probe(ids, {"read", "/proc/self/environ"}).code == 0);
 }
 
-TEST_CASE("what /proc and /sys let root change cannot be changed") {
+TEST_CASE("what /proc and /sys let root change cannot be changed", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
-    for (const char* path : {"/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches",
-                             "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity"}) {
+    for (const char* path :
+         {"/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches",
+          "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity"}) {
         INFO(path);
         const std::string answer = value_of(probe(ids, {"write", path, "x"}).out, "open");
         CHECK((answer == "EROFS" || answer == "EACCES" || answer == "ENOENT"));
@@ -237,7 +242,7 @@ TEST_CASE("what /proc and /sys let root change cannot be changed") {
     CHECK(value_of(probe(ids, {"write", "/proc/self/comm", "renamed"}).out, "write") == "ok");
 }
 
-TEST_CASE("what of /proc would show the host is hidden, where the kernel has it") {
+TEST_CASE("what of /proc would show the host is hidden, where the kernel has it", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
@@ -254,12 +259,14 @@ TEST_CASE("what of /proc would show the host is hidden, where the kernel has it"
     CHECK(probe(ids, {"read", "/proc/uptime"}).code == 0);
 }
 
-TEST_CASE("a payload can neither type into its caller's terminal nor change it") {
-    const sandbox::os::Fd outer(sys([] { return ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open a terminal"));
+TEST_CASE("a payload can neither type into its caller's terminal nor change it", "[privileges]") {
+    const sandbox::os::Fd outer(
+        sys([] { return ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open a terminal"));
     sys([&] { return ::grantpt(outer.get()); }, "set the terminal up");
     sys([&] { return ::unlockpt(outer.get()); }, "unlock the terminal");
     const sandbox::os::Fd inner(
-        sys([&] { return ::ioctl(outer.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open its other side"));
+        sys([&] { return ::ioctl(outer.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); },
+            "open its other side"));
     // The caller's own controlling terminal, so that only the jail is in the way.
     Start start = start_of(bare(), {"/probe", "tiocsti"});
     start.terminal = inner.get();

@@ -1,5 +1,6 @@
-// Roots that a payload has prepared: a mount's target, or a directory above it, is a symbolic link. What is mounted
-// there lands inside the root, or the jail is not built; what the link names outside is never touched.
+// Roots that a payload has prepared: a mount's target, or a directory above it, is a symbolic link. What is
+// mounted there lands inside the root, or the jail is not built; what the link names outside is never
+// touched.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -19,7 +20,8 @@ class HostileRoot {
         fs::create_directory(path());
         fs::copy_file(probe_program(), path() + "/probe");
         fs::permissions(path(), fs::perms::all);
-        for (const char* name : {"proc", "sys", "dev", "run", "tmp"}) fs::create_directory(path() + "/" + name);
+        for (const char* name : {"proc", "sys", "dev", "run", "tmp"})
+            fs::create_directory(path() + "/" + name);
     }
     [[nodiscard]] std::string path() const { return workspace_.path() + "/root"; }
     [[nodiscard]] const Canary& canary() const { return canary_; }
@@ -43,7 +45,7 @@ class HostileRoot {
 
 }  // namespace
 
-TEST_CASE("a root directory of the host is usable") {
+TEST_CASE("a root directory of the host is usable", "[root]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const HostileRoot root;
@@ -54,11 +56,11 @@ TEST_CASE("a root directory of the host is usable") {
     CHECK(value_of(root.run(ids, {}, {"/probe", "write", "/dev/null", "x"}).out, "write") == "ok");
 }
 
-TEST_CASE("a mount's target that is a symbolic link is refused") {
+TEST_CASE("a mount's target that is a symbolic link is refused", "[root]") {
     const std::string ids = GENERATE("single", "range");
     const std::string name = GENERATE("proc", "sys", "dev", "run", "tmp");
-    const std::string text =
-        GENERATE("CANARY", "CANARY/directory", "../canary/directory", "/proc/self/root", "/proc/1/root", "dangling");
+    const std::string text = GENERATE("CANARY", "CANARY/directory", "../canary/directory", "/proc/self/root",
+                                      "/proc/1/root", "dangling");
     const HostileRoot root;
     const std::string target = root.expand(text);
     INFO(ids << " " << name << " -> " << target);
@@ -71,7 +73,7 @@ TEST_CASE("a mount's target that is a symbolic link is refused") {
     CHECK(root.canary().is_unchanged());
 }
 
-TEST_CASE("a symbolic link above a target leads to a place inside the root, or nowhere") {
+TEST_CASE("a symbolic link above a target leads to a place inside the root, or nowhere", "[root]") {
     const std::string ids = GENERATE("single", "range");
     const std::string text = GENERATE("CANARY", "../canary", "../../../../../../../../../..CANARY");
     const HostileRoot root;
@@ -102,7 +104,7 @@ TEST_CASE("a symbolic link above a target leads to a place inside the root, or n
     CHECK(root.canary().is_unchanged());
 }
 
-TEST_CASE("a root's own devices and masks do not stand in for the host's") {
+TEST_CASE("a root's own devices and masks do not stand in for the host's", "[root]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const HostileRoot root;
@@ -116,13 +118,12 @@ TEST_CASE("a root's own devices and masks do not stand in for the host's") {
     CHECK(root.canary().is_unchanged());
 }
 
-TEST_CASE("files and links are not made through a symbolic link either") {
+TEST_CASE("files and links are not made through a symbolic link either", "[root]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const HostileRoot root;
     root.replace("hosts", root.canary().path() + "/file");
-    const Result refused =
-        root.run(ids, {"--ro-bind", "/etc/passwd", "/hosts"}, {"/probe", "echo", "ran"});
+    const Result refused = root.run(ids, {"--ro-bind", "/etc/passwd", "/hosts"}, {"/probe", "echo", "ran"});
     CHECK(refused.code == 125);
     root.replace("a", root.canary().path());
     CHECK(root.run(ids, {"--symlink", "text", "/a/new"}, {"/probe", "echo", "ran"}).code == 125);

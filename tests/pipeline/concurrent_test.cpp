@@ -61,7 +61,7 @@ TEST_CASE("a second build of the same stage waits, says for whom, and finds it d
     CHECK(is_at_rest(workspace));
 }
 
-TEST_CASE("a build that waits goes on where the other was killed", "[concurrent]") {
+TEST_CASE("a build that waits goes on where the other was killed", "[concurrent][alone]") {
     const Workspace workspace;
     write_slow_stage(workspace);
     Process first(workspace.command({"build"}));
@@ -88,14 +88,16 @@ TEST_CASE("a build that waits can be interrupted", "[concurrent]") {
     CHECK(first.finish().code == 0);
 }
 
-TEST_CASE("stages that do not need each other run at the same time, as many as were asked for", "[concurrent]") {
+TEST_CASE("stages that do not need each other run at the same time, as many as were asked for",
+          "[concurrent]") {
     const Workspace workspace;
     std::string stages;
     for (const char* name : {"one", "two"}) {
-        stages += format("[stage.{}]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", "
-                         "\"b=$(date +%s%N); sleep 0.7; echo $b $(date +%s%N) > /out/times; : {}\"]\n"
-                         "out = {{ times = \"times\" }}\n",
-                         name, name);
+        stages += format(
+            "[stage.{}]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", "
+            "\"b=$(date +%s%N); sleep 0.7; echo $b $(date +%s%N) > /out/times; : {}\"]\n"
+            "out = {{ times = \"times\" }}\n",
+            name, name);
     }
     workspace.pipeline(stages);
     REQUIRE(workspace.build({"-j", "2"}).code == 0);
@@ -110,9 +112,11 @@ TEST_CASE("stages of one content may be built side by side", "[concurrent]") {
     const Workspace workspace;
     std::string stages;
     for (int i = 0; i < 8; ++i) {
-        stages += format("[stage.s{}]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"mkdir /out/x; echo same > /out/x/f; : {}\"]\n"
-                         "out = {{ x = \"x\" }}\n",
-                         i, i);
+        stages += format(
+            "[stage.s{}]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"mkdir /out/x; echo same > /out/x/f; : "
+            "{}\"]\n"
+            "out = {{ x = \"x\" }}\n",
+            i, i);
     }
     workspace.pipeline(stages);
     Process first(workspace.command({"build", "-j", "4"}));

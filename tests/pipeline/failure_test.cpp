@@ -153,7 +153,8 @@ run = ["sh", "-c", "echo begun; sleep 1000; : {}"]
 from = "host"
 limits = {{ time = "30s" }}
 run = ["true"]
-)toml", marker));
+)toml",
+                                           marker));
     const auto start = std::chrono::steady_clock::now();
     const Result failed = workspace.build();
     const auto passed = std::chrono::steady_clock::now() - start;
@@ -199,7 +200,9 @@ needs = { no-such-program = "no-such-package", "/no/such/file" = "other-package"
     const Result failed = workspace.build();
     INFO(failed.err);
     CHECK(failed.code == 3);
-    CHECK(says(failed, "stage second needs no-such-program, which this host does not have (package no-such-package)"));
+    CHECK(
+        says(failed,
+             "stage second needs no-such-program, which this host does not have (package no-such-package)"));
     CHECK(says(failed, "stage second needs /no/such/file"));
     CHECK(says(failed, "sudo apt-get install no-such-package other-package"));
     CHECK_FALSE(says(failed, "starts"));

@@ -27,7 +27,8 @@ run = ["sh", "-c", "{}"]
 from = "host"
 in = {{ "/in/x" = "quick.x" }}
 run = ["sleep", "1000"]
-)toml", script));
+)toml",
+                                           script));
 }
 
 }  // namespace
@@ -84,4 +85,51 @@ TEST_CASE("a stage can put things in order when it is told to end", "[interrupt]
     CHECK(says(ended, "in order"));
     // Even one that then says that all is well is not a result.
     CHECK(workspace.record_of("slow").is_null());
+}
+
+TEST_CASE("Ctrl-C, which goes to the whole process group, is one interruption", "[interrupt]") {
+    const Workspace workspace;
+    const std::string marker = unique_marker();
+    SECTION("of a build") {
+        write_waiting(workspace, "echo waiting; sleep 1000; : " + marker);
+        Process build(workspace.command({"build", "-j", "1"}));
+        build.wait_for("slow | waiting");
+        build.signal_group(SIGINT);
+        const Result ended = build.finish(8s);
+        INFO(ended.err);
+        CHECK(ended.code == 130);
+        CHECK(states(ended) == "quick=built slow=failed after=skipped");
+        CHECK(has_clean_receipt(ended));
+    }
+    SECTION("of a shell") {
+        workspace.pipeline("[stage.slow]\nfrom = \"host\"\nrun = [\"true\"]\n");
+        Start start = workspace.command({"shell", "slow"});
+        start.input = "echo waiting; sleep 1000; : " + marker + "\n";
+        Process shell(start);
+        shell.wait_for("waiting");
+        shell.signal_group(SIGINT);
+        const Result ended = shell.finish(8s);
+        INFO(ended.err);
+        CHECK(ended.code == 130);
+        CHECK_FALSE(says(ended, "error:"));
+    }
+    CHECK(processes_with(marker).empty());
+    CHECK(is_at_rest(workspace));
+}
+
+TEST_CASE("a build goes on when nobody reads its messages any more", "[interrupt]") {
+    const Workspace workspace;
+    workspace.pipeline(R"toml(
+[stage.a]
+from = "host"
+run = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.05; done; echo done > /out/x"]
+out = { x = "x" }
+)toml");
+    Start start{.argv = {"/bin/sh", "-c", "\"$@\" 2>&1 | head -n 1; exit 0", "sh"}};
+    const Start build = workspace.command({"build"});
+    start.argv.insert(start.argv.end(), build.argv.begin(), build.argv.end());
+    CHECK(run(start).code == 0);
+    CHECK(becomes_true([&] { return processes_with(workspace.path()).empty(); }, 10s));
+    CHECK_FALSE(workspace.record_of("a").is_null());
+    CHECK(is_at_rest(workspace));
 }

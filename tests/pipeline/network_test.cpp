@@ -45,7 +45,8 @@ from = "empty"
 network = "host"
 in = {{ "/in/probe" = "./probe" }}
 run = ["/in/probe", "connect-inet", "127.0.0.1", "{0}"]
-)toml", listener.port()));
+)toml",
+                                           listener.port()));
     const Result built = workspace.build();
     INFO(built.err);
     REQUIRE(built.code == 0);
@@ -120,7 +121,8 @@ TEST_CASE("a stage with the host's network does not see more of the host", "[net
 from = "host"
 network = "host"
 run = ["sh", "-c", "test ! -e {} && test ! -e /etc/shadow && test ! -e /home && test -z \"$(ls /run | grep -v stagebox)\""]
-)toml", canary.path()));
+)toml",
+                                           canary.path()));
     const Result built = workspace.build();
     INFO(built.err);
     CHECK(built.code == 0);

@@ -48,10 +48,12 @@ TEST_CASE("a store in a shared temporary directory is refused", "[store]") {
 TEST_CASE("the store is where the environment says", "[store]") {
     const Workspace workspace;
     workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
-    const std::vector<std::string> build = {stagebox_program(), "build", "-f", workspace.project() + "/stagebox.toml"};
+    const std::vector<std::string> build = {stagebox_program(), "build", "-f",
+                                            workspace.project() + "/stagebox.toml"};
     CHECK(run({.argv = build, .env = {{"STAGEBOX_STORE", workspace.store()}}}).code == 0);
     CHECK(workspace.names_in("records").size() == 1);
-    CHECK(run({.argv = build, .env = {{"XDG_CACHE_HOME", workspace.path()}, {"STAGEBOX_STORE", ""}}}).code == 0);
+    CHECK(run({.argv = build, .env = {{"XDG_CACHE_HOME", workspace.path()}, {"STAGEBOX_STORE", ""}}}).code ==
+          0);
     CHECK(fs::exists(workspace.path() + "/stagebox/v1/records"));
 }
 
@@ -89,7 +91,9 @@ TEST_CASE("gc deletes results that were not used for long", "[store]") {
     const std::string key = workspace.record_of("b").at("key");
     const fs::path record = workspace.store() + "/v1/records/" + key + ".json";
     fs::last_write_time(record, fs::last_write_time(record) - std::chrono::hours(24 * 40));
-    SECTION("not used") { CHECK(says(store(workspace, {"gc"}), "deleted: 1 results, 0 failed stages, 2 layers")); }
+    SECTION("not used") {
+        CHECK(says(store(workspace, {"gc"}), "deleted: 1 results, 0 failed stages, 2 layers"));
+    }
     SECTION("used since") {
         REQUIRE(workspace.build().code == 0);
         CHECK(says(store(workspace, {"gc"}), "deleted: 0 results"));
@@ -108,9 +112,10 @@ TEST_CASE("nothing is deleted while a build uses the store", "[store]") {
     CHECK(store(workspace, {"gc"}).code == 0);
 }
 
-TEST_CASE("what a killed build left is swept by the next", "[store]") {
+TEST_CASE("what a killed build left is swept by the next", "[store][alone]") {
     const Workspace workspace;
-    workspace.write("b.sh", "#!/bin/sh\necho waiting; mkdir /more; chown 7:7 /more; chmod 0 /more; sleep 1000\n");
+    workspace.write("b.sh",
+                    "#!/bin/sh\nmkdir /more; chown 7:7 /more; chmod 0 /more; echo waiting; sleep 1000\n");
     workspace.pipeline(with_tools(two_stages));
     Process build(workspace.command({"build"}));
     build.wait_for("b | waiting");
@@ -124,6 +129,23 @@ TEST_CASE("what a killed build left is swept by the next", "[store]") {
     CHECK(states(next) == "tools=cached a=cached b=built");
     CHECK_FALSE(says(next, "could not be deleted"));
     CHECK(workspace.names_in("staging").empty());
+    CHECK(workspace.names_in("trash").empty());
+}
+
+TEST_CASE("what a killed build left is also swept by a build of other ids", "[store][alone]") {
+    const Workspace workspace;
+    workspace.write("b.sh",
+                    "#!/bin/sh\nmkdir /more; touch /more/x; chown -R 7:7 /more; echo waiting; sleep 1000\n");
+    workspace.pipeline(with_tools(two_stages));
+    Process build(workspace.command({"build"}));
+    build.wait_for("b | waiting");
+    build.signal(SIGKILL);
+    static_cast<void>(build.finish());
+    workspace.pipeline("[stage.single]\nfrom = \"host\"\nids = \"single\"\nrun = [\"true\"]\n");
+    const Result next = workspace.build();
+    INFO(next.err);
+    CHECK(next.code == 0);
+    CHECK_FALSE(says(next, "could not be deleted"));
     CHECK(workspace.names_in("trash").empty());
 }
 

@@ -1,5 +1,5 @@
-// The host as a test sees it from outside every jail: its processes, its mounts, a port of its loopback device, and a
-// canary tree that nothing may change.
+// The host as a test sees it from outside every jail: its processes, its mounts, a port of its loopback
+// device, and a canary tree that nothing may change.
 #pragma once
 #include <sys/types.h>
 
@@ -12,8 +12,8 @@
 
 namespace tests::support {
 
-// Processes, other than this one, one of whose arguments contains `marker`. Jails are seen too: theirs are processes of
-// the host like any other.
+// Processes, other than this one, one of whose arguments contains `marker`. Jails are seen too: theirs are
+// processes of the host like any other.
 std::vector<pid_t> processes_with(const std::string& marker);
 // Lines of the host's mount table that contain `text`.
 std::vector<std::string> mounts_with(const std::string& text);
@@ -22,8 +22,8 @@ bool becomes_true(const std::function<bool()>& condition, std::chrono::milliseco
 // A word that no other test and no other run has.
 std::string unique_marker();
 
-// A machine without something that a test needs: said, and a failure where STAGEBOX_TESTS_COMPLETE is set, so that a
-// machine that ought to have everything cannot pass by having less.
+// A machine without something that a test needs: said, and a failure where STAGEBOX_TESTS_COMPLETE is set, so
+// that a machine that ought to have everything cannot pass by having less.
 void unavailable(const std::string& what);
 
 // Listens on 127.0.0.1, on a port of the kernel's choice, and on the abstract socket @name().

@@ -89,14 +89,21 @@ void Process::signal(int number) const {
     ::kill(pid_, number);
 }
 
+void Process::signal_group(int number) const {
+    ::kill(-pid_, number);
+}
+
 void Process::give_up(const std::string& why) const {
-    throw std::runtime_error(format("{}: {}\nits output:\n{}\nits errors:\n{}", name_, why, result_.out, result_.err));
+    throw std::runtime_error(
+        format("{}: {}\nits output:\n{}\nits errors:\n{}", name_, why, result_.out, result_.err));
 }
 
 bool Process::read_some(Moment end) {
     pollfd waiting[2] = {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || ::poll(waiting, 2, static_cast<int>(left.count())) == 0) give_up("no end in sight");
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0 || ::poll(waiting, 2, static_cast<int>(left.count())) == 0)
+        give_up("no end in sight");
     const auto take = [](Fd& from, const pollfd& state, std::string& to) {
         if ((state.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return;
         char buffer[65536];
@@ -148,7 +155,8 @@ std::string value_of(const std::string& lines, const std::string& key) {
     std::size_t at = 0;
     while (at < lines.size()) {
         const std::size_t end = std::min(lines.find('\n', at), lines.size());
-        if (lines.compare(at, start.size(), start) == 0) return lines.substr(at + start.size(), end - at - start.size());
+        if (lines.compare(at, start.size(), start) == 0)
+            return lines.substr(at + start.size(), end - at - start.size());
         at = end + 1;
     }
     return format("(no {})", key);

@@ -1,5 +1,5 @@
-// A program under test: started in a session of its own with pipes of its own, watched, and killed at the latest when the object goes.
-// Knows nothing of Stagebox.
+// A program under test: started in a session of its own with pipes of its own, watched, and killed at the
+// latest when the object goes. Knows nothing of Stagebox.
 #pragma once
 #include <sys/types.h>
 
@@ -18,8 +18,8 @@ struct Start {
     std::vector<std::string> argv;
     std::map<std::string, std::string> env = {};  // beside what the tests themselves have
     std::string input = {};                       // standard input, at most what a pipe holds (64 KiB)
-    int terminal = -1;                            // standard input, output and error instead of pipes; borrowed
-    std::function<void()> in_child = {};          // just before the exec: system calls only
+    int terminal = -1;                    // standard input, output and error instead of pipes; borrowed
+    std::function<void()> in_child = {};  // just before the exec: system calls only
 };
 
 struct Result {
@@ -38,8 +38,10 @@ class Process {
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     void signal(int number) const;
-    // Reads until `text` has appeared in standard output or error. Throws, with all that was said, when the program
-    // ends without it or the time is over.
+    // To all of its process group, as a terminal's Ctrl-C does.
+    void signal_group(int number) const;
+    // Reads until `text` has appeared in standard output or error. Throws, with all that was said, when the
+    // program ends without it or the time is over.
     void wait_for(std::string_view text, std::chrono::milliseconds limit = std::chrono::seconds(30));
     // Reads to the end and reaps. Throws when the time is over.
     Result finish(std::chrono::milliseconds limit = std::chrono::seconds(60));

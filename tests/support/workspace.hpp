@@ -1,5 +1,5 @@
-// A directory of a test's own, with a project (pipeline file and what lies beside it) and a store, and the program
-// started on them. All of it is gone when the object is, also what belongs to the ids of a jail.
+// A directory of a test's own, with a project (pipeline file and what lies beside it) and a store, and the
+// program started on them. All of it is gone when the object is, also what belongs to the ids of a jail.
 #pragma once
 #include <string>
 #include <string_view>
@@ -56,7 +56,8 @@ class Workspace {
     std::string path_;
 };
 
-// What the summary of a build says of a stage: "built", "cached", "failed", "skipped"; "(nothing)" where it says nothing.
+// What the summary of a build says of a stage: "built", "cached", "failed", "skipped"; "(nothing)" where it
+// says nothing.
 std::string state_of(const Result& build, const std::string& stage);
 // All of them, as "a=built b=cached", in the order of the summary.
 std::string states(const Result& build);
