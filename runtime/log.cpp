@@ -39,8 +39,7 @@ Log::~Log() = default;
 
 void Log::write(Level level, std::string_view text) {
     constexpr std::array levels{spdlog::level::info, spdlog::level::warn, spdlog::level::err};
-    sinks_->logger.log(levels.at(static_cast<std::size_t>(level)),
-                       spdlog::string_view_t(text.data(), text.size()));
+    sinks_->logger.log(levels.at(static_cast<std::size_t>(level)), spdlog::string_view_t(text.data(), text.size()));
 }
 
 }  // namespace runtime

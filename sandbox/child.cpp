@@ -93,12 +93,6 @@ class Builder {
     int root_ = -1;
 };
 
-std::size_t length(const char* text) noexcept {
-    std::size_t count = 0;
-    while (text[count] != '\0') ++count;
-    return count;
-}
-
 // ---- mounts, by the new API: a tree is made detached, given its attributes, and only then put into place --------
 
 long set_attributes(long tree, std::uint64_t attributes) noexcept {
@@ -241,7 +235,7 @@ long Builder::perform(const Step& step) noexcept {
         case StepKind::mask: return mask(step);
         case StepKind::pivot: return pivot();
         case StepKind::loopback: return loopback_up();
-        case StepKind::hostname: return call(SYS_sethostname, step.text, length(step.text));
+        case StepKind::hostname: return call(SYS_sethostname, step.text, step.size);
     }
     return -EINVAL;
 }
@@ -363,11 +357,10 @@ long Builder::resolve(const char* path) const noexcept {
 // Creates the directories above `path` that are missing; returns a handle on the last, and the name below it.
 long Builder::make_parent(const char* path, const char** leaf) noexcept {
     char prefix[longest_path];
-    const std::size_t end = length(path);
-    if (end >= longest_path) return -ENAMETOOLONG;
     long parent = call(SYS_dup3, root_, first_slot_fd - 1, O_CLOEXEC);
     std::size_t start = 1;
-    for (std::size_t i = 1; i <= end; ++i) {
+    for (std::size_t i = 1; path[i] != '\0'; ++i) {
+        if (i >= longest_path) return -ENAMETOOLONG;
         prefix[i - 1] = path[i - 1];
         if (path[i] != '/') continue;
         prefix[i] = '\0';

@@ -21,11 +21,11 @@ long call(long number, Args... args) noexcept {
 struct ChildTask {
     const Step* steps;
     std::size_t step_count;
-    const int* keep;              // descriptors init keeps open, ascending
+    const int* keep;  // descriptors init keeps open, ascending
     std::size_t keep_count;
-    int report_fd;                // FailureRecord goes here; closes on exec
-    int line_fd;                  // SOCK_SEQPACKET to the parent, see launch.hpp
-    bool drop_groups;             // setgroups(2) is allowed in this id mapping
+    int report_fd;     // FailureRecord goes here; closes on exec
+    int line_fd;       // SOCK_SEQPACKET to the parent, see launch.hpp
+    bool drop_groups;  // setgroups(2) is allowed in this id mapping
 
     const char* const* argv;
     const char* const* envp;
@@ -39,7 +39,7 @@ struct ChildTask {
     const RlimitValue* rlimits;
     std::size_t rlimit_count;
     std::uint64_t capabilities;
-    int last_capability;          // highest the running kernel knows
+    int last_capability;  // highest the running kernel knows
     const std::uint64_t* filter;
     std::size_t filter_length;
 };

@@ -38,8 +38,7 @@ ConfigPosition position_of(const toml::source_region& region) {
 
 std::string join_path(const std::string& path, std::string_view key) {
     const bool bare = !key.empty() && std::ranges::all_of(key, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     });
     std::string name = bare ? std::string(key) : quote(key);
     return path.empty() ? name : path + '.' + name;
@@ -51,12 +50,11 @@ ConfigTable copy_table(const SourcePtr& source, const toml::table& table, std::s
     std::vector<ConfigEntry> entries;
     entries.reserve(table.size());
     for (auto&& [key, value] : table) {
-        entries.push_back({std::string(key.str()), position_of(key.source()),
-                           copy_value(source, value, join_path(path, key.str()))});
+        entries.push_back(
+            {std::string(key.str()), position_of(key.source()), copy_value(source, value, join_path(path, key.str()))});
     }
     // toml++ sorts by name; people read from top to bottom.
-    std::ranges::sort(entries,
-                      [](const ConfigEntry& a, const ConfigEntry& b) { return a.key_at < b.key_at; });
+    std::ranges::sort(entries, [](const ConfigEntry& a, const ConfigEntry& b) { return a.key_at < b.key_at; });
     return {source, position_of(table.source()), std::move(path), std::move(entries)};
 }
 
@@ -93,8 +91,7 @@ ConfigError syntax_error(const ConfigSource& source, const toml::parse_error& fa
     constexpr std::string_view prefix = "Error while parsing ";
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
     const bool bare = text.find("could not determine value type") != text.npos;
-    return source.error(at, os::format("not valid TOML: {}", text),
-                        bare ? "a string needs quotes around it" : "");
+    return source.error(at, os::format("not valid TOML: {}", text), bare ? "a string needs quotes around it" : "");
 }
 
 void refuse_deep_keys(const ConfigSource& source) {
@@ -110,16 +107,15 @@ void refuse_deep_keys(const ConfigSource& source) {
 // The whole of a regular file. O_NONBLOCK, because opening a FIFO would wait for a writer.
 std::string read_text(const std::string& path, const std::string& name) {
     try {
-        const os::Fd fd(os::sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); },
-                                "open {}", path));
+        const os::Fd fd(
+            os::sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }, "open {}", path));
         struct stat status {};
         os::sys([&] { return ::fstat(fd.get(), &status); }, "stat {}", path);
         if (!S_ISREG(status.st_mode)) throw ConfigError(name, {}, "not a regular file");
         std::string text;
         std::array<char, 65536> buffer{};
         for (;;) {
-            const auto count =
-                os::sys([&] { return ::read(fd.get(), buffer.data(), buffer.size()); }, "read {}", path);
+            const auto count = os::sys([&] { return ::read(fd.get(), buffer.data(), buffer.size()); }, "read {}", path);
             if (count == 0) return text;
             text.append(buffer.data(), static_cast<std::size_t>(count));
             if (text.size() > max_file_size) throw ConfigError(name, {}, "larger than 4 MiB");

@@ -94,8 +94,7 @@ class ConfigTable {
     // meant.
     void allow_only(std::initializer_list<std::string_view> known) const;
     // The error for a key that nobody knows, for callers that walk the entries themselves.
-    [[nodiscard]] ConfigError unknown_key(const ConfigEntry& entry,
-                                          std::span<const std::string_view> known) const;
+    [[nodiscard]] ConfigError unknown_key(const ConfigEntry& entry, std::span<const std::string_view> known) const;
     // An error that points at the table itself: at its header, or at its opening brace.
     [[nodiscard]] ConfigError error(std::string message, std::string hint = {}) const;
 
@@ -112,10 +111,9 @@ struct ConfigDate {};
 // One value. The as_...() functions throw a ConfigError that says what was meant and what was found.
 class ConfigValue {
   public:
-    using Content = std::variant<std::string, std::int64_t, double, bool, ConfigDate,
-                                 std::vector<ConfigValue>, ConfigTable>;
-    ConfigValue(std::shared_ptr<const ConfigSource> source, ConfigPosition at, std::string path,
-                Content content);
+    using Content =
+        std::variant<std::string, std::int64_t, double, bool, ConfigDate, std::vector<ConfigValue>, ConfigTable>;
+    ConfigValue(std::shared_ptr<const ConfigSource> source, ConfigPosition at, std::string path, Content content);
 
     [[nodiscard]] ConfigPosition at() const noexcept { return at_; }
     // The value's dotted name: "stage.rootfs.from", "stage.squash.run[2]".
@@ -125,9 +123,7 @@ class ConfigValue {
 
     [[nodiscard]] bool is_string() const noexcept { return std::holds_alternative<std::string>(content_); }
     [[nodiscard]] bool is_integer() const noexcept { return std::holds_alternative<std::int64_t>(content_); }
-    [[nodiscard]] bool is_array() const noexcept {
-        return std::holds_alternative<std::vector<ConfigValue>>(content_);
-    }
+    [[nodiscard]] bool is_array() const noexcept { return std::holds_alternative<std::vector<ConfigValue>>(content_); }
     [[nodiscard]] bool is_table() const noexcept { return std::holds_alternative<ConfigTable>(content_); }
 
     [[nodiscard]] const std::string& as_string() const;

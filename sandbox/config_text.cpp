@@ -27,8 +27,7 @@ std::uint32_t code_point(std::string_view sequence) {
     const auto first = static_cast<unsigned char>(sequence.front());
     if (sequence.size() == 1) return first;
     std::uint32_t value = first & (0x7FU >> sequence.size());
-    for (const char byte : sequence.substr(1))
-        value = value << 6U | (static_cast<unsigned char>(byte) & 0x3FU);
+    for (const char byte : sequence.substr(1)) value = value << 6U | (static_cast<unsigned char>(byte) & 0x3FU);
     return value;
 }
 
@@ -50,8 +49,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last(b.size() + 1);
     std::vector<std::size_t> last(b.size() + 1);
     std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j)
-        row[j] = j;
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         before_last.swap(last);
         last.swap(row);

@@ -23,16 +23,14 @@ std::string show_line(ConfigPosition at, std::string_view line) {
     }
     std::string shown;
     std::string caret;
-    for (std::size_t i = begin; i < end; ++i)
-        shown += characters[i];
+    for (std::size_t i = begin; i < end; ++i) shown += characters[i];
     // A tab under a tab, so that the caret stands right whatever width the terminal gives it.
-    for (std::size_t i = begin; i + 1 < column; ++i)
-        caret += characters[i] == "\t" ? '\t' : ' ';
+    for (std::size_t i = begin; i + 1 < column; ++i) caret += characters[i] == "\t" ? '\t' : ' ';
     return os::format("\n{:5} | {}\n      | {}^", at.line, shown, caret);
 }
 
-std::string error_text(const std::string& file, ConfigPosition at, const std::string& message,
-                       const std::string& hint, std::string_view line) {
+std::string error_text(const std::string& file, ConfigPosition at, const std::string& message, const std::string& hint,
+                       std::string_view line) {
     std::string text = printable(file);
     if (at.line > 0) text += os::format(":{}:{}", at.line, at.column);
     text += os::format(": error: {}", printable(message));
@@ -51,8 +49,7 @@ ConfigError::ConfigError(std::string file, ConfigPosition at, std::string messag
       message_(std::move(message)),
       hint_(std::move(hint)) {}
 
-ConfigSource::ConfigSource(std::string name, std::string text)
-    : name_(std::move(name)), text_(std::move(text)) {
+ConfigSource::ConfigSource(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {
     line_starts_.push_back(0);
     for (std::size_t i = 0; i < text_.size(); ++i) {
         if (text_[i] == '\n') line_starts_.push_back(i + 1);
@@ -98,13 +95,11 @@ void ConfigTable::allow_only(std::initializer_list<std::string_view> known) cons
     }
 }
 
-ConfigError ConfigTable::unknown_key(const ConfigEntry& entry,
-                                     std::span<const std::string_view> known) const {
+ConfigError ConfigTable::unknown_key(const ConfigEntry& entry, std::span<const std::string_view> known) const {
     std::string hint = did_you_mean(entry.key, known);
     if (hint.empty()) hint = os::format("the keys known here are {}", list_words(known));
     std::string where = path_.empty() ? "at the top of the file" : os::format("in {}", path_);
-    return source_->error(entry.key_at, os::format("unknown key {} {}", quote(entry.key), where),
-                          std::move(hint));
+    return source_->error(entry.key_at, os::format("unknown key {} {}", quote(entry.key), where), std::move(hint));
 }
 
 ConfigError ConfigTable::error(std::string message, std::string hint) const {
@@ -155,8 +150,7 @@ const std::vector<ConfigValue>& ConfigValue::as_array() const {
 std::vector<std::string> ConfigValue::as_strings() const {
     if (!is_array()) throw wrong_type("an array of strings");
     std::vector<std::string> result;
-    for (const ConfigValue& element : as_array())
-        result.push_back(element.as_string());
+    for (const ConfigValue& element : as_array()) result.push_back(element.as_string());
     return result;
 }
 

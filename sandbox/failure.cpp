@@ -66,7 +66,8 @@ std::string step_remedy(const Step& step, int error) {
             break;
         case StepKind::proc:
             if (error == EPERM) {
-                return "the kernel allows a fresh /proc only where the existing one is not partly hidden: in a container, "
+                return "the kernel allows a fresh /proc only where the existing one is not partly hidden: in a "
+                       "container, "
                        "run that one with an unmasked /proc (podman: --security-opt unmask=/proc/*)";
             }
             break;
@@ -76,7 +77,8 @@ std::string step_remedy(const Step& step, int error) {
         case StepKind::root_overlay:
         case StepKind::overlay:
             if (error == EINVAL || error == ENODEV) {
-                return "the store's file system cannot hold an overlay's upper layer (another overlay, NFS, FAT cannot): "
+                return "the store's file system cannot hold an overlay's upper layer (another overlay, NFS, FAT "
+                       "cannot): "
                        "put it elsewhere with --store or STAGEBOX_STORE";
             }
             break;

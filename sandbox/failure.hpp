@@ -10,7 +10,7 @@ namespace sandbox {
 // Where the child was. `step` is an index into the plan; the others are fixed points.
 enum class Point : std::uint16_t {
     step,
-    clone,     // these two happen in the parent
+    clone,  // these two happen in the parent
     id_maps,
     handshake,
     parent_death_signal,

@@ -38,20 +38,13 @@ std::string in_words(int rc) {
 
 std::uint32_t raw_action(const FilterAction& action) {
     switch (action.verdict) {
-        case FilterVerdict::allow:
-            return SCMP_ACT_ALLOW;
-        case FilterVerdict::log:
-            return SCMP_ACT_LOG;
-        case FilterVerdict::fail:
-            return SCMP_ACT_ERRNO(action.error);
-        case FilterVerdict::trace:
-            return SCMP_ACT_TRACE(action.error);
-        case FilterVerdict::trap:
-            return SCMP_ACT_TRAP;
-        case FilterVerdict::kill_thread:
-            return SCMP_ACT_KILL_THREAD;
-        case FilterVerdict::kill_process:
-            return SCMP_ACT_KILL_PROCESS;
+        case FilterVerdict::allow: return SCMP_ACT_ALLOW;
+        case FilterVerdict::log: return SCMP_ACT_LOG;
+        case FilterVerdict::fail: return SCMP_ACT_ERRNO(action.error);
+        case FilterVerdict::trace: return SCMP_ACT_TRACE(action.error);
+        case FilterVerdict::trap: return SCMP_ACT_TRAP;
+        case FilterVerdict::kill_thread: return SCMP_ACT_KILL_THREAD;
+        case FilterVerdict::kill_process: return SCMP_ACT_KILL_PROCESS;
     }
     return SCMP_ACT_KILL_PROCESS;
 }
@@ -63,27 +56,13 @@ bool permits(const FilterAction& action) {
 scmp_arg_cmp raw_condition(const FilterCondition& condition) {
     scmp_compare op = SCMP_CMP_EQ;
     switch (condition.op) {
-        case FilterOperator::not_equal:
-            op = SCMP_CMP_NE;
-            break;
-        case FilterOperator::less:
-            op = SCMP_CMP_LT;
-            break;
-        case FilterOperator::less_or_equal:
-            op = SCMP_CMP_LE;
-            break;
-        case FilterOperator::equal:
-            op = SCMP_CMP_EQ;
-            break;
-        case FilterOperator::greater_or_equal:
-            op = SCMP_CMP_GE;
-            break;
-        case FilterOperator::greater:
-            op = SCMP_CMP_GT;
-            break;
-        case FilterOperator::masked_equal:
-            op = SCMP_CMP_MASKED_EQ;
-            break;
+        case FilterOperator::not_equal: op = SCMP_CMP_NE; break;
+        case FilterOperator::less: op = SCMP_CMP_LT; break;
+        case FilterOperator::less_or_equal: op = SCMP_CMP_LE; break;
+        case FilterOperator::equal: op = SCMP_CMP_EQ; break;
+        case FilterOperator::greater_or_equal: op = SCMP_CMP_GE; break;
+        case FilterOperator::greater: op = SCMP_CMP_GT; break;
+        case FilterOperator::masked_equal: op = SCMP_CMP_MASKED_EQ; break;
     }
     return {condition.argument, op, condition.value, condition.value_two};
 }
@@ -93,9 +72,8 @@ std::uint32_t architecture_token(const std::string& name) {
     static constexpr std::string_view prefix = "SCMP_ARCH_";
     if (!name.starts_with(prefix)) throw FilterError(format("unknown architecture {}", quote(name)));
     std::string bare = name.substr(prefix.size());
-    std::ranges::transform(bare, bare.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    std::ranges::transform(bare, bare.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     const std::uint32_t token = seccomp_arch_resolve_name(bare.c_str());
     if (token == 0) throw FilterError(format("unknown architecture {}", quote(name)));
     return token;
@@ -107,8 +85,7 @@ void check_shadows(const FilterRules& rules) {
     std::unordered_map<std::string, bool> permitted;  // by the first rule without conditions
     for (const FilterRule& rule : rules.rules) {
         if (!rule.conditions.empty()) continue;
-        for (const std::string& name : rule.names)
-            permitted.try_emplace(name, permits(rule.action));
+        for (const std::string& name : rule.names) permitted.try_emplace(name, permits(rule.action));
     }
     for (const FilterRule& rule : rules.rules) {
         if (rule.conditions.empty() || permits(rule.action)) continue;
@@ -132,8 +109,7 @@ class Compiler {
     void set(scmp_filter_attr attribute, std::uint32_t value, const char* what);
     void add_architectures(const std::vector<std::string>& names);
     void add(const FilterRule& rule);
-    void add(const FilterRule& rule, const std::string& name, int number,
-             const std::vector<scmp_arg_cmp>& all);
+    void add(const FilterRule& rule, const std::string& name, int number, const std::vector<scmp_arg_cmp>& all);
 
     std::uint32_t otherwise_;
     Context context_;
@@ -148,8 +124,7 @@ Compiler::Compiler(const FilterRules& rules)
     // above all for the kernel, which walks the program once for every number when it is installed.
     set(SCMP_FLTATR_CTL_OPTIMIZE, 2, "the binary tree");
     add_architectures(rules.architectures);
-    for (const FilterRule& rule : rules.rules)
-        add(rule);
+    for (const FilterRule& rule : rules.rules) add(rule);
 }
 
 void Compiler::set(scmp_filter_attr attribute, std::uint32_t value, const char* what) {
@@ -161,8 +136,7 @@ void Compiler::add_architectures(const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         const int rc = seccomp_arch_add(context_.get(), architecture_token(name));
         if (rc != 0 && rc != -EEXIST) {
-            throw FilterError(
-                format("architecture {} cannot be filtered on this machine: {}", name, in_words(rc)));
+            throw FilterError(format("architecture {} cannot be filtered on this machine: {}", name, in_words(rc)));
         }
     }
 }
@@ -185,26 +159,23 @@ void Compiler::add(const FilterRule& rule) {
             add(rule, name, number, conditions);
             continue;
         }
-        for (const scmp_arg_cmp& one : conditions)
-            add(rule, name, number, {one});
+        for (const scmp_arg_cmp& one : conditions) add(rule, name, number, {one});
     }
 }
 
-void Compiler::add(const FilterRule& rule, const std::string& name, int number,
-                   const std::vector<scmp_arg_cmp>& all) {
+void Compiler::add(const FilterRule& rule, const std::string& name, int number, const std::vector<scmp_arg_cmp>& all) {
     const int rc = seccomp_rule_add_array(context_.get(), raw_action(rule.action), number,
                                           static_cast<unsigned>(all.size()), all.data());
     if (rc == 0) return;
     if (rc == -EEXIST) {
-        throw FilterError(format("{}: \"{}\" already has a rule for the same case with another action",
-                                 rule.where, printable(name)));
+        throw FilterError(
+            format("{}: \"{}\" already has a rule for the same case with another action", rule.where, printable(name)));
     }
     throw FilterError(format("{}: libseccomp refuses \"{}\": {}", rule.where, printable(name), in_words(rc)));
 }
 
 FilterProgram Compiler::program() const {
-    const os::Fd file(
-        os::sys([] { return ::memfd_create("filter", MFD_CLOEXEC); }, "make memory for a filter"));
+    const os::Fd file(os::sys([] { return ::memfd_create("filter", MFD_CLOEXEC); }, "make memory for a filter"));
     const int rc = seccomp_export_bpf(context_.get(), file.get());
     if (rc != 0) throw FilterError(format("libseccomp cannot write the filter: {}", in_words(rc)));
     struct stat status {};
@@ -217,8 +188,8 @@ FilterProgram Compiler::program() const {
         os::sys([&] { return ::pread(file.get(), program.instructions.data(), bytes, 0); }, "read a filter");
     if (static_cast<std::size_t>(got) != bytes) throw FilterError("the filter was cut short");
     if (program.instructions.size() > BPF_MAXINSNS) {
-        throw FilterError(format("the filter has {} instructions; the kernel takes {}",
-                                 program.instructions.size(), BPF_MAXINSNS));
+        throw FilterError(
+            format("the filter has {} instructions; the kernel takes {}", program.instructions.size(), BPF_MAXINSNS));
     }
     return program;
 }
@@ -263,8 +234,7 @@ FilterProgram chain_filters(std::span<const FilterProgram> programs) {
                     "others would not be asked about");
             }
             // The start of the next program: a jump is relative to the instruction after it.
-            const sock_filter jump = {BPF_JMP | BPF_JA, 0, 0,
-                                      static_cast<std::uint32_t>(part.size() - at - 1)};
+            const sock_filter jump = {BPF_JMP | BPF_JA, 0, 0, static_cast<std::uint32_t>(part.size() - at - 1)};
             chain.instructions.push_back(instruction.k == SECCOMP_RET_ALLOW ? encode(jump) : part[at]);
         }
     }

@@ -69,8 +69,7 @@ const std::string& need_text(const Json& object, const char* key, std::string_vi
 }
 
 std::uint64_t number_of(const Json& value, const std::string& where, std::uint64_t highest) {
-    const bool whole =
-        value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+    const bool whole = value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
     if (!whole || value.get<std::uint64_t>() > highest) {
         refuse(where, format("this has to be a whole number from 0 to {}", highest));
     }
@@ -102,8 +101,7 @@ FilterVerdict verdict_of(const std::string& name, std::string_view where) {
         if (known == name) return verdict;
     }
     if (name == "SCMP_ACT_NOTIFY") {
-        refuse(where,
-               "SCMP_ACT_NOTIFY hands calls to a supervising process, and this version has none for them");
+        refuse(where, "SCMP_ACT_NOTIFY hands calls to a supervising process, and this version has none for them");
     }
     refuse(where, format("unknown action {}", quote(name)));
 }
@@ -121,12 +119,11 @@ std::optional<std::uint16_t> error_by_name(const Json* value, const std::string&
     for (const auto& [name, number] : names) {
         if (name == text_of(*value, where)) return number;
     }
-    refuse(where,
-           format("unknown error name {}; give its number as errnoRet", quote(text_of(*value, where))));
+    refuse(where, format("unknown error name {}; give its number as errnoRet", quote(text_of(*value, where))));
 }
 
-FilterAction action_of(const Json& object, const char* action_key, const char* number_key,
-                       const char* name_key, std::string_view where) {
+FilterAction action_of(const Json& object, const char* action_key, const char* number_key, const char* name_key,
+                       std::string_view where) {
     const FilterVerdict verdict = verdict_of(need_text(object, action_key, where), where);
     const Json* number = find(object, number_key);
     const std::optional<std::uint16_t> named =
@@ -143,8 +140,7 @@ FilterAction action_of(const Json& object, const char* action_key, const char* n
         // MAX_ERRNO in the kernel; larger values would be cut down to it.
         const auto given = static_cast<std::uint16_t>(
             number_of(*number, format("{}{}{}", where, where.empty() ? "" : ".", number_key), 4095));
-        if (named && given != *named)
-            refuse(where, format("{} and {} are different errors", number_key, name_key));
+        if (named && given != *named) refuse(where, format("{} and {} are different errors", number_key, name_key));
         error = given;
     }
     return {verdict, error};
@@ -244,8 +240,7 @@ FilterRule rule_of(const Json& object, const std::string& where) {
     if (const Json* args = find(object, "args")) {
         if (!args->is_array()) refuse(where + ".args", "this has to be an array");
         for (const Json& arg : *args) {
-            rule.conditions.push_back(
-                condition_of(arg, format("{}.args[{}]", where, rule.conditions.size())));
+            rule.conditions.push_back(condition_of(arg, format("{}.args[{}]", where, rule.conditions.size())));
         }
     }
     return rule;
@@ -261,8 +256,7 @@ std::vector<std::string> architectures_of(const Json& file) {
         const std::string where = format("archMap[{}]", i);
         const Json& entry = (*map)[i];
         need_object(entry, where, {"architecture", "subArchitectures"});
-        std::vector<std::string> others =
-            texts_of(find(entry, "subArchitectures"), where + ".subArchitectures");
+        std::vector<std::string> others = texts_of(find(entry, "subArchitectures"), where + ".subArchitectures");
         if (need_text(entry, "architecture", where) == native_architecture) names = std::move(others);
     }
     return names;
@@ -287,8 +281,7 @@ KernelVersion running_kernel() {
 
 FilterRules read_filter_rules(const Json& oci_seccomp, const FilterSetting& setting) {
     need_object(oci_seccomp, {},
-                {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags",
-                 "syscalls"});
+                {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags", "syscalls"});
     check_flags(oci_seccomp);
     FilterRules rules;
     rules.otherwise = action_of(oci_seccomp, "defaultAction", "defaultErrnoRet", "defaultErrno", {});
@@ -299,9 +292,8 @@ FilterRules read_filter_rules(const Json& oci_seccomp, const FilterSetting& sett
     for (std::size_t i = 0; i < syscalls->size(); ++i) {
         const std::string where = format("syscalls[{}]", i);
         const Json& entry = (*syscalls)[i];
-        need_object(
-            entry, where,
-            {"name", "names", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes"});
+        need_object(entry, where,
+                    {"name", "names", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes"});
         // Read in full before it is left out: an error is one on every machine.
         FilterRule rule = rule_of(entry, where);
         if (applies(entry, where, setting)) rules.rules.push_back(std::move(rule));

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t free_first = 0x70000000;  // systemd, "Users, Groups, UIDs and GIDs": unused from here
 constexpr std::uint64_t free_end = 0x7FFE0000;    // to here
-constexpr std::uint64_t user_first = 100000;  // where useradd(8) begins to give out ranges (login.defs(5))
+constexpr std::uint64_t user_first = 100000;      // where useradd(8) begins to give out ranges (login.defs(5))
 constexpr std::uint64_t user_end = 0x70000000;
 
 // Ids first..end-1, in 64 bits so that an end never wraps.
@@ -94,15 +94,13 @@ std::vector<Block> taken_ids(const IdFiles& files) {
         if (fields.size() > 2) take_field(fields[2]);
     });
     for (const std::string* path : {&files.subuid, &files.subgid}) {
-        for (const SubLine& line : read_subids(*path))
-            taken.push_back(line.ids);
+        for (const SubLine& line : read_subids(*path)) taken.push_back(line.ids);
     }
     return taken;
 }
 
 // The first of first, first + range_size, … whose whole block is free.
-std::optional<std::uint32_t> find_free_block(const std::vector<Block>& taken, std::uint64_t first,
-                                             std::uint64_t end) {
+std::optional<std::uint32_t> find_free_block(const std::vector<Block>& taken, std::uint64_t first, std::uint64_t end) {
     for (; first + range_size <= end; first += range_size) {
         const Block block{first, first + range_size};
         const auto in_the_way = [&](const Block& other) { return block.touches(other); };
@@ -145,8 +143,7 @@ std::optional<std::uint32_t> own_range(const std::string& path, const std::strin
 
 [[noreturn]] void refuse_without_range(const std::string& user, std::uint32_t uid, const std::string& missing,
                                        const IdFiles& files) {
-    Flaw flaw{os::format("no range of {} ids for user {} (uid {}) in {}", range_size, user, uid, missing),
-              {}};
+    Flaw flaw{os::format("no range of {} ids for user {} (uid {}) in {}", range_size, user, uid, missing), {}};
     if (const auto free = find_free_block(taken_ids(files), user_first, user_end)) {
         const std::string span = os::format("{}-{}", *free, *free + range_size - 1);
         flaw.remedy = os::format("sudo usermod --add-subuids {} --add-subgids {} {}", span, span, user);
@@ -158,9 +155,7 @@ IdMapChoice range_for_user(const std::string& user, std::uint32_t uid, const IdF
     const auto uids = own_range(files.subuid, user, uid);
     const auto gids = own_range(files.subgid, user, uid);
     if (!uids || !gids) {
-        const std::string missing = uids   ? files.subgid
-                                    : gids ? files.subuid
-                                           : files.subuid + " and " + files.subgid;
+        const std::string missing = uids ? files.subgid : gids ? files.subuid : files.subuid + " and " + files.subgid;
         refuse_without_range(user, uid, missing, files);
     }
     const std::uint32_t last = range_size - 1;
@@ -176,22 +171,17 @@ IdMapChoice range_for_root(const IdFiles& files) {
 
     const auto free = find_free_block(taken_ids(files), free_first, free_end);
     if (!free) {
-        throw IdMapError(
-            {os::format("no free block of {} ids between {} and {} in {}, {}, {} and {}", range_size,
-                        free_first, free_end - 1, files.passwd, files.group, files.subuid, files.subgid),
-             {}});
+        throw IdMapError({os::format("no free block of {} ids between {} and {} in {}, {}, {} and {}", range_size,
+                                     free_first, free_end - 1, files.passwd, files.group, files.subuid, files.subgid),
+                          {}});
     }
     const IdMap map{IdMode::range, uids.value_or(*free), gids.value_or(*free), range_size};
     const std::uint32_t last = range_size - 1;
-    const std::string missing = uids   ? files.subgid
-                                : gids ? files.subuid
-                                       : files.subuid + " and " + files.subgid;
-    return {map,
-            os::format(
-                "root has no line in {}; taken: uids {}-{} and gids {}-{}; free because no line of {}, {}, "
-                "{} or {} touches {}-{}, which lies in a part that systemd's rules give to nobody",
-                missing, map.uid_base, map.uid_base + last, map.gid_base, map.gid_base + last, files.passwd,
-                files.group, files.subuid, files.subgid, *free, *free + last)};
+    const std::string missing = uids ? files.subgid : gids ? files.subuid : files.subuid + " and " + files.subgid;
+    return {map, os::format("root has no line in {}; taken: uids {}-{} and gids {}-{}; free because no line of {}, {}, "
+                            "{} or {} touches {}-{}, which lies in a part that systemd's rules give to nobody",
+                            missing, map.uid_base, map.uid_base + last, map.gid_base, map.gid_base + last, files.passwd,
+                            files.group, files.subuid, files.subgid, *free, *free + last)};
 }
 
 }  // namespace
@@ -220,9 +210,8 @@ IdMapChoice resolve_idmap(IdMode mode, Caller caller, const IdFiles& files) {
         if (mode == IdMode::single) {
             choice.map.mode = IdMode::single;
             choice.map.count = 1;
-            choice.why =
-                os::format("uid {} and gid {} alone: the first of root's range, never the host's root; {}",
-                           choice.map.uid_base, choice.map.gid_base, choice.why);
+            choice.why = os::format("uid {} and gid {} alone: the first of root's range, never the host's root; {}",
+                                    choice.map.uid_base, choice.map.gid_base, choice.why);
         }
         return choice;
     }

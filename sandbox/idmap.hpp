@@ -63,8 +63,7 @@ inline constexpr std::uint32_t own_inner_id = range_size;
 // line of the four files touches. systemd's "Users, Groups, UIDs and GIDs" gives containers the ids up to
 // 0x6FFFFFFF and leaves those from there to 0x7FFDFFFF to nobody. single: the caller's own uid and gid; for
 // root the first id of its range, never the host's root. Throws IdMapError.
-[[nodiscard]] IdMapChoice resolve_idmap(IdMode mode, Caller caller = current_caller(),
-                                        const IdFiles& files = {});
+[[nodiscard]] IdMapChoice resolve_idmap(IdMode mode, Caller caller = current_caller(), const IdFiles& files = {});
 
 // The caller's own ids, reachable in the jail as own_inner_id: for the helper process that moves files
 // between the caller's directories and the jail's ids. newuidmap(1) lets everybody map the one id that is

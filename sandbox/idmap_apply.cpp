@@ -33,8 +33,7 @@ std::vector<Extent> extents(std::uint32_t base, std::uint32_t count, std::option
 
 std::string map_text(const std::vector<Extent>& list) {
     std::string text;
-    for (const Extent& extent : list)
-        text += os::format("{} {} {}\n", extent.inner, extent.outer, extent.count);
+    for (const Extent& extent : list) text += os::format("{} {} {}\n", extent.inner, extent.outer, extent.count);
     return text;
 }
 
@@ -53,8 +52,7 @@ os::Helper start_map_program(const std::string& name, pid_t target, const std::v
     const std::string path = find_map_program(name);
     if (path.empty()) {
         throw IdMapError(
-            {os::format("{} is not in /usr/bin or /bin; it writes the id maps of users other than root",
-                        name),
+            {os::format("{} is not in /usr/bin or /bin; it writes the id maps of users other than root", name),
              "sudo apt-get install uidmap"});
     }
     std::vector<std::string> words{path, os::format("{}", target)};
@@ -75,8 +73,7 @@ void finish_map_program(const std::string& name, os::Helper helper) {
                            ? os::format("{} failed", path)
                            : os::format("{} was killed by signal {}", path, captured.ending.status);
     std::string& said = captured.standard_error;
-    while (!said.empty() && said.back() == '\n')
-        said.pop_back();
+    while (!said.empty() && said.back() == '\n') said.pop_back();
     if (!said.empty()) text += ": " + said;
     const Flaw flaw = find_flaw(path).value_or(Flaw{});
     if (!flaw.problem.empty()) text += "; " + flaw.problem;
@@ -111,8 +108,7 @@ std::optional<Flaw> find_flaw(const std::string& map_program) {
     }
     struct statvfs system = {};
     if (::statvfs(map_program.c_str(), &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
-        return Flaw{
-            os::format("{} is on a file system mounted nosuid, so it gains no privilege", map_program), {}};
+        return Flaw{os::format("{} is on a file system mounted nosuid, so it gains no privilege", map_program), {}};
     }
     return std::nullopt;
 }

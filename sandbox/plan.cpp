@@ -66,7 +66,7 @@ class Lowering {
     void mount(const Sysfs& sysfs) { add({.kind = StepKind::sysfs, .path = keep(sysfs.target)}); }
     void mount(const Mqueue& mqueue) { add({.kind = StepKind::mqueue, .path = keep(mqueue.target)}); }
     void mount(const Dev& dev);
-    void mount(const Directory& directory) { 
+    void mount(const Directory& directory) {
         add({.kind = StepKind::directory, .path = keep(directory.target), .value = directory.mode});
     }
     void mount(const Symlink& link) {
@@ -177,11 +177,15 @@ void Lowering::add_root() {
     if (const auto* overlay = std::get_if<Overlay>(&root)) {
         add(overlay_step(StepKind::root_overlay, *overlay));
     } else if (const auto* tmpfs = std::get_if<Tmpfs>(&root)) {
-        add({.kind = StepKind::root_tmpfs, .path = keep("/"),
-             .text = keep(tmpfs->size == 0 ? "" : format("{}", tmpfs->size)), .aux = keep(format("{:o}", tmpfs->mode)),
+        add({.kind = StepKind::root_tmpfs,
+             .path = keep("/"),
+             .text = keep(tmpfs->size == 0 ? "" : format("{}", tmpfs->size)),
+             .aux = keep(format("{:o}", tmpfs->mode)),
              .value = tmpfs->mode});
     } else if (const auto* bind = std::get_if<Bind>(&root)) {
-        add({.kind = StepKind::root_tree, .slot = mounted_slot_++, .path = keep("/"),
+        add({.kind = StepKind::root_tree,
+             .slot = mounted_slot_++,
+             .path = keep("/"),
              .value = shown | (bind->access == Access::read_only ? MOUNT_ATTR_RDONLY : 0)});
     } else {
         throw PlanError("the root must be a tmpfs, an overlay or a directory of the host");
@@ -203,7 +207,9 @@ void Lowering::mount(const Bind& bind) {
 }
 
 void Lowering::add_tmpfs(const std::string& target, std::uint32_t mode, std::uint64_t size) {
-    add({.kind = StepKind::tmpfs, .path = keep(target), .text = keep(size == 0 ? "" : format("{}", size)),
+    add({.kind = StepKind::tmpfs,
+         .path = keep(target),
+         .text = keep(size == 0 ? "" : format("{}", size)),
          .aux = keep(format("{:o}", mode))});
 }
 
@@ -228,8 +234,12 @@ void Lowering::mount(const Dev& dev) {
 }
 
 void Lowering::mount(const File& file) {
-    add({.kind = StepKind::file, .path = keep(file.target), .text = keep(file.content),
-         .aux = keep(format("f{}", files_++)), .size = file.content.size(), .value = file.mode});
+    add({.kind = StepKind::file,
+         .path = keep(file.target),
+         .text = keep(file.content),
+         .aux = keep(format("f{}", files_++)),
+         .size = file.content.size(),
+         .value = file.mode});
 }
 
 void Lowering::mount(const Overlay& overlay) {
@@ -290,8 +300,7 @@ void Lowering::add_payload() {
 Plan Lowering::run() {
     check_targets();
     plan_.ids = spec_.ids;
-    plan_.clone_flags =
-        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    plan_.clone_flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     if (spec_.network == Network::none) plan_.clone_flags |= CLONE_NEWNET;
     add_sources();
     add_root();
@@ -299,7 +308,7 @@ Plan Lowering::run() {
     add_masks();
     add({.kind = StepKind::pivot});
     if (spec_.network == Network::none) add({.kind = StepKind::loopback});
-    add({.kind = StepKind::hostname, .text = keep(spec_.hostname)});
+    add({.kind = StepKind::hostname, .text = keep(spec_.hostname), .size = spec_.hostname.size()});
     add_payload();
     plan_.rlimits = spec_.allow.rlimits;
     plan_.capabilities = spec_.allow.capabilities;
@@ -358,7 +367,8 @@ std::string describe(const Step& step) {
         case StepKind::mqueue: return format("mount mqueue on {}", step.path);
         case StepKind::directory: return format("make the directory {}, mode {:o}", step.path, step.value);
         case StepKind::link: return format("link {} to {}", step.path, step.text);
-        case StepKind::file: return format("show a file of {} bytes at {}, mode {:o}", step.size, step.path, step.value);
+        case StepKind::file:
+            return format("show a file of {} bytes at {}, mode {:o}", step.size, step.path, step.value);
         case StepKind::protect: return format("make {} read-only", step.path);
         case StepKind::mask: return format("hide {}", step.path);
         case StepKind::pivot: return "pivot to the new root and drop the old one";

@@ -17,30 +17,30 @@ namespace sandbox {
 // the caller may reach (a store below a home directory of mode 0700); steps after it as the jail's root, so that
 // what they create belongs to the jail.
 enum class StepKind : std::uint8_t {
-    make_private,     // no mount event leaves or enters any more
-    open_path,        // slot = the host's `path`, as a handle (O_PATH)
-    clone_tree,       // slot = a detached copy of the host's mounts at `path`
-    clone_device,     // the same for a character device; refused if it is anything else
-    become_root,      // the jail's uid 0 and gid 0, no supplementary groups
-    base,             // a scratch tmpfs on slot, out of sight after `pivot`
-    root_tmpfs,       // new root: an empty tmpfs (text: size, aux and value: mode)
-    root_overlay,     // new root: an overlay (text: options, aux: the same without what came with Linux 6.6)
-    root_tree,        // new root: the tree in slot, with attributes `value`
-    tmpfs,            // tmpfs on `path` (text: size, aux: mode)
-    overlay,          // overlay on `path`
-    attach,           // the tree in slot on `path`, with attributes `value`
-    proc,             // fresh procfs on `path`
-    sysfs,            // sysfs on `path`, read-only
-    devpts,           // own devpts on `path` (text: gid or nothing)
-    mqueue,           // mqueue on `path`
-    directory,        // mkdir `path`, mode `value`
-    link,             // symlink `path` -> text
-    file,             // read-only file of `text` on `path`, mode `value` (aux: its name in `base`)
-    protect,          // `path` read-only, where it exists
-    mask,             // `path` hidden by an empty object, where it exists (slot: the host's /dev/null)
-    pivot,            // the new root becomes /, the old one goes away
-    loopback,         // network interface lo up
-    hostname,         // text
+    make_private,  // no mount event leaves or enters any more
+    open_path,     // slot = the host's `path`, as a handle (O_PATH)
+    clone_tree,    // slot = a detached copy of the host's mounts at `path`
+    clone_device,  // the same for a character device; refused if it is anything else
+    become_root,   // the jail's uid 0 and gid 0, no supplementary groups
+    base,          // a scratch tmpfs on slot, out of sight after `pivot`
+    root_tmpfs,    // new root: an empty tmpfs (text: size, aux and value: mode)
+    root_overlay,  // new root: an overlay (text: options, aux: the same without what came with Linux 6.6)
+    root_tree,     // new root: the tree in slot, with attributes `value`
+    tmpfs,         // tmpfs on `path` (text: size, aux: mode)
+    overlay,       // overlay on `path`
+    attach,        // the tree in slot on `path`, with attributes `value`
+    proc,          // fresh procfs on `path`
+    sysfs,         // sysfs on `path`, read-only
+    devpts,        // own devpts on `path` (text: gid or nothing)
+    mqueue,        // mqueue on `path`
+    directory,     // mkdir `path`, mode `value`
+    link,          // symlink `path` -> text
+    file,          // read-only file of `text` on `path`, mode `value` (aux: its name in `base`)
+    protect,       // `path` read-only, where it exists
+    mask,          // `path` hidden by an empty object, where it exists (slot: the host's /dev/null)
+    pivot,         // the new root becomes /, the old one goes away
+    loopback,      // network interface lo up
+    hostname,      // text
 };
 
 // Slot N of a plan is descriptor first_slot_fd + N in the child, so that overlay options can name it beforehand as
@@ -53,7 +53,7 @@ struct Step {
     const char* path = nullptr;
     const char* text = nullptr;
     const char* aux = nullptr;
-    std::uint64_t size = 0;   // bytes of text, for `file`
+    std::uint64_t size = 0;   // bytes of text, for `file` and `hostname`
     std::uint64_t value = 0;  // mode or MOUNT_ATTR_* flags
 };
 
@@ -71,13 +71,13 @@ class Plan {
     int slots = 0;
 
     // The payload.
-    std::vector<const char*> argv;        // null-terminated
-    std::vector<const char*> envp;        // null-terminated
-    std::vector<const char*> executables; // where argv[0] is looked for, in order
+    std::vector<const char*> argv;         // null-terminated
+    std::vector<const char*> envp;         // null-terminated
+    std::vector<const char*> executables;  // where argv[0] is looked for, in order
     const char* cwd = "/";
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    int stdio[3] = {-1, -1, -1};          // borrowed
+    int stdio[3] = {-1, -1, -1};  // borrowed
     bool controlling_terminal = false;
     std::vector<RlimitValue> rlimits;
     std::uint64_t capabilities = 0;

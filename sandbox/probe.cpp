@@ -45,15 +45,13 @@ Finding probe_kernel() {
     // What the number promises is probed below; it is here for the reader of a bug report.
     const bool read = std::sscanf(static_cast<const char*>(name.release), "%d.%d", &major, &minor) == 2;
     const bool known = read && (major > 5 || (major == 5 && minor >= 12));
-    return {
-        "kernel", known ? Status::ok : Status::limited,
-        format("Linux {} {}", static_cast<const char*>(name.release), static_cast<const char*>(name.machine)),
-        known ? "" : kernel_needed};
+    return {"kernel", known ? Status::ok : Status::limited,
+            format("Linux {} {}", static_cast<const char*>(name.release), static_cast<const char*>(name.machine)),
+            known ? "" : kernel_needed};
 }
 
 // From one attempt: ok, or missing with the remedy.
-Finding required(const char* name, const char* detail, const char* remedy,
-                 const std::function<void()>& body) {
+Finding required(const char* name, const char* detail, const char* remedy, const std::function<void()>& body) {
     const Attempt tried = attempt({}, body);
     if (tried.works()) return {name, Status::ok, detail, {}};
     return {name, Status::missing, tried.text(), remedy};
@@ -69,8 +67,7 @@ void use_seccomp() {
     };
     const struct sock_fprog program = {filter.size(), filter.data()};
     sys([] { return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }, "set no_new_privs");
-    sys([&] { return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program); },
-        "install a seccomp filter");
+    sys([&] { return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program); }, "install a seccomp filter");
     errno = 0;
     static_cast<void>(::getpriority(PRIO_PROCESS, 0));
     if (errno != ENOTUNIQ) throw os::SysError(errno, "find the filter at work");
@@ -80,13 +77,12 @@ void use_openat2() {
     struct open_how how = {};
     how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    const Fd folder(static_cast<int>(
-        sys([&] { return ::syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how); }, "openat2 /")));
+    const Fd folder(
+        static_cast<int>(sys([&] { return ::syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how); }, "openat2 /")));
 }
 
 void use_pidfd() {
-    const Fd self(
-        static_cast<int>(sys([] { return ::syscall(SYS_pidfd_open, ::getpid(), 0); }, "pidfd_open")));
+    const Fd self(static_cast<int>(sys([] { return ::syscall(SYS_pidfd_open, ::getpid(), 0); }, "pidfd_open")));
     sys([&] { return ::syscall(SYS_pidfd_send_signal, self.get(), 0, nullptr, 0); }, "pidfd_send_signal");
     // A size of 0 makes a clone3 that exists say EINVAL, and nothing more.
     if (::syscall(SYS_clone3, nullptr, 0) == -1 && errno != EINVAL) throw os::SysError(errno, "clone3");
@@ -108,8 +104,7 @@ Finding probe_map_programs() {
             return {"uidmap", Status::limited, format("{} is not in /usr/bin or /bin", name),
                     "sudo apt-get install uidmap"};
         }
-        if (const auto flaw = find_flaw(path))
-            return {"uidmap", Status::limited, flaw->problem, flaw->remedy};
+        if (const auto flaw = find_flaw(path)) return {"uidmap", Status::limited, flaw->problem, flaw->remedy};
     }
     return {"uidmap", Status::ok, "newuidmap and newgidmap are there, with privilege", {}};
 }
@@ -126,8 +121,8 @@ std::string own_cgroup() {
 Finding probe_cgroup() {
     constexpr const char* counting = "usage is counted by wait4, which needs no cgroup";
     struct statfs system = {};
-    const bool unified = ::statfs("/sys/fs/cgroup", &system) == 0 &&
-                         static_cast<unsigned long>(system.f_type) == CGROUP2_SUPER_MAGIC;
+    const bool unified =
+        ::statfs("/sys/fs/cgroup", &system) == 0 && static_cast<unsigned long>(system.f_type) == CGROUP2_SUPER_MAGIC;
     if (!unified) {
         return {"cgroup v2", Status::limited, format("not at /sys/fs/cgroup; {}", counting),
                 "start Linux with systemd.unified_cgroup_hierarchy=1"};
@@ -141,11 +136,10 @@ Finding probe_cgroup() {
 }
 
 Finding probe_landlock() {
-    const long abi = os::try_sys(
-        [] { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); });
+    const long abi =
+        os::try_sys([] { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); });
     if (abi > 0) return {"Landlock", Status::ok, format("ABI {}", abi), {}};
-    return {"Landlock", Status::limited,
-            abi == -EOPNOTSUPP ? "compiled in, but switched off" : "not in this kernel",
+    return {"Landlock", Status::limited, abi == -EOPNOTSUPP ? "compiled in, but switched off" : "not in this kernel",
             "start Linux with landlock in its lsm= list; namespaces fence the jail without it"};
 }
 
@@ -167,21 +161,18 @@ Finding probe_kvm() {
                 {}};
     }
     const Fd owned(static_cast<int>(machine));
-    return {
-        "/dev/kvm", Status::ok, "opens and makes a virtual machine; only a boot proves that it runs one", {}};
+    return {"/dev/kvm", Status::ok, "opens and makes a virtual machine; only a boot proves that it runs one", {}};
 }
 
 }  // namespace
 
 std::vector<Finding> probe_machine(const std::string& store_path) {
     std::vector<Finding> findings{probe_kernel()};
-    for (Finding& found : probe_jail(store_path))
-        findings.push_back(std::move(found));
+    for (Finding& found : probe_jail(store_path)) findings.push_back(std::move(found));
     findings.push_back(probe_map_programs());
-    findings.push_back(
-        required("seccomp filter", "installs and answers",
-                 "a kernel with CONFIG_SECCOMP_FILTER; in a container: --security-opt seccomp=unconfined",
-                 use_seccomp));
+    findings.push_back(required(
+        "seccomp filter", "installs and answers",
+        "a kernel with CONFIG_SECCOMP_FILTER; in a container: --security-opt seccomp=unconfined", use_seccomp));
     findings.push_back(required("openat2", "resolves beneath a root", kernel_needed, use_openat2));
     findings.push_back(required("pidfd, clone3", "work", kernel_needed, use_pidfd));
     findings.push_back(probe_libmount());

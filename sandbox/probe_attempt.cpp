@@ -33,8 +33,7 @@ void send_record(const os::Fd& line, int error, const std::string& doing) {
 
 Attempt receive_record(const os::Fd& line) {
     Record record;
-    const long got =
-        os::sys([&] { return ::recv(line.get(), &record, sizeof record, 0); }, "listen to a probe");
+    const long got = os::sys([&] { return ::recv(line.get(), &record, sizeof record, 0); }, "listen to a probe");
     if (got != sizeof record) return {ECHILD, "run the probe (its process was killed)", {}};
     return {record.error, record.doing.data(), {}};
 }
@@ -61,8 +60,7 @@ void enter_pid_namespace() {
     ::_exit(0);
 }
 
-[[noreturn]] void run_child(const Surroundings& where, const std::function<void()>& body,
-                            const os::Fd& line) {
+[[noreturn]] void run_child(const Surroundings& where, const std::function<void()>& body, const os::Fd& line) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     try {
         if (where.ids) enter_user_namespace(line);

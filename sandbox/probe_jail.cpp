@@ -71,11 +71,9 @@ Fd make_mount(const char* type, const Options& options) {
     const Fd context(sys([&] { return ::fsopen(type, FSOPEN_CLOEXEC); }, "fsopen {}", type));
     for (const auto& [key, value] : options) {
         const unsigned command = value == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
-        sys([&] { return ::fsconfig(context.get(), command, key, value, 0); }, "set the option {} of {}", key,
-            type);
+        sys([&] { return ::fsconfig(context.get(), command, key, value, 0); }, "set the option {} of {}", key, type);
     }
-    sys([&] { return ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0); }, "make a {}",
-        type);
+    sys([&] { return ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0); }, "make a {}", type);
     return Fd(sys([&] { return ::fsmount(context.get(), FSMOUNT_CLOEXEC, 0); }, "mount a {}", type));
 }
 
@@ -86,9 +84,8 @@ void use_mount_api() {
         "part the mounts from the host's (mount_setattr)");
     struct mount_attr closed = {};
     closed.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-    const Fd tree(
-        sys([] { return ::open_tree(AT_FDCWD, "/usr", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE); },
-            "copy the mounts of /usr (open_tree)"));
+    const Fd tree(sys([] { return ::open_tree(AT_FDCWD, "/usr", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE); },
+                      "copy the mounts of /usr (open_tree)"));
     sys([&] { return ::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &closed, sizeof closed); },
         "make a tree read-only (mount_setattr)");
     const Fd fresh = make_mount("tmpfs", {{"mode", "0755"}});
@@ -150,19 +147,16 @@ void remove_entry(int folder, const char* name) {
 }
 
 void clear_overlay(const std::string& folder) {
-    const Fd at(
-        sys([&] { return ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}", folder));
+    const Fd at(sys([&] { return ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}", folder));
     // overlayfs keeps a whiteout for later use there, under a number as name.
-    const long work =
-        os::try_sys([&] { return ::openat(at.get(), "work/work", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    const long work = os::try_sys([&] { return ::openat(at.get(), "work/work", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (work >= 0) {
         const std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(static_cast<int>(work)), ::closedir);
         while (const dirent* entry = ::readdir(list.get())) {
             if (entry->d_name[0] == '#') remove_entry(static_cast<int>(work), entry->d_name);
         }
     }
-    for (const char* name : overlay_leavings)
-        remove_entry(at.get(), name);
+    for (const char* name : overlay_leavings) remove_entry(at.get(), name);
 }
 
 // The nearest folder that exists, at or above `path`.
@@ -179,8 +173,7 @@ Finding probe_overlay(const IdMap& ids, const ExtraId& own, const std::string& s
     const std::string near = nearest_folder(store_path);
     std::string folder = (near == "/" ? "" : near) + "/.stagebox-probe-XXXXXX";
     if (::mkdtemp(folder.data()) == nullptr) {
-        return {"overlayfs", Status::missing,
-                os::format("make a folder in {}: {}", near, std::strerror(errno)),
+        return {"overlayfs", Status::missing, os::format("make a folder in {}: {}", near, std::strerror(errno)),
                 "choose a store you can write to: --store DIR"};
     }
     // The clean-up runs in namespaces of its own, after those of the probe and its overlay have ended.
@@ -193,8 +186,7 @@ Finding probe_overlay(const IdMap& ids, const ExtraId& own, const std::string& s
                 os::format("works, but {} could not be removed: {}", folder, cleared.text()),
                 {}};
     }
-    return finding("overlayfs", tried,
-                   os::format("userxattr and volatile work on the file system of {}", near),
+    return finding("overlayfs", tried, os::format("userxattr and volatile work on the file system of {}", near),
                    "put the store on ext4, xfs, btrfs or tmpfs (not on NFS or another overlay): --store DIR");
 }
 
@@ -212,8 +204,7 @@ Finding probe_range(std::optional<IdMap>& ids, const ExtraId& own) {
         return found;
     } catch (const IdMapError& error) {
         return {"id range", Status::limited,
-                error.flaw().problem + "; only pipelines and commands with a single id can run",
-                error.flaw().remedy};
+                error.flaw().problem + "; only pipelines and commands with a single id can run", error.flaw().remedy};
     }
 }
 
@@ -221,10 +212,9 @@ Finding probe_fresh_proc(const IdMap& ids) {
     const Attempt tried = attempt({ids, {}, CLONE_NEWNS | CLONE_NEWPID}, [] { make_mount("proc", {}); });
     // The kernel gives a new proc only to one who already sees a whole one (mount_too_revealing in
     // fs/namespace.c).
-    return finding(
-        "fresh /proc", tried, "a PID namespace gets a proc of its own",
-        "in a container whose /proc is masked: docker run --security-opt systempaths=unconfined, podman run "
-        "--security-opt unmask=ALL, Kubernetes procMount: Unmasked");
+    return finding("fresh /proc", tried, "a PID namespace gets a proc of its own",
+                   "in a container whose /proc is masked: docker run --security-opt systempaths=unconfined, podman run "
+                   "--security-opt unmask=ALL, Kubernetes procMount: Unmasked");
 }
 
 }  // namespace
@@ -234,15 +224,13 @@ std::vector<Finding> probe_jail(const std::string& store_path) {
     const Caller caller = current_caller();
     const ExtraId own{caller.uid, caller.gid};
 
-    const Attempt user =
-        attempt({}, [] { sys([] { return ::unshare(CLONE_NEWUSER); }, "make a user namespace"); });
+    const Attempt user = attempt({}, [] { sys([] { return ::unshare(CLONE_NEWUSER); }, "make a user namespace"); });
     findings.push_back(finding("user namespace", user, "can be made", remedy_for_user_namespace(user.error)));
     if (!user.works()) return findings;  // all that follows happens in one
 
     const IdMap alone = resolve_idmap(IdMode::single).map;
     const Attempt single = attempt({alone, {}, 0}, [] {});
-    findings.push_back(
-        finding("single id", single, "the map is accepted", remedy_for_user_namespace(single.error)));
+    findings.push_back(finding("single id", single, "the map is accepted", remedy_for_user_namespace(single.error)));
     std::optional<IdMap> range;
     findings.push_back(probe_range(range, own));
     const IdMap ids = range.value_or(alone);
@@ -254,8 +242,8 @@ std::vector<Finding> probe_jail(const std::string& store_path) {
     findings.push_back(probe_fresh_proc(ids));
     findings.push_back(probe_overlay(ids, own, store_path));
     const Attempt network = attempt({ids, {}, CLONE_NEWNET}, use_loopback);
-    findings.push_back(finding("network namespace", network, "its loopback comes up",
-                               remedy_for_user_namespace(network.error)));
+    findings.push_back(
+        finding("network namespace", network, "its loopback comes up", remedy_for_user_namespace(network.error)));
     const Attempt rest = attempt({ids, {}, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP},
                                  [] { sys([] { return ::sethostname("probe", 5); }, "set the host name"); });
     findings.push_back(

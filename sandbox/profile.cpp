@@ -53,8 +53,7 @@ std::optional<std::string> read_if_there(const std::string& path) {
         const auto got = os::sys([&] { return ::read(file.get(), buffer, sizeof(buffer)); }, "read {}", path);
         if (got == 0) return text;
         text.append(buffer, static_cast<std::size_t>(got));
-        if (text.size() > max_filter_size)
-            throw FilterError(format("{}: larger than a seccomp file can be", path));
+        if (text.size() > max_filter_size) throw FilterError(format("{}: larger than a seccomp file can be", path));
     }
 }
 
@@ -84,11 +83,10 @@ std::vector<FilterText> find_filters(const ProfileFile& file, const std::optiona
 // The filter that was compiled with the program, where the same bytes were: then there is nothing to compile.
 std::optional<FilterProgram> ready_filter(const std::vector<FilterText>& texts, std::uint64_t capabilities) {
     for (const EmbeddedFilter& filter : embedded_filters()) {
-        const bool same =
-            filter.capabilities == capabilities &&
-            std::ranges::equal(filter.files, texts, [](std::string_view name, const FilterText& text) {
-                return embedded_text(name) == text.text;
-            });
+        const bool same = filter.capabilities == capabilities &&
+                          std::ranges::equal(filter.files, texts, [](std::string_view name, const FilterText& text) {
+                              return embedded_text(name) == text.text;
+                          });
         if (same) return FilterProgram{{filter.instructions.begin(), filter.instructions.end()}};
     }
     return std::nullopt;
@@ -106,8 +104,7 @@ FilterProgram compile(const FilterText& file, std::uint64_t capabilities) {
 
 FilterProgram compile_all(const std::vector<FilterText>& texts, std::uint64_t capabilities) {
     std::vector<FilterProgram> programs;
-    for (const FilterText& text : texts)
-        programs.push_back(compile(text, capabilities));
+    for (const FilterText& text : texts) programs.push_back(compile(text, capabilities));
     return chain_filters(programs);
 }
 
@@ -119,8 +116,7 @@ Profile finish(const ConfigTable& table, const std::optional<std::string>& folde
     profile.filter = ready ? std::move(*ready) : compile_all(texts, profile.file.capabilities);
     // Lengths first: no two different sets of files can give the same text.
     profile.material = format("profile {}\n{}", table.source().text().size(), table.source().text());
-    for (const FilterText& text : texts)
-        profile.material += format("seccomp {}\n{}", text.text.size(), text.text);
+    for (const FilterText& text : texts) profile.material += format("seccomp {}\n{}", text.text.size(), text.text);
     return profile;
 }
 
@@ -137,8 +133,7 @@ std::vector<std::string_view> profile_names() {
 
 Profile load_profile(const std::string& name_or_path) {
     const std::size_t slash = name_or_path.rfind('/');
-    if (slash != std::string::npos)
-        return finish(read_config(name_or_path), name_or_path.substr(0, slash + 1));
+    if (slash != std::string::npos) return finish(read_config(name_or_path), name_or_path.substr(0, slash + 1));
     const std::string name = name_or_path + std::string(toml);
     if (const std::optional<std::string_view> text = embedded_text(name)) {
         return finish(parse_config(std::string(*text), name), std::nullopt);

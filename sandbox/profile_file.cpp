@@ -106,8 +106,7 @@ std::vector<std::string> filters_of(const ConfigValue& value) {
 }  // namespace
 
 ProfileFile read_profile_file(const ConfigTable& table) {
-    table.allow_only(
-        {"name", "description", "hostname", "seccomp", "capabilities", "rlimits", "read-only", "masked"});
+    table.allow_only({"name", "description", "hostname", "seccomp", "capabilities", "rlimits", "read-only", "masked"});
     ProfileFile file;
     file.name = table.require("name").as_string();
     if (const ConfigValue* value = table.find("description")) file.description = value->as_string();

@@ -76,8 +76,7 @@ struct Overlay {
     std::string work;
 };
 
-using Mount =
-    std::variant<Bind, Device, Tmpfs, Proc, Sysfs, Dev, Mqueue, Directory, Symlink, File, Overlay>;
+using Mount = std::variant<Bind, Device, Tmpfs, Proc, Sysfs, Dev, Mqueue, Directory, Symlink, File, Overlay>;
 
 struct RlimitValue {
     int resource = 0;  // RLIMIT_*, getrlimit(2)

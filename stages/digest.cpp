@@ -62,8 +62,8 @@ std::string digest_of_file(int fd) {
     std::vector<char> buffer(buffer_size);
     off_t offset = 0;
     for (;;) {
-        const ssize_t count = sandbox::os::sys(
-            [&] { return ::pread(fd, buffer.data(), buffer.size(), offset); }, "read a file to digest");
+        const ssize_t count = sandbox::os::sys([&] { return ::pread(fd, buffer.data(), buffer.size(), offset); },
+                                               "read a file to digest");
         if (count == 0) return digest.finish();
         digest.update({buffer.data(), static_cast<std::size_t>(count)});
         offset += count;

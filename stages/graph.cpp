@@ -27,8 +27,7 @@ struct Step {
 std::vector<std::size_t> cycle_from(const std::vector<Step>& path, std::size_t first) {
     const auto begin = std::ranges::find(path, first, &Step::stage);
     std::vector<std::size_t> cycle;
-    for (auto step = begin; step != path.end(); ++step)
-        cycle.push_back(step->stage);
+    for (auto step = begin; step != path.end(); ++step) cycle.push_back(step->stage);
     std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
     return cycle;
 }
@@ -38,16 +37,13 @@ std::vector<std::size_t> cycle_from(const std::vector<Step>& path, std::size_t f
 std::vector<std::string_view> stages_named_by(const Stage& stage) {
     std::vector<std::string_view> names;
     add_stage_of(stage.from, names);
-    for (const Input& input : stage.inputs)
-        add_stage_of(input.source, names);
+    for (const Input& input : stage.inputs) add_stage_of(input.source, names);
     return names;
 }
 
-Graph::Graph(const Pipeline& pipeline)
-    : dependencies_(pipeline.stages.size()), dependents_(pipeline.stages.size()) {
+Graph::Graph(const Pipeline& pipeline) : dependencies_(pipeline.stages.size()), dependents_(pipeline.stages.size()) {
     places_.reserve(pipeline.stages.size());
-    for (std::size_t i = 0; i < pipeline.stages.size(); ++i)
-        places_.emplace(pipeline.stages[i].name, i);
+    for (std::size_t i = 0; i < pipeline.stages.size(); ++i) places_.emplace(pipeline.stages[i].name, i);
     for (std::size_t i = 0; i < pipeline.stages.size(); ++i) {
         std::vector<std::size_t>& needed = dependencies_[i];
         for (const std::string_view name : stages_named_by(pipeline.stages[i])) {
@@ -56,8 +52,7 @@ Graph::Graph(const Pipeline& pipeline)
         }
         std::ranges::sort(needed);
         needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
-        for (const std::size_t other : needed)
-            dependents_[other].push_back(i);
+        for (const std::size_t other : needed) dependents_[other].push_back(i);
     }
 }
 
@@ -65,12 +60,11 @@ std::size_t Graph::place_of(std::string_view stage) const {
     const auto place = places_.find(stage);
     if (place != places_.end()) return place->second;
     std::vector<std::string_view> names;
-    for (const auto& [name, unused] : places_)
-        names.push_back(name);
+    for (const auto& [name, unused] : places_) names.push_back(name);
     std::ranges::sort(names);  // the map's order is nobody's: equal mistakes get equal answers
     const std::string meant = sandbox::did_you_mean(stage, names);
-    throw std::invalid_argument(sandbox::os::format("no stage is called {}{}{}", sandbox::quote(stage),
-                                                    meant.empty() ? "" : ": ", meant));
+    throw std::invalid_argument(
+        sandbox::os::format("no stage is called {}{}{}", sandbox::quote(stage), meant.empty() ? "" : ": ", meant));
 }
 
 const std::vector<std::size_t>& Graph::dependencies(std::size_t stage) const {
@@ -116,8 +110,7 @@ std::vector<std::size_t> Graph::order_for(std::span<const std::string> stages) c
     if (stages.empty()) return order();
     std::vector<char> wanted(size(), 0);
     std::vector<std::size_t> open;
-    for (const std::string& stage : stages)
-        open.push_back(place_of(stage));
+    for (const std::string& stage : stages) open.push_back(place_of(stage));
     while (!open.empty()) {
         const std::size_t stage = open.back();
         open.pop_back();

@@ -83,14 +83,11 @@ struct Package {
             case 'A':
                 if (const auto value = field(line, "Architecture:"); !value.empty()) architecture = value;
                 break;
-            default:
-                break;
+            default: break;
         }
     }
     // A package of which only configuration files are left has nothing below /usr.
-    [[nodiscard]] bool is_there() const {
-        return !name.empty() && state != "config-files" && state != "not-installed";
-    }
+    [[nodiscard]] bool is_there() const { return !name.empty() && state != "config-files" && state != "not-installed"; }
 };
 
 std::vector<Package> packages_of(std::string_view status) {
@@ -117,9 +114,8 @@ std::vector<std::string> links_in(const std::string& path) {
     if (!directory) return links;
     std::array<char, PATH_MAX> target{};
     while (const dirent* entry = ::readdir(directory.get())) {
-        const long size = try_sys([&] {
-            return ::readlinkat(::dirfd(directory.get()), entry->d_name, target.data(), target.size());
-        });
+        const long size = try_sys(
+            [&] { return ::readlinkat(::dirfd(directory.get()), entry->d_name, target.data(), target.size()); });
         if (size < 0) continue;  // README, "." and "..", or gone since
         links.push_back(sandbox::os::format("{} -> {}", entry->d_name,
                                             std::string_view(target.data(), static_cast<std::size_t>(size))));
@@ -128,14 +124,12 @@ std::vector<std::string> links_in(const std::string& path) {
     return links;
 }
 
-constexpr std::string_view apt =
-    "apt's own configuration, sources and public keys, for stages that fetch packages";
+constexpr std::string_view apt = "apt's own configuration, sources and public keys, for stages that fetch packages";
 constexpr std::string_view linking = "finding the programs and libraries below /usr";
 constexpr std::string_view trust = "public certificates, for programs that check a server's";
 constexpr std::string_view naming = "names of protocols, services, file types and terminals";
 constexpr std::string_view identity = "which distribution this is, and its time zone";
-constexpr std::string_view tools =
-    "defaults without which tools that make images and packages behave otherwise";
+constexpr std::string_view tools = "defaults without which tools that make images and packages behave otherwise";
 constexpr std::string_view resolving = "how the host resolves names";
 
 // apt's files are named one by one because apt/auth.conf and apt/auth.conf.d hold passwords. What the
@@ -199,11 +193,10 @@ std::string host_packages_digest(const HostState& state) {
     }
     std::string text;
     for (const Package& package : packages) {
-        text += sandbox::os::format("{}:{} {} {}\n", package.name, package.architecture, package.version,
-                                    package.state);
+        text +=
+            sandbox::os::format("{}:{} {} {}\n", package.name, package.architecture, package.version, package.state);
     }
-    for (const std::string& link : links_in(state.alternatives))
-        text += link + '\n';
+    for (const std::string& link : links_in(state.alternatives)) text += link + '\n';
     return digest_of(text);
 }
 

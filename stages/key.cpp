@@ -46,27 +46,22 @@ void add_inputs(Json& key, const Stage& stage, const KeyMaterial& material) {
     for (const Input& input : stage.inputs) {
         const auto found = material.inputs.find(input.target);
         if (found == material.inputs.end()) {
-            throw std::logic_error(
-                sandbox::os::format("the key of stage {} lacks {}", stage.name, input.target));
+            throw std::logic_error(sandbox::os::format("the key of stage {} lacks {}", stage.name, input.target));
         }
         sorted[input.target] = needed(found->second, stage, input.target);
     }
-    for (const auto& [target, digest] : sorted)
-        key[sandbox::os::format("input {}", target)] = digest;
+    for (const auto& [target, digest] : sorted) key[sandbox::os::format("input {}", target)] = digest;
 }
 
 void add_outputs(Json& key, const Stage& stage) {
     std::map<std::string_view, std::string_view> sorted;
-    for (const Output& output : stage.outputs)
-        sorted[output.name] = output.path;
-    for (const auto& [name, path] : sorted)
-        key[sandbox::os::format("output {}", name)] = path;
+    for (const Output& output : stage.outputs) sorted[output.name] = output.path;
+    for (const auto& [name, path] : sorted) key[sandbox::os::format("output {}", name)] = path;
 }
 
 void add_environment(Json& key, const Stage& stage) {
     const std::map<std::string_view, std::string_view> sorted(stage.env.begin(), stage.env.end());
-    for (const auto& [name, value] : sorted)
-        key[sandbox::os::format("env {}", name)] = value;
+    for (const auto& [name, value] : sorted) key[sandbox::os::format("env {}", name)] = value;
 }
 
 void add_allowed(Json& key, const Stage& stage, const KeyMaterial& material) {

@@ -39,8 +39,7 @@ std::string first_line_fault(std::string_view head) {
     if (!head.starts_with("#!")) return "does not begin with \"#!\", so nothing says what should run it";
     const std::size_t end = head.find('\n');
     const std::string_view line = head.substr(2, end == head.npos ? head.npos : end - 2);
-    if (line.ends_with('\r'))
-        return "has lines that end as on Windows: the kernel takes the CR for a part of the name";
+    if (line.ends_with('\r')) return "has lines that end as on Windows: the kernel takes the CR for a part of the name";
     const std::size_t begin = line.find_first_not_of(" \t");
     if (begin == line.npos || line[begin] != '/') return "names no interpreter by its full path after \"#!\"";
     return {};
@@ -49,8 +48,8 @@ std::string first_line_fault(std::string_view head) {
 }  // namespace
 
 LocalFiles::LocalFiles(const std::string& directory)
-    : directory_(sys([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}",
-                     directory)) {}
+    : directory_(
+          sys([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}", directory)) {}
 
 // openat2(2). RESOLVE_BENEATH holds for every link on the way, the last one included, and no matter what
 // changes while the kernel walks.

@@ -29,8 +29,7 @@ std::string directory_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     const std::string parent = slash == path.npos ? "." : path.substr(0, slash + 1);
     const std::unique_ptr<char, decltype(&std::free)> real(
-        sandbox::os::sys([&] { return ::realpath(parent.c_str(), nullptr); }, "find the directory of {}",
-                         path),
+        sandbox::os::sys([&] { return ::realpath(parent.c_str(), nullptr); }, "find the directory of {}", path),
         &std::free);
     return real.get();
 }
@@ -47,9 +46,8 @@ void check_version(const ConfigTable& top) {
                                  "begin it with version = 1");
     }
     if (version->as_integer() != file_version) {
-        throw version->error(
-            format("version {} of the format is not known to this program", version->as_integer()),
-            "this program reads version 1");
+        throw version->error(format("version {} of the format is not known to this program", version->as_integer()),
+                             "this program reads version 1");
     }
 }
 
@@ -64,8 +62,7 @@ Variables read_variables(const ConfigTable& top, const Overrides& overrides) {
             if (value.find("${") != value.npos) {
                 throw entry.value.error("variables are not replaced inside variables", "write the value out");
             }
-            if (!is_text(value))
-                throw entry.value.error(format("{} contains a NUL character", entry.value.path()));
+            if (!is_text(value)) throw entry.value.error(format("{} contains a NUL character", entry.value.path()));
             variables.emplace(entry.key, value);
             names.push_back(entry.key);
         }
@@ -74,13 +71,11 @@ Variables read_variables(const ConfigTable& top, const Overrides& overrides) {
         const auto variable = variables.find(name);
         const std::string option = format("--var {}={}", name, value);
         if (variable == variables.end()) {
-            throw ConfigError(top.source().name(), {},
-                              format("{}: no variable is called so in [vars]", quote(option)),
+            throw ConfigError(top.source().name(), {}, format("{}: no variable is called so in [vars]", quote(option)),
                               sandbox::did_you_mean(name, names));
         }
         if (!is_text(value)) {
-            throw ConfigError(top.source().name(), {},
-                              format("{}: the value is not UTF-8 text", quote(option)));
+            throw ConfigError(top.source().name(), {}, format("{}: the value is not UTF-8 text", quote(option)));
         }
         variable->second = value;
     }
@@ -94,29 +89,26 @@ std::string read_name(const ConfigValue& value) {
                       "a name is a lower-case letter and then lower-case letters, digits and dashes");
 }
 
-void read_stages(const ConfigTable& table, const StageReader& reader, Problems& problems,
-                 Pipeline& pipeline) {
+void read_stages(const ConfigTable& table, const StageReader& reader, Problems& problems, Pipeline& pipeline) {
     pipeline.stages.reserve(table.entries().size());
     for (const ConfigEntry& entry : table.entries()) {
         problems.attempt([&] { pipeline.stages.push_back(reader.read(table, entry)); });
     }
 }
 
-void read_results(const ConfigTable& table, const Variables& variables, Problems& problems,
-                  Pipeline& pipeline) {
+void read_results(const ConfigTable& table, const Variables& variables, Problems& problems, Pipeline& pipeline) {
     for (const ConfigEntry& entry : table.entries()) {
         problems.attempt([&] {
             check_name(table, entry, "a result");
             ArtifactTree artifact = read_artifact(entry.value, expand(entry.value, variables));
-            pipeline.results.push_back({entry.key, std::move(artifact.stage), std::move(artifact.artifact),
-                                        position_of(entry.value.at())});
+            pipeline.results.push_back(
+                {entry.key, std::move(artifact.stage), std::move(artifact.artifact), position_of(entry.value.at())});
         });
     }
 }
 
 // Everything but what stages say about each other.
-void read_values(const ConfigTable& top, const Variables& variables, const LocalFiles& files,
-                 Pipeline& pipeline) {
+void read_values(const ConfigTable& top, const Variables& variables, const LocalFiles& files, Pipeline& pipeline) {
     Problems problems;
     // A key of the top, where it is there.
     const auto with = [&](std::string_view key, const auto& read) {
@@ -127,13 +119,10 @@ void read_values(const ConfigTable& top, const Variables& variables, const Local
     StageDefaults defaults;
     problems.attempt([&] { check_keys(top); });
     with("name", [&](const ConfigValue& value) { pipeline.name = read_name(value); });
-    with("defaults",
-         [&](const ConfigValue& value) { defaults = read_defaults(value.as_table(), variables); });
+    with("defaults", [&](const ConfigValue& value) { defaults = read_defaults(value.as_table(), variables); });
     const StageReader reader(variables, files, defaults);
-    with("stage",
-         [&](const ConfigValue& value) { read_stages(value.as_table(), reader, problems, pipeline); });
-    with("result",
-         [&](const ConfigValue& value) { read_results(value.as_table(), variables, problems, pipeline); });
+    with("stage", [&](const ConfigValue& value) { read_stages(value.as_table(), reader, problems, pipeline); });
+    with("result", [&](const ConfigValue& value) { read_results(value.as_table(), variables, problems, pipeline); });
     problems.raise();
     // Last, because what is missing may be there under a misspelt name.
     if (pipeline.name.empty()) {

@@ -22,7 +22,6 @@ Pipeline read_pipeline(const std::string& path, const Overrides& overrides, cons
 
 // An error about a place of the file, found later than reading: the same form, the file's line shown again if
 // it can still be read.
-sandbox::ConfigError error_at(const Pipeline& pipeline, Position at, std::string message,
-                              std::string hint = {});
+sandbox::ConfigError error_at(const Pipeline& pipeline, Position at, std::string message, std::string hint = {});
 
 }  // namespace stages

@@ -57,8 +57,7 @@ class References {
         const Stage& stage = find_stage(name, name + '.' + artifact, at, names_);
         if (std::ranges::find(stage.outputs, artifact, &Output::name) != stage.outputs.end()) return stage;
         std::vector<std::string_view> known;
-        for (const Output& output : stage.outputs)
-            known.push_back(output.name);
+        for (const Output& output : stage.outputs) known.push_back(output.name);
         std::string hint = sandbox::did_you_mean(artifact, known);
         if (hint.empty()) {
             hint = known.empty() ? format("declare it in the stage: out = {{ {} = \"PATH\" }}", artifact)
@@ -76,8 +75,7 @@ class References {
 
     // `text` is the whole reference, for the case that a local file was meant; `meant` is what else may have
     // been.
-    const Stage& find_stage(const std::string& name, const std::string& text, Position at,
-                            const Names& meant) const {
+    const Stage& find_stage(const std::string& name, const std::string& text, Position at, const Names& meant) const {
         const auto found = index_.find(name);
         if (found != index_.end()) return *found->second;
         std::string hint = sandbox::did_you_mean(name, meant);
@@ -102,8 +100,8 @@ class References {
     void check_same_ids(const Stage& stage, const Stage& other, Position at) const {
         if (stage.ids == other.ids) return;
         throw error(at,
-                    format("the stage {} has ids = \"{}\", but {} has \"{}\"", stage.name, ids_word(stage),
-                           other.name, ids_word(other)),
+                    format("the stage {} has ids = \"{}\", but {} has \"{}\"", stage.name, ids_word(stage), other.name,
+                           ids_word(other)),
                     "the owners of files mean something else then; give both the same ids");
     }
 
@@ -119,22 +117,19 @@ void check_cycle(const Pipeline& pipeline, const References& references) {
     if (cycle.empty()) return;
     const Stage& first = pipeline.stages[cycle.front()];
     std::string path;
-    for (const std::size_t stage : cycle)
-        path += pipeline.stages[stage].name + " → ";
+    for (const std::size_t stage : cycle) path += pipeline.stages[stage].name + " → ";
     throw references.error(first.at, format("the stage {} needs itself: {}{}", first.name, path, first.name),
                            "an arrow leads from a stage to one that it names in \"from\" or \"in\"");
 }
 
 }  // namespace
 
-void check_references(const Pipeline& pipeline, const sandbox::ConfigSource& source,
-                      const LocalFiles& files) {
+void check_references(const Pipeline& pipeline, const sandbox::ConfigSource& source, const LocalFiles& files) {
     const References references(pipeline, source, files);
     Problems problems;
     for (const Stage& stage : pipeline.stages) {
         problems.attempt([&] { references.check_root(stage); });
-        for (const Input& input : stage.inputs)
-            problems.attempt([&] { references.check_input(stage, input); });
+        for (const Input& input : stage.inputs) problems.attempt([&] { references.check_input(stage, input); });
     }
     for (const Result& result : pipeline.results) {
         problems.attempt([&] { references.find_artifact(result.stage, result.artifact, result.at); });

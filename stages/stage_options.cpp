@@ -50,24 +50,22 @@ sandbox::Network read_network(const ConfigValue& value) {
 }
 
 sandbox::IdMode read_ids(const ConfigValue& value) {
-    return value.as_one_of({"range", "single"}) == "single" ? sandbox::IdMode::single
-                                                            : sandbox::IdMode::range;
+    return value.as_one_of({"range", "single"}) == "single" ? sandbox::IdMode::single : sandbox::IdMode::range;
 }
 
 void read_env(const ConfigTable& table, const Variables& variables, std::map<std::string, std::string>& env) {
     for (const ConfigEntry& entry : table.entries()) {
         if (!is_env_name(entry.key)) {
-            throw table.source().error(
-                entry.key_at, format("{} cannot be the name of an environment variable", quote(entry.key)),
-                "letters, digits and underscores, not beginning with a digit");
+            throw table.source().error(entry.key_at,
+                                       format("{} cannot be the name of an environment variable", quote(entry.key)),
+                                       "letters, digits and underscores, not beginning with a digit");
         }
         env[entry.key] = expand(entry.value, variables);
     }
 }
 
 void read_limits(const ConfigTable& table, std::optional<std::chrono::seconds>& time_limit) {
-    for (const ConfigEntry& entry : table.entries())
-        refuse_later_key(table, entry);
+    for (const ConfigEntry& entry : table.entries()) refuse_later_key(table, entry);
     table.allow_only({"time"});
     if (const ConfigValue* time = table.find("time")) time_limit = read_duration(*time);
 }
@@ -92,9 +90,9 @@ std::vector<HostNeed> read_needs(const ConfigTable& table) {
     for (const ConfigEntry& entry : table.entries()) {
         const bool path = entry.key.starts_with('/') && relative_path_fault(entry.key.substr(1)).empty();
         if (!path && !is_program(entry.key)) {
-            throw table.source().error(
-                entry.key_at, format("{} is neither a program's name nor an absolute path", quote(entry.key)),
-                "as in needs = { mksquashfs = \"squashfs-tools\" }");
+            throw table.source().error(entry.key_at,
+                                       format("{} is neither a program's name nor an absolute path", quote(entry.key)),
+                                       "as in needs = { mksquashfs = \"squashfs-tools\" }");
         }
         const std::string& package = entry.value.as_string();
         if (!is_package(package)) {

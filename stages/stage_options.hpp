@@ -16,8 +16,7 @@ namespace stages {
 sandbox::Network read_network(const sandbox::ConfigValue& value);
 sandbox::IdMode read_ids(const sandbox::ConfigValue& value);
 // Adds to `env`; a name that is there already gets the new value.
-void read_env(const sandbox::ConfigTable& table, const Variables& variables,
-              std::map<std::string, std::string>& env);
+void read_env(const sandbox::ConfigTable& table, const Variables& variables, std::map<std::string, std::string>& env);
 // Leaves `time_limit` as it is where the table does not set it.
 void read_limits(const sandbox::ConfigTable& table, std::optional<std::chrono::seconds>& time_limit);
 std::vector<std::string> read_devices(const sandbox::ConfigValue& value);

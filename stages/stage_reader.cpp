@@ -22,8 +22,7 @@ constexpr std::array<std::string_view, 11> stage_keys = {"from",    "in",  "scri
 
 // The path that `inner` lies in, of those in `all`; empty where there is none.
 std::string enclosing(std::string_view inner, const std::unordered_set<std::string>& all) {
-    for (std::size_t slash = inner.rfind('/'); slash != inner.npos && slash > 0;
-         slash = inner.rfind('/', slash - 1)) {
+    for (std::size_t slash = inner.rfind('/'); slash != inner.npos && slash > 0; slash = inner.rfind('/', slash - 1)) {
         std::string outer(inner.substr(0, slash));
         if (all.contains(outer)) return outer;
     }
@@ -50,15 +49,13 @@ Reference parse_reference(std::string_view text) {
 }  // namespace
 
 StageDefaults read_defaults(const ConfigTable& table, const Variables& variables) {
-    for (const ConfigEntry& entry : table.entries())
-        refuse_later_key(table, entry);
+    for (const ConfigEntry& entry : table.entries()) refuse_later_key(table, entry);
     table.allow_only({"network", "ids", "env", "limits"});
     StageDefaults defaults;
     if (const ConfigValue* network = table.find("network")) defaults.network = read_network(*network);
     if (const ConfigValue* ids = table.find("ids")) defaults.ids = read_ids(*ids);
     if (const ConfigValue* env = table.find("env")) read_env(env->as_table(), variables, defaults.env);
-    if (const ConfigValue* limits = table.find("limits"))
-        read_limits(limits->as_table(), defaults.time_limit);
+    if (const ConfigValue* limits = table.find("limits")) read_limits(limits->as_table(), defaults.time_limit);
     return defaults;
 }
 
@@ -84,8 +81,7 @@ Stage StageReader::read(const ConfigTable& stages, const ConfigEntry& entry) con
     stage.ids = defaults_.ids;
     stage.time_limit = defaults_.time_limit;
     stage.env.assign(defaults_.env.begin(), defaults_.env.end());
-    for (const ConfigEntry& key : table.entries())
-        read_key(stage, table, key);
+    for (const ConfigEntry& key : table.entries()) read_key(stage, table, key);
 
     const auto missing = [&](std::string message, std::string hint) {
         throw stages.source().error(entry.key_at, std::move(message), std::move(hint));
@@ -99,10 +95,9 @@ Stage StageReader::read(const ConfigTable& stages, const ConfigEntry& entry) con
                 "add script = \"FILE\" or run = [\"PROGRAM\", \"ARGUMENT\"]");
     }
     if (!stage.needs.empty() && !std::holds_alternative<HostRoot>(stage.from)) {
-        throw table.source().error(
-            position_of(stage.needs.front().at),
-            "\"needs\" names programs of the host, and this stage does not start from the host",
-            "its programs are those of its root; leave \"needs\" out");
+        throw table.source().error(position_of(stage.needs.front().at),
+                                   "\"needs\" names programs of the host, and this stage does not start from the host",
+                                   "its programs are those of its root; leave \"needs\" out");
     }
     return stage;
 }
@@ -155,10 +150,9 @@ void StageReader::read_from(Stage& stage, const ConfigValue& value) const {
         Reference reference = parse_reference(text);
         if (!reference.fault.empty()) {
             throw value.error(format("{} is not a root", quote(text)),
-                              text.find('/') != text.npos
-                                  ? "files beside the pipeline are shown by \"in\"; a root is "
-                                    "\"host\", \"empty\", STAGE or STAGE.ARTIFACT"
-                                  : "a root is \"host\", \"empty\", STAGE or STAGE.ARTIFACT");
+                              text.find('/') != text.npos ? "files beside the pipeline are shown by \"in\"; a root is "
+                                                            "\"host\", \"empty\", STAGE or STAGE.ARTIFACT"
+                                                          : "a root is \"host\", \"empty\", STAGE or STAGE.ARTIFACT");
         }
         if (reference.artifact.empty()) {
             stage.from = StageTree{std::move(reference.stage)};
@@ -170,12 +164,10 @@ void StageReader::read_from(Stage& stage, const ConfigValue& value) const {
 
 void StageReader::read_inputs(Stage& stage, const ConfigTable& table) const {
     std::unordered_set<std::string> targets;
-    for (const ConfigEntry& entry : table.entries())
-        targets.insert(entry.key);
+    for (const ConfigEntry& entry : table.entries()) targets.insert(entry.key);
     for (const ConfigEntry& entry : table.entries()) {
         if (const std::string fault = target_fault(entry.key); !fault.empty()) {
-            throw table.source().error(entry.key_at,
-                                       format("the place of an input, {}, {}", quote(entry.key), fault));
+            throw table.source().error(entry.key_at, format("the place of an input, {}, {}", quote(entry.key), fault));
         }
         if (const std::string outer = enclosing(entry.key, targets); !outer.empty()) {
             throw table.source().error(
@@ -194,17 +186,15 @@ InputSource StageReader::read_input_source(const ConfigValue& value) const {
                           "name a file or directory beside the pipeline file, as \"./NAME\"");
     }
     if (text.starts_with('/')) {
-        throw value.error(
-            format("the input {} is an absolute path", quote(text)),
-            "an input is STAGE, STAGE.ARTIFACT, or a path beside the pipeline file, as \"./NAME\"");
+        throw value.error(format("the input {} is an absolute path", quote(text)),
+                          "an input is STAGE, STAGE.ARTIFACT, or a path beside the pipeline file, as \"./NAME\"");
     }
     if (text == "host" || text == "empty") {
         throw value.error(format("{} is a root, not an input", quote(text)), "it may stand in \"from\"");
     }
     Reference reference = parse_reference(text);
     if (!reference.fault.empty()) {
-        throw value.error(format("{} is neither a stage nor a stage's artifact", quote(text)),
-                          local_path_hint(text));
+        throw value.error(format("{} is neither a stage nor a stage's artifact", quote(text)), local_path_hint(text));
     }
     if (reference.artifact.empty()) return StageTree{std::move(reference.stage)};
     return ArtifactTree{std::move(reference.stage), std::move(reference.artifact)};
@@ -213,9 +203,8 @@ InputSource StageReader::read_input_source(const ConfigValue& value) const {
 LocalPath StageReader::read_local_input(const ConfigValue& value, const std::string& text) const {
     std::string path = text.substr(2);
     if (path.empty()) {
-        throw value.error(
-            "an input cannot be the whole of the pipeline's directory",
-            "name a file or directory in it: the stage then runs again only where that has changed");
+        throw value.error("an input cannot be the whole of the pipeline's directory",
+                          "name a file or directory in it: the stage then runs again only where that has changed");
     }
     if (const std::string fault = relative_path_fault(path); !fault.empty()) {
         throw value.error(format("the path {} {}", quote(text), fault),
@@ -236,9 +225,8 @@ void StageReader::read_script(Stage& stage, const ConfigValue& value) const {
                           "a script lies beside the pipeline file: \"build.sh\", \"scripts/build.sh\"");
     }
     if (const std::string fault = files_.script_fault(path); !fault.empty()) {
-        throw value.error(
-            format("the script {} {}", quote(text), fault),
-            "a script is a file beside the pipeline file that begins with a line such as #!/bin/sh");
+        throw value.error(format("the script {} {}", quote(text), fault),
+                          "a script is a file beside the pipeline file that begins with a line such as #!/bin/sh");
     }
     stage.script = LocalPath{std::move(path)};
 }
@@ -249,8 +237,7 @@ void StageReader::read_run(Stage& stage, const ConfigValue& value) const {
             format("{} must be an array of strings, but is {}", value.path(), value.found()),
             "run = [\"PROGRAM\", \"ARGUMENT\"]; no shell reads it, unless it is [\"sh\", \"-c\", \"...\"]");
     }
-    for (const ConfigValue& element : value.as_array())
-        stage.run.push_back(expand(element, variables_));
+    for (const ConfigValue& element : value.as_array()) stage.run.push_back(expand(element, variables_));
     if (stage.run.empty() || stage.run.front().empty()) {
         throw value.error(format("{} names no program", value.path()), "run = [\"PROGRAM\", \"ARGUMENT\"]");
     }
@@ -262,9 +249,8 @@ void StageReader::read_outputs(Stage& stage, const ConfigTable& table) const {
         check_name(table, entry, "an artifact");
         const std::string path = expand(entry.value, variables_);
         if (const std::string fault = relative_path_fault(path); !fault.empty()) {
-            throw entry.value.error(
-                format("the artifact's path {} {}", quote(path), fault),
-                "paths of artifacts are relative to /out: \"tree\" is /out/tree in the jail");
+            throw entry.value.error(format("the artifact's path {} {}", quote(path), fault),
+                                    "paths of artifacts are relative to /out: \"tree\" is /out/tree in the jail");
         }
         if (!paths.insert(path).second) {
             throw entry.value.error(format("{} is the path of another artifact already", quote(path)));

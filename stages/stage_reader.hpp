@@ -35,8 +35,7 @@ class StageReader {
     void read_from(Stage& stage, const sandbox::ConfigValue& value) const;
     void read_inputs(Stage& stage, const sandbox::ConfigTable& table) const;
     [[nodiscard]] InputSource read_input_source(const sandbox::ConfigValue& value) const;
-    [[nodiscard]] LocalPath read_local_input(const sandbox::ConfigValue& value,
-                                             const std::string& text) const;
+    [[nodiscard]] LocalPath read_local_input(const sandbox::ConfigValue& value, const std::string& text) const;
     void read_script(Stage& stage, const sandbox::ConfigValue& value) const;
     void read_run(Stage& stage, const sandbox::ConfigValue& value) const;
     void read_outputs(Stage& stage, const sandbox::ConfigTable& table) const;

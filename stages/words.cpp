@@ -26,11 +26,9 @@ bool is_control(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == '\x7F';
 }
 
-sandbox::ConfigError unknown_variable(const ConfigValue& value, std::string_view name,
-                                      const Variables& variables) {
+sandbox::ConfigError unknown_variable(const ConfigValue& value, std::string_view name, const Variables& variables) {
     std::vector<std::string_view> known;
-    for (const auto& [variable, unused] : variables)
-        known.push_back(variable);
+    for (const auto& [variable, unused] : variables) known.push_back(variable);
     std::ranges::sort(known);
     std::string hint = sandbox::did_you_mean(name, known);
     if (hint.empty()) hint = "variables are declared in [vars]; write $${ where the text itself needs ${";
@@ -111,8 +109,7 @@ std::string expand(const ConfigValue& value, const Variables& variables) {
 std::chrono::seconds read_duration(const ConfigValue& value) {
     constexpr std::string_view help = "a number and s, m or h: \"90s\", \"30m\", \"2h\"";
     if (value.is_integer()) {
-        throw value.error(format("{} needs a unit, but is {}", value.path(), value.found()),
-                          std::string(help));
+        throw value.error(format("{} needs a unit, but is {}", value.path(), value.found()), std::string(help));
     }
     const std::string& text = value.as_string();
     const std::string_view digits = std::string_view(text).substr(0, text.empty() ? 0 : text.size() - 1);

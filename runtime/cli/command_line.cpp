@@ -20,7 +20,9 @@ constexpr int cannot_run = 3;
 
 void add_file_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
     command.add_option("-f,--file", options.file, "The pipeline file")->capture_default_str()->type_name("FILE");
-    command.add_option("--var", vars, "Sets a variable of the pipeline file")->type_name("NAME=VALUE")->allow_extra_args(false);
+    command.add_option("--var", vars, "Sets a variable of the pipeline file")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
 }
 
 void add_pipeline_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
@@ -114,7 +116,8 @@ void add_store(CLI::App& app, Words& words) {
         ->capture_default_str()
         ->type_name("N");
     list->callback([&words] { words.command = [](const Words& w) { return store_list(w.pipeline.store); }; });
-    collect->callback([&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
+    collect->callback(
+        [&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
 }
 
 void add_doctor(CLI::App& app, Words& words) {

@@ -44,8 +44,7 @@ const char* mark_for(Status status, bool utf8) {
 }
 
 std::string verdict(const std::vector<Finding>& findings) {
-    if (!sandbox::usable(findings))
-        return "Jails cannot be made here until what is marked as missing is mended.";
+    if (!sandbox::usable(findings)) return "Jails cannot be made here until what is marked as missing is mended.";
     const bool whole = std::all_of(findings.begin(), findings.end(),
                                    [](const Finding& finding) { return finding.status == Status::ok; });
     return whole ? "Everything works." : "Jails work here; what is marked with ! is limited.";
@@ -54,8 +53,7 @@ std::string verdict(const std::vector<Finding>& findings) {
 std::string to_text(const std::vector<Finding>& findings) {
     const bool utf8 = has_utf8_locale();
     std::size_t width = 0;
-    for (const Finding& finding : findings)
-        width = std::max(width, finding.name.size());
+    for (const Finding& finding : findings) width = std::max(width, finding.name.size());
     std::string text;
     for (const Finding& finding : findings) {
         const char* mark = mark_for(finding.status, utf8);

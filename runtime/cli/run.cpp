@@ -137,7 +137,8 @@ class Reader {
             for (char** one = environ; *one != nullptr; ++one) {
                 const std::string_view text = *one;
                 const std::size_t equals = text.find('=');
-                if (equals != std::string_view::npos) env_[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+                if (equals != std::string_view::npos)
+                    env_[std::string(text.substr(0, equals))] = text.substr(equals + 1);
             }
         } else {
             return false;
@@ -146,8 +147,8 @@ class Reader {
     }
 
     bool read_setting(const std::string& option) {
-        static constexpr std::string_view always[] = {"--unshare-all", "--unshare-user", "--unshare-ipc",
-                                                      "--unshare-pid", "--unshare-net",  "--unshare-uts",
+        static constexpr std::string_view always[] = {"--unshare-all",    "--unshare-user",    "--unshare-ipc",
+                                                      "--unshare-pid",    "--unshare-net",     "--unshare-uts",
                                                       "--unshare-cgroup", "--die-with-parent", "--new-session"};
         if (option == "--help" || option == "-h") {
             request_.wants_help = true;

@@ -62,9 +62,10 @@ supervisor::Resolved resolve_from_store(const stages::Pipeline& pipeline, const 
         } else if (missing == Missing::imagine) {
             results[stage.name] = imagined(stage);
         } else {
-            throw std::runtime_error(format("stage {} needs the result of {}, which is not built; build it first: "
-                                            "stagebox build -f {} {}",
-                                            name, stage.name, pipeline.file, stage.name));
+            throw std::runtime_error(
+                format("stage {} needs the result of {}, which is not built; build it first: "
+                       "stagebox build -f {} {}",
+                       name, stage.name, pipeline.file, stage.name));
         }
     }
     throw std::logic_error("a stage is not in its own order");
@@ -82,7 +83,8 @@ Json find_failed(const store::Store& store, const stages::Pipeline& pipeline, co
             found = std::move(note);
         }
     }
-    if (found.is_null()) throw std::runtime_error(format("no failed run of stage {} is kept in {}", stage, store.path()));
+    if (found.is_null())
+        throw std::runtime_error(format("no failed run of stage {} is kept in {}", stage, store.path()));
     return found;
 }
 
@@ -173,8 +175,8 @@ int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
     store::Store store(store_path(options));
     const sandbox::os::Fd shared = store.share();
     const sandbox::Profile profile = sandbox::load_profile("build");
-    supervisor::Resolved resolved = resolve_from_store(pipeline, store, profile, name,
-                                                       at == ShellAt::failed ? Missing::imagine : Missing::refuse);
+    supervisor::Resolved resolved =
+        resolve_from_store(pipeline, store, profile, name, at == ShellAt::failed ? Missing::imagine : Missing::refuse);
     const stages::Stage& stage = *pipeline.find(name);
     const bool is_on_host = std::holds_alternative<stages::HostRoot>(stage.from);
     Json failed;

@@ -11,9 +11,9 @@ namespace runtime::report {
 
 struct StageLine {
     std::string name;
-    std::string state;      // "built", "cached", "failed", "skipped"
-    double seconds = 0;     // of the run that made it; 0 where there was none
-    double layer_bytes = 0; // of its layer and artifacts
+    std::string state;       // "built", "cached", "failed", "skipped"
+    double seconds = 0;      // of the run that made it; 0 where there was none
+    double layer_bytes = 0;  // of its layer and artifacts
 };
 
 struct FailedStage {

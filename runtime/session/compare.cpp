@@ -43,14 +43,12 @@ StorePlace find_store(const std::vector<MountEntry>& mounts, const std::string& 
     const MountEntry* best = nullptr;
     for (const MountEntry& mount : mounts) {
         // Of mounts on one another, the later line is the one that is seen.
-        if (lies_under(store, mount.target) &&
-            (best == nullptr || mount.target.size() >= best->target.size())) {
+        if (lies_under(store, mount.target) && (best == nullptr || mount.target.size() >= best->target.size())) {
             best = &mount;
         }
     }
     if (best == nullptr || store.empty()) return {};
-    const std::string_view below =
-        std::string_view(store).substr(best->target == "/" ? 0 : best->target.size());
+    const std::string_view below = std::string_view(store).substr(best->target == "/" ? 0 : best->target.size());
     return {best->major, best->minor, (best->root == "/" ? std::string() : best->root) + std::string(below)};
 }
 
@@ -73,14 +71,10 @@ std::string why_mount_is_ours(const MountChange& change, const Ours& ours, const
 
 std::string_view word_for(MountChangeKind kind) {
     switch (kind) {
-        case MountChangeKind::mounted:
-            return "mounted";
-        case MountChangeKind::unmounted:
-            return "unmounted";
-        case MountChangeKind::moved:
-            return "moved";
-        case MountChangeKind::remounted:
-            return "remounted";
+        case MountChangeKind::mounted: return "mounted";
+        case MountChangeKind::unmounted: return "unmounted";
+        case MountChangeKind::moved: return "moved";
+        case MountChangeKind::remounted: return "remounted";
     }
     return "changed";
 }
@@ -90,12 +84,11 @@ void compare_mounts(const HostState& before, const HostState& after, const Ours&
     const StorePlace place = find_store(before.mounts.mounts, ours.store);
     for (const MountChange& change : sandbox::os::diff(before.mounts, after.mounts)) {
         const std::string why = why_mount_is_ours(change, ours, place);
-        differences.push_back(
-            {Kind::mount,
-             format("{} {} ({} from {})", word_for(change.kind), printable(change.mount.target),
-                    printable(change.mount.fstype), printable(change.mount.source)),
-             why.empty() ? Owner::other : Owner::ours,
-             why.empty() ? "nothing of it lies under the store" : why});
+        differences.push_back({Kind::mount,
+                               format("{} {} ({} from {})", word_for(change.kind), printable(change.mount.target),
+                                      printable(change.mount.fstype), printable(change.mount.source)),
+                               why.empty() ? Owner::other : Owner::ours,
+                               why.empty() ? "nothing of it lies under the store" : why});
     }
 }
 
@@ -107,8 +100,7 @@ void compare_loops(const HostState& before, const HostState& after, const Ours& 
             const bool is_ours = lies_under(loop.backing, ours.store);
             differences.push_back(
                 {Kind::loop,
-                 format("{} /dev/{} ({}{})", word, loop.name, printable(loop.backing),
-                        loop.deleted ? ", deleted" : ""),
+                 format("{} /dev/{} ({}{})", word, loop.name, printable(loop.backing), loop.deleted ? ", deleted" : ""),
                  is_ours ? Owner::ours : Owner::other,
                  is_ours ? "its file lies under the store" : "its file is not under the store"});
         }
@@ -121,8 +113,8 @@ void compare_loops(const HostState& before, const HostState& after, const Ours& 
 class Judge {
   public:
     Judge(const std::vector<Process>& processes, const Ours& ours) : processes_(processes), ours_(ours) {
-        for (const Process* up = parent_of(ours.supervisor);
-             up != nullptr && ancestors_.size() < processes.size(); up = parent_of(up->pid)) {
+        for (const Process* up = parent_of(ours.supervisor); up != nullptr && ancestors_.size() < processes.size();
+             up = parent_of(up->pid)) {
             ancestors_.push_back(up->pid);
         }
         const Process* supervisor = find_process(processes, ours.supervisor);
@@ -143,8 +135,7 @@ class Judge {
             at = find_process(processes_, at->parent);
             if (!escaped || (at != nullptr && in_range(at->uid))) continue;
             if (at == nullptr || is_ancestor(at->pid)) {
-                return format("its uid {} is of the run's range and it has no parent outside it",
-                              process.uid);
+                return format("its uid {} is of the run's range and it has no parent outside it", process.uid);
             }
             escaped = false;
         }
@@ -181,8 +172,8 @@ void compare_processes(const HostState& before, const HostState& after, const Ou
                        std::vector<Difference>& differences) {
     const Judge judge(after.processes, ours);
     const auto describe = [](std::string_view word, const Process& process) {
-        return format("{} process {} ({}, uid {}, parent {})", word, process.pid, printable(process.comm),
-                      process.uid, process.parent);
+        return format("{} process {} ({}, uid {}, parent {})", word, process.pid, printable(process.comm), process.uid,
+                      process.parent);
     };
     for (const Process& process : after.processes) {
         if (was_there(before.processes, process)) continue;
@@ -197,15 +188,13 @@ void compare_processes(const HostState& before, const HostState& after, const Ou
     if (scope != Scope::everything) return;
     for (const Process& process : before.processes) {
         if (was_there(after.processes, process)) continue;
-        differences.push_back(
-            {Kind::process, describe("ended", process), Owner::other, "it was there before the run"});
+        differences.push_back({Kind::process, describe("ended", process), Owner::other, "it was there before the run"});
     }
 }
 
 }  // namespace
 
-std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours,
-                                Scope scope) {
+std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours, Scope scope) {
     std::vector<Difference> differences;
     compare_mounts(before, after, ours, differences);
     compare_loops(before, after, ours, differences);

@@ -43,7 +43,7 @@ enum class Scope : std::uint8_t { essential, everything };
 //   would hang a process that had got away. (A uid of the range alone is no proof: other runs and containers
 //   of the same user have the same range, but a parent of their own.)
 // Processes that have ended and were only not reaped yet are no difference.
-[[nodiscard]] std::vector<Difference> compare(const HostState& before, const HostState& after,
-                                              const Ours& ours, Scope scope = Scope::essential);
+[[nodiscard]] std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours,
+                                              Scope scope = Scope::essential);
 
 }  // namespace runtime::session

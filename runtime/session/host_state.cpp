@@ -33,8 +33,7 @@ Folder open_folder(const char* path) {
 
 // A small file of proc or sysfs, which gives its text in one read; nothing if it is gone or closed to us.
 std::optional<std::string_view> read_small(int folder, const char* path, std::array<char, 4096>& buffer) {
-    const long opened =
-        sandbox::os::try_sys([&] { return ::openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY); });
+    const long opened = sandbox::os::try_sys([&] { return ::openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY); });
     if (opened < 0) return std::nullopt;
     const Fd file(static_cast<int>(opened));
     const long got = sandbox::os::try_sys([&] { return ::read(file.get(), buffer.data(), buffer.size()); });
@@ -57,8 +56,7 @@ Number take_number(std::string_view& text) {
 bool parse_stat(std::string_view text, Process& process) {
     const std::size_t open = text.find('(');
     const std::size_t close = text.rfind(')');
-    if (open == std::string_view::npos || close == std::string_view::npos || close + 4 > text.size())
-        return false;
+    if (open == std::string_view::npos || close == std::string_view::npos || close + 4 > text.size()) return false;
     process.comm = text.substr(open + 1, close - open - 1);
     process.state = text[close + 2];
     text.remove_prefix(close + 3);
@@ -66,8 +64,7 @@ bool parse_stat(std::string_view text, Process& process) {
     take_number<int>(text);  // pgrp
     take_number<int>(text);  // session
     process.terminal = take_number<int>(text);
-    for (int field = 8; field <= 21; ++field)
-        take_number<std::int64_t>(text);
+    for (int field = 8; field <= 21; ++field) take_number<std::int64_t>(text);
     process.start = take_number<std::uint64_t>(text);
     return true;
 }
@@ -128,9 +125,8 @@ HostState observe() {
 }
 
 const Process* find_process(const std::vector<Process>& processes, pid_t pid) {
-    const auto found =
-        std::lower_bound(processes.begin(), processes.end(), pid,
-                         [](const Process& process, pid_t wanted) { return process.pid < wanted; });
+    const auto found = std::lower_bound(processes.begin(), processes.end(), pid,
+                                        [](const Process& process, pid_t wanted) { return process.pid < wanted; });
     return found != processes.end() && found->pid == pid ? &*found : nullptr;
 }
 

@@ -12,20 +12,16 @@ using sandbox::os::Json;
 
 const char* word_for(Kind kind) {
     switch (kind) {
-        case Kind::mount:
-            return "mount";
-        case Kind::loop:
-            return "loop";
-        case Kind::process:
-            return "process";
+        case Kind::mount: return "mount";
+        case Kind::loop: return "loop";
+        case Kind::process: return "process";
     }
     return "unknown";
 }
 
 std::size_t count(const Receipt& receipt, Owner owner, Kind kind) {
     const auto matches = [&](const Difference& d) { return d.owner == owner && d.kind == kind; };
-    return static_cast<std::size_t>(
-        std::count_if(receipt.differences.begin(), receipt.differences.end(), matches));
+    return static_cast<std::size_t>(std::count_if(receipt.differences.begin(), receipt.differences.end(), matches));
 }
 
 std::string change(const char* what, std::size_t before, std::size_t after) {
@@ -77,9 +73,8 @@ std::string to_text(const Receipt& receipt) {
     const std::size_t mounts = count(receipt, Owner::other, Kind::mount);
     const std::size_t loops = count(receipt, Owner::other, Kind::loop);
     if (mounts + loops > 0) {
-        text +=
-            format("  not ours, meanwhile: {}, {}\n", some(mounts, "change of mounts", "changes of mounts"),
-                   some(loops, "change of loop devices", "changes of loop devices"));
+        text += format("  not ours, meanwhile: {}, {}\n", some(mounts, "change of mounts", "changes of mounts"),
+                       some(loops, "change of loop devices", "changes of loop devices"));
     }
     return text;
 }

@@ -63,8 +63,7 @@ SessionFacts read_session_facts(const std::vector<Process>& processes) {
 }
 
 Session classify(const SessionFacts& facts) {
-    if (const auto name = first_set(facts, {"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"});
-        !name.empty()) {
+    if (const auto name = first_set(facts, {"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"}); !name.empty()) {
         return {SessionKind::ci, name + " is set"};
     }
     if (const auto name = first_set(facts, {"SSH_CONNECTION", "SSH_TTY"}); !name.empty()) {
@@ -73,16 +72,13 @@ Session classify(const SessionFacts& facts) {
     if (std::any_of(facts.ancestors.begin(), facts.ancestors.end(), is_ssh_daemon)) {
         return {SessionKind::ssh, "sshd is an ancestor"};
     }
-    if (!first_set(facts, {"WAYLAND_DISPLAY"}).empty())
-        return {SessionKind::wayland, "WAYLAND_DISPLAY is set"};
-    if (has_value(facts, "XDG_SESSION_TYPE", "wayland"))
-        return {SessionKind::wayland, "XDG_SESSION_TYPE is wayland"};
+    if (!first_set(facts, {"WAYLAND_DISPLAY"}).empty()) return {SessionKind::wayland, "WAYLAND_DISPLAY is set"};
+    if (has_value(facts, "XDG_SESSION_TYPE", "wayland")) return {SessionKind::wayland, "XDG_SESSION_TYPE is wayland"};
     if (!first_set(facts, {"DISPLAY"}).empty()) return {SessionKind::x11, "DISPLAY is set"};
     if (has_value(facts, "XDG_SESSION_TYPE", "x11")) return {SessionKind::x11, "XDG_SESSION_TYPE is x11"};
     if (is_console(facts.terminal)) return {SessionKind::console, "the controlling terminal is a console"};
     if (!facts.container_mark.empty()) return {SessionKind::container, facts.container_mark + " exists"};
-    if (!first_set(facts, {"container"}).empty())
-        return {SessionKind::container, "the variable container is set"};
+    if (!first_set(facts, {"container"}).empty()) return {SessionKind::container, "the variable container is set"};
     return {SessionKind::none, "neither terminal, display nor ssh tells"};
 }
 

@@ -24,7 +24,10 @@ std::string text(const Json& request, const char* key) {
 }
 
 Json to_json(const TreeFacts& facts) {
-    return {{"digest", facts.digest}, {"bytes", facts.bytes}, {"entries", facts.entries}, {"directory", facts.is_directory}};
+    return {{"digest", facts.digest},
+            {"bytes", facts.bytes},
+            {"entries", facts.entries},
+            {"directory", facts.is_directory}};
 }
 
 SealOptions options_of(const Json& request) {
@@ -78,8 +81,7 @@ Fd open_output_parent(int out, const std::string& path) {
     open_how how = {};
     how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const long fd =
-        sandbox::os::try_sys([&] { return ::syscall(SYS_openat2, out, parent.c_str(), &how, sizeof how); });
+    const long fd = sandbox::os::try_sys([&] { return ::syscall(SYS_openat2, out, parent.c_str(), &how, sizeof how); });
     if (fd == -ENOENT) throw TreeError(format("the stage did not make /out/{}", path));
     if (fd < 0) throw SysError(static_cast<int>(-fd), format("open /out/{}", parent));
     return Fd(static_cast<int>(fd));
@@ -120,7 +122,8 @@ Json import(const Json& request) {
 void put_in_place(int from, const std::string& name, int to, const std::string& target, const std::string& path) {
     const long renamed = sandbox::os::try_sys([&] { return ::renameat(from, name.c_str(), to, target.c_str()); });
     if (renamed == 0) return;
-    if (renamed != -ENOTEMPTY && renamed != -EEXIST) throw SysError(static_cast<int>(-renamed), format("make {}", path));
+    if (renamed != -ENOTEMPTY && renamed != -EEXIST)
+        throw SysError(static_cast<int>(-renamed), format("make {}", path));
     const Fd source = sandbox::os::open_directory(from, name);
     const Fd existing = sandbox::os::open_directory(to, target);
     for (const std::string& entry : sandbox::os::list_directory(source.get())) {

@@ -9,7 +9,8 @@ namespace {
 constexpr int format_version = 1;
 
 Json to_json(const Object& object) {
-    return {{"id", object.id}, {"bytes", object.bytes}, {"entries", object.entries}, {"directory", object.is_directory}};
+    return {
+        {"id", object.id}, {"bytes", object.bytes}, {"entries", object.entries}, {"directory", object.is_directory}};
 }
 
 Object object_from(const Json& json) {
@@ -22,8 +23,8 @@ Object object_from(const Json& json) {
 }  // namespace
 
 Json to_json(const Record& record) {
-    Json json = {{"format", format_version}, {"key", record.key},     {"pipeline", record.pipeline},
-                 {"stage", record.stage},    {"run", record.run},     {"finished", record.finished},
+    Json json = {{"format", format_version}, {"key", record.key},          {"pipeline", record.pipeline},
+                 {"stage", record.stage},    {"run", record.run},          {"finished", record.finished},
                  {"tree", record.tree},      {"artifacts", Json::object()}};
     if (record.layer) json["layer"] = to_json(*record.layer);
     for (const auto& [name, object] : record.artifacts) json["artifacts"][name] = to_json(object);

@@ -22,8 +22,8 @@ struct Object {
 
 // What the stage used, from wait4(2)'s accounting of all its processes.
 struct Usage {
-    double seconds = 0;          // by the clock
-    double cpu_seconds = 0;      // user and system
+    double seconds = 0;            // by the clock
+    double cpu_seconds = 0;        // user and system
     std::uint64_t peak_bytes = 0;  // resident memory of its largest process
 };
 
@@ -33,9 +33,9 @@ struct Record {
     std::string pipeline;
     std::string stage;
     std::string run;
-    std::string finished;            // UTC, ISO 8601
-    std::optional<Object> layer;     // a stage on the host's root has none
-    std::string tree;                // digest of the whole root, for the keys of stages that start from it
+    std::string finished;         // UTC, ISO 8601
+    std::optional<Object> layer;  // a stage on the host's root has none
+    std::string tree;             // digest of the whole root, for the keys of stages that start from it
     std::map<std::string, Object> artifacts;
     Usage usage;
 };

@@ -41,9 +41,10 @@ std::string below(const std::string& place, const std::string& rest) {
 void refuse_shared_places(const std::string& path) {
     for (const std::string_view shared : {"/tmp", "/var/tmp", "/dev/shm"}) {
         if (path == shared || path.starts_with(std::string(shared) + "/")) {
-            throw StoreError(format("the store cannot be in {}: files there are removed by age, also during a build; "
-                                    "choose another place with --store or STAGEBOX_STORE",
-                                    shared));
+            throw StoreError(
+                format("the store cannot be in {}: files there are removed by age, also during a build; "
+                       "choose another place with --store or STAGEBOX_STORE",
+                       shared));
         }
     }
 }
@@ -176,9 +177,10 @@ void Store::bind_to(const sandbox::IdMap& range) {
     }
     const Json ids = Json::parse(*written).at("ids");
     if (ids == wanted) return;
-    throw StoreError(format("the store {} belongs to the ids {} onwards, but your range now begins at {}: put the line "
-                            "back into /etc/subuid and /etc/subgid, or use another store with --store",
-                            path_, ids.at("uid_base").get<std::uint32_t>(), range.uid_base));
+    throw StoreError(
+        format("the store {} belongs to the ids {} onwards, but your range now begins at {}: put the line "
+               "back into /etc/subuid and /etc/subgid, or use another store with --store",
+               path_, ids.at("uid_base").get<std::uint32_t>(), range.uid_base));
 }
 
 std::optional<Record> Store::find(const std::string& key) const {
@@ -234,8 +236,8 @@ Staging Store::begin() const {
 }
 
 void Store::commit(const std::string& from, const std::string& to) const {
-    const long renamed = try_sys(
-        [&] { return ::renameat2(directory(), from.c_str(), directory(), to.c_str(), RENAME_NOREPLACE); });
+    const long renamed =
+        try_sys([&] { return ::renameat2(directory(), from.c_str(), directory(), to.c_str(), RENAME_NOREPLACE); });
     if (renamed < 0 && renamed != -EEXIST) {
         throw sandbox::os::SysError(static_cast<int>(-renamed), format("commit {} as {}", from, to));
     }
@@ -266,13 +268,15 @@ void Store::discard(const std::string& place) const {
 }
 
 Fd Store::share() const {
-    Fd file(sys([&] { return ::openat(directory(), "lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }, "open the store's lock"));
+    Fd file(sys([&] { return ::openat(directory(), "lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600); },
+                "open the store's lock"));
     sys([&] { return ::flock(file.get(), LOCK_SH); }, "lock the store");
     return file;
 }
 
 std::optional<Fd> Store::claim() const {
-    Fd file(sys([&] { return ::openat(directory(), "lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }, "open the store's lock"));
+    Fd file(sys([&] { return ::openat(directory(), "lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600); },
+                "open the store's lock"));
     if (try_sys([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) < 0) return std::nullopt;
     return file;
 }

@@ -142,7 +142,8 @@ class Export {
         const auto [parent, name] = destination_.place_of(entry.path);
         if (S_ISLNK(entry.status.st_mode)) {
             const std::string target = link_target(entry);
-            sys([&, to = parent, &leaf = name] { return ::symlinkat(target.c_str(), to, leaf.c_str()); }, "link {}", name);
+            sys([&, to = parent, &leaf = name] { return ::symlinkat(target.c_str(), to, leaf.c_str()); }, "link {}",
+                name);
             return;
         }
         const Fd file = sandbox::os::open_to_read(entry.parent, entry.name);

@@ -23,7 +23,8 @@ void TreeDigest::field(std::string_view bytes) {
 void TreeDigest::entry(std::string_view path, const Attributes& attributes) {
     facts_.entries += 1;
     field(path);
-    field(format("{} {:o} {} {} {}", attributes.type, attributes.mode, attributes.uid, attributes.gid, attributes.time));
+    field(
+        format("{} {:o} {} {} {}", attributes.type, attributes.mode, attributes.uid, attributes.gid, attributes.time));
 }
 
 void TreeDigest::content(int fd, std::uint64_t size, std::string_view path) {
@@ -31,8 +32,8 @@ void TreeDigest::content(int fd, std::uint64_t size, std::string_view path) {
     digest_.update(format("{}:", size));
     std::uint64_t left = size;
     for (;;) {
-        const auto got = static_cast<std::uint64_t>(
-            sys([&] { return ::read(fd, buffer.data(), buffer.size()); }, "read {}", path));
+        const auto got =
+            static_cast<std::uint64_t>(sys([&] { return ::read(fd, buffer.data(), buffer.size()); }, "read {}", path));
         if (got == 0) break;
         if (got > left) throw TreeError(format("{} grew while it was read", path));
         digest_.update({buffer.data(), static_cast<std::size_t>(got)});

@@ -27,9 +27,9 @@ inline struct stat look_at(int parent, const std::string& name) {
 
 inline std::string link_target(const TreeEntry& entry) {
     std::string target(4096, '\0');
-    const long size = sandbox::os::sys(
-        [&] { return ::readlinkat(entry.parent, entry.name.c_str(), target.data(), target.size()); }, "read link {}",
-        entry.path);
+    const long size =
+        sandbox::os::sys([&] { return ::readlinkat(entry.parent, entry.name.c_str(), target.data(), target.size()); },
+                         "read link {}", entry.path);
     target.resize(static_cast<std::size_t>(size));
     return target;
 }

@@ -169,8 +169,8 @@ void BuildRun::begin(StageStatus& status) {
     };
     if (!try_lock()) {
         if (!status.lock_wait) {
-            console_.stage_note(status.stage->name, format("waits for {}, which builds the same stage",
-                                                           store_.lock_holder(resolved.key)));
+            console_.stage_note(status.stage->name,
+                                format("waits for {}, which builds the same stage", store_.lock_holder(resolved.key)));
         }
         status.state = StageState::locked_out;
         status.lock_wait = std::make_unique<LockWait>(store_.lock_path(resolved.key), loop_,

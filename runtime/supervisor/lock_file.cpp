@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* file_name = "stagebox.lock";
 constexpr const char* head =
-    "# What the network gave to the stages that use it, by digest. Written by stagebox; commit it beside the pipeline.\n"
+    "# What the network gave to the stages that use it, by digest. Written by stagebox; commit it beside the "
+    "pipeline.\n"
     "# A build takes exactly this, or fails; `stagebox build --refresh STAGE` asks the network again.\n"
     "version = 1\n";
 

@@ -10,7 +10,7 @@
 namespace runtime::supervisor {
 
 struct Pin {
-    std::string key;                               // action key for which this was the result
+    std::string key;  // action key for which this was the result
     std::optional<store::Object> layer;
     std::map<std::string, store::Object> artifacts;
     std::string tree;

@@ -16,9 +16,8 @@ namespace {
 bool is_there(const std::string& what) {
     if (what.starts_with("/")) return ::access(what.c_str(), F_OK) == 0;
     constexpr const char* directories[] = {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
-    return std::ranges::any_of(directories, [&](const char* directory) {
-        return ::access((directory + what).c_str(), X_OK) == 0;
-    });
+    return std::ranges::any_of(directories,
+                               [&](const char* directory) { return ::access((directory + what).c_str(), X_OK) == 0; });
 }
 
 }  // namespace

@@ -53,9 +53,9 @@ void Resolver::resolve_root(const stages::Stage& stage, const Results& results, 
     } else if (const auto* artifact = std::get_if<stages::ArtifactTree>(&stage.from)) {
         const store::Object& object = results.at(artifact->stage).record.artifacts.at(artifact->artifact);
         if (!object.is_directory) {
-            throw stages::error_at(pipeline_, stage.from_at,
-                                   format("{}.{} is a file, and a root is a directory", artifact->stage,
-                                          artifact->artifact));
+            throw stages::error_at(
+                pipeline_, stage.from_at,
+                format("{}.{} is a file, and a root is a directory", artifact->stage, artifact->artifact));
         }
         resolved.root = {store_.artifact_path(object.id)};
         resolved.root_tree = object.id;
@@ -78,9 +78,8 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
     const store::TreeFacts& facts = local_facts(path);
     const std::string id = object_id(stage.ids, facts.digest);
     resolved.local_inputs.push_back({pipeline_.directory + "/" + path, id});
-    resolved.inputs.push_back({input.target,
-                               {store_.artifact_path(id)},
-                               facts.is_directory ? FileType::directory : FileType::file});
+    resolved.inputs.push_back(
+        {input.target, {store_.artifact_path(id)}, facts.is_directory ? FileType::directory : FileType::file});
     return facts.digest;
 }
 

@@ -96,19 +96,20 @@ void StageRun::import_inputs() {
     }
     const LocalInput& input = resolved_.local_inputs[next_import_];
     const std::string part = format("import-{}", next_import_);
-    keeper_.import(input.source, staging_->place(part),
-                   [this, alive = std::weak_ptr<bool>(alive_), part, &input](const Json& answer, const std::string& error) {
-                       if (alive.expired()) return;
-                       if (!error.empty()) {
-                           fail({Failure::Kind::jail, format("copy {}: {}", input.source, error), {}});
-                       } else if (object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
-                           fail({Failure::Kind::jail, format("{} changed while it was copied", input.source),
-                                 "start the build again when nothing writes there"});
-                       } else {
-                           context_.store.commit_artifact(*staging_, part, input.id);
-                           import_inputs();
-                       }
-                   });
+    keeper_.import(
+        input.source, staging_->place(part),
+        [this, alive = std::weak_ptr<bool>(alive_), part, &input](const Json& answer, const std::string& error) {
+            if (alive.expired()) return;
+            if (!error.empty()) {
+                fail({Failure::Kind::jail, format("copy {}: {}", input.source, error), {}});
+            } else if (object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
+                fail({Failure::Kind::jail, format("{} changed while it was copied", input.source),
+                      "start the build again when nothing writes there"});
+            } else {
+                context_.store.commit_artifact(*staging_, part, input.id);
+                import_inputs();
+            }
+        });
 }
 
 void StageRun::launch() {
@@ -175,7 +176,8 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
         }
     } else if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how)) {
         fail({Failure::Kind::command,
-              format("its command was ended by signal {} ({})", signaled->number, ::strsignal(signaled->number)), {}});
+              format("its command was ended by signal {} ({})", signaled->number, ::strsignal(signaled->number)),
+              {}});
     } else {
         fail({Failure::Kind::command, "its jail was killed from outside, or by the kernel for want of memory", {}});
     }

@@ -20,11 +20,11 @@ namespace runtime::supervisor {
 // Why there is no result. Values, because each is an ordinary way for a stage to end.
 struct Failure {
     enum class Kind : std::uint8_t {
-        command,      // ended with another code than 0, or by a signal
+        command,  // ended with another code than 0, or by a signal
         time_limit,
-        output,       // an output is missing or refused
-        pin,          // the network gave something else than what is pinned
-        jail,         // could not be built
+        output,  // an output is missing or refused
+        pin,     // the network gave something else than what is pinned
+        jail,    // could not be built
         interrupted,
     } kind = Kind::command;
     std::string what;    // one sentence

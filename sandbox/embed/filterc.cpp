@@ -63,8 +63,7 @@ FilterProgram compile(const std::vector<Source>& sources, const sandbox::Profile
 // The arrays that one EmbeddedFilter refers to.
 std::string arrays_of(const FilterProgram& program, const sandbox::ProfileFile& profile, std::size_t number) {
     std::string text = format("constexpr std::string_view files_{}[] = {{", number);
-    for (const std::string& name : profile.filters)
-        text += format("\"{}\", ", name);
+    for (const std::string& name : profile.filters) text += format("\"{}\", ", name);
     text += format("}};\nconstexpr std::uint64_t filter_{}[] = {{", number);
     for (std::size_t i = 0; i < program.instructions.size(); ++i) {
         text += format("{}0x{:x},", i % 6 == 0 ? "\n    " : " ", program.instructions[i]);

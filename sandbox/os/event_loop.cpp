@@ -45,9 +45,8 @@ void EventLoop::cancel(Timer timer) {
 void EventLoop::arm() {
     itimerspec when{};
     if (!timers_.empty()) {
-        const auto earliest = std::min_element(timers_.begin(), timers_.end(), [](const auto& a, const auto& b) {
-            return a.second.when < b.second.when;
-        });
+        const auto earliest = std::min_element(
+            timers_.begin(), timers_.end(), [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
         const auto left = std::max(earliest->second.when - Clock::now(), Clock::duration(1));
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
         when.it_value.tv_sec = seconds.count();

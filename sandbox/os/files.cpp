@@ -67,8 +67,9 @@ void write_file_atomically(int parent, const std::string& path, std::string_view
         throw;
     }
     const std::size_t slash = path.rfind('/');
-    const Fd directory = slash == std::string::npos ? open_directory(parent, ".")
-                                                    : open_directory(parent, path.substr(0, std::max<std::size_t>(slash, 1)));
+    const Fd directory = slash == std::string::npos
+                             ? open_directory(parent, ".")
+                             : open_directory(parent, path.substr(0, std::max<std::size_t>(slash, 1)));
     sys([&] { return ::fsync(directory.get()); }, "sync the directory of {}", path);
 }
 
@@ -101,7 +102,8 @@ bool exists(int parent, const std::string& path) {
 }
 
 std::vector<std::string> list_directory(int directory) {
-    const int own = sys([&] { return ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }, "open a directory");
+    const int own =
+        sys([&] { return ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }, "open a directory");
     struct Close {
         void operator()(DIR* open) const { ::closedir(open); }
     };

@@ -76,8 +76,7 @@ class Libmount {
     template <class Function>
     void find(Function& function, const char* name) {
         function = reinterpret_cast<Function>(::dlsym(handle_, name));
-        if (function == nullptr)
-            throw LibmountMissing(format("libmount.so.1 has no {}: it is too old", name));
+        if (function == nullptr) throw LibmountMissing(format("libmount.so.1 has no {}: it is too old", name));
     }
     void* handle_ = nullptr;
 };
@@ -93,8 +92,7 @@ auto parse_table(const Libmount& library, const std::string& text) {
     if (text.empty()) return table;  // fmemopen(3) refuses an empty buffer
     const std::unique_ptr<FILE, int (*)(FILE*)> stream(
         // Opened for reading, it is never written to.
-        sys([&] { return ::fmemopen(const_cast<char*>(text.data()), text.size(), "re"); },
-            "read a mount table"),
+        sys([&] { return ::fmemopen(const_cast<char*>(text.data()), text.size(), "re"); }, "read a mount table"),
         ::fclose);
     if (library.parse_stream(table.get(), stream.get(), "mountinfo") != 0) {
         throw std::runtime_error("libmount cannot read the mount table");
@@ -123,9 +121,7 @@ MountChange to_change(const Libmount& library, libmnt_fs* before, libmnt_fs* aft
     MountChange change;
     change.mount = to_entry(library, after != nullptr ? after : before);
     switch (operation) {
-        case MNT_TABDIFF_UMOUNT:
-            change.kind = MountChangeKind::unmounted;
-            break;
+        case MNT_TABDIFF_UMOUNT: change.kind = MountChangeKind::unmounted; break;
         case MNT_TABDIFF_MOVE:
             change.kind = MountChangeKind::moved;
             if (before != nullptr) change.moved_from = text_or_empty(library.get_target(before));
@@ -134,8 +130,7 @@ MountChange to_change(const Libmount& library, libmnt_fs* before, libmnt_fs* aft
             change.kind = MountChangeKind::remounted;
             if (before != nullptr) change.old_options = text_or_empty(library.get_options(before));
             break;
-        default:
-            break;
+        default: break;
     }
     return change;
 }
@@ -145,8 +140,7 @@ bool same_mount(const MountEntry& a, const MountEntry& b) {
 }
 
 bool has_mount(const std::vector<MountEntry>& list, const MountEntry& mount) {
-    return std::any_of(list.begin(), list.end(),
-                       [&](const MountEntry& other) { return same_mount(other, mount); });
+    return std::any_of(list.begin(), list.end(), [&](const MountEntry& other) { return same_mount(other, mount); });
 }
 
 // libmount pairs the lines of two tables by source and target. A second mount of the same thing on the same
@@ -174,8 +168,7 @@ MountTable parse_mounts(std::string text) {
     const auto table = parse_table(library, text);
     const auto iterator = owned(library.new_iter(MNT_ITER_FORWARD), library.free_iter);
     libmnt_fs* fs = nullptr;
-    while (library.next_fs(table.get(), iterator.get(), &fs) == 0)
-        result.mounts.push_back(to_entry(library, fs));
+    while (library.next_fs(table.get(), iterator.get(), &fs) == 0) result.mounts.push_back(to_entry(library, fs));
     // libmount passes over a line that it cannot read; a receipt must not.
     if (result.mounts.size() != static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'))) {
         throw std::runtime_error("this is not a mount table: " + text.substr(0, 80));

@@ -1,8 +1,8 @@
 #include "sandbox/os/process.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -41,8 +41,7 @@ Ending Child::wait() {
     Ending ending;
     siginfo_t info{};
     // The raw call, because glibc's waitid does not pass the fifth argument, which returns the usage.
-    sys([&] { return ::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED, &ending.usage); }, "wait for process {}",
-        pid_);
+    sys([&] { return ::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED, &ending.usage); }, "wait for process {}", pid_);
     ending.code = info.si_code;
     ending.status = info.si_status;
     pid_ = -1;
@@ -92,8 +91,8 @@ Captured finish_helper(Helper helper) {
     Captured captured;
     char buffer[1024];
     for (;;) {
-        const long got = sys([&] { return ::read(helper.standard_error.get(), buffer, sizeof buffer); },
-                             "read what a helper says");
+        const long got =
+            sys([&] { return ::read(helper.standard_error.get(), buffer, sizeof buffer); }, "read what a helper says");
         if (got == 0) break;
         captured.standard_error.append(buffer, static_cast<std::size_t>(got));
     }

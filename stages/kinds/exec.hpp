@@ -27,9 +27,9 @@ struct Places {
     std::string skeleton;           // see mount_points(); below the root's layers
     std::string upper;              // what the stage changes; not for `host`
     std::string work;
-    std::string out;                // shown writable at /out
+    std::string out;  // shown writable at /out
     std::vector<ShownInput> inputs;
-    std::string script;             // content; empty for `run`
+    std::string script;  // content; empty for `run`
 };
 
 // What stands in for a mount in the skeleton, so that no mount point is made in the stage's own layer.

@@ -62,8 +62,7 @@ class Spawner {
 
     [[nodiscard]] Measured run(const std::vector<std::string>& words) const {
         std::vector<char*> argv;
-        for (const std::string& word : words)
-            argv.push_back(const_cast<char*>(word.c_str()));
+        for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
         const Clock::time_point began = Clock::now();
         pid_t pid = -1;
@@ -90,8 +89,7 @@ class Spawner {
 std::vector<std::string> split(const std::string& line, char separator) {
     std::vector<std::string> parts;
     std::istringstream stream(line);
-    for (std::string part; std::getline(stream, part, separator);)
-        parts.push_back(part);
+    for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
     return parts;
 }
 
@@ -139,26 +137,22 @@ double median(std::vector<double> values) {
 
 double ratio(const Contestant& one, const Contestant& other) {
     std::vector<double> ratios;
-    for (std::size_t i = 0; i < one.wall.size(); ++i)
-        ratios.push_back(one.wall[i] / other.wall[i]);
+    for (std::size_t i = 0; i < one.wall.size(); ++i) ratios.push_back(one.wall[i] / other.wall[i]);
     return median(std::move(ratios));
 }
 
 void print_table(const std::vector<Contestant>& contestants, const std::vector<std::string>& against) {
     std::printf("%-34s %10s %10s %10s %10s", "milliseconds", "min", "median", "max", "cpu");
-    for (const std::string& name : against)
-        std::printf("  %14.14s", ("/ " + name).c_str());
+    for (const std::string& name : against) std::printf("  %14.14s", ("/ " + name).c_str());
     std::printf("\n");
     for (const Contestant& one : contestants) {
         const auto [least, most] = std::minmax_element(one.wall.begin(), one.wall.end());
-        std::printf("%-34s %10.3f %10.3f %10.3f %10.3f", one.name.c_str(), *least * 1e3,
-                    median(one.wall) * 1e3, *most * 1e3, median(one.cpu) * 1e3);
+        std::printf("%-34s %10.3f %10.3f %10.3f %10.3f", one.name.c_str(), *least * 1e3, median(one.wall) * 1e3,
+                    *most * 1e3, median(one.cpu) * 1e3);
         for (const std::string& name : against) {
-            const auto other =
-                std::find_if(contestants.begin(), contestants.end(),
-                             [&](const Contestant& candidate) { return candidate.name == name; });
-            if (other == contestants.end())
-                throw std::invalid_argument("there is no " + name + " to compare with");
+            const auto other = std::find_if(contestants.begin(), contestants.end(),
+                                            [&](const Contestant& candidate) { return candidate.name == name; });
+            if (other == contestants.end()) throw std::invalid_argument("there is no " + name + " to compare with");
             std::printf("  %14.3f", ratio(one, *other));
         }
         std::printf("\n");

@@ -49,8 +49,7 @@ std::string made_by(const Json& record) {
     if (record.is_null()) return "nothing";
     std::string text = record.at("tree").get<std::string>();
     if (record.contains("layer")) text += " " + record.at("layer").at("id").get<std::string>();
-    for (const auto& [name, object] : record.at("artifacts").items())
-        text += " " + object.at("id").get<std::string>();
+    for (const auto& [name, object] : record.at("artifacts").items()) text += " " + object.at("id").get<std::string>();
     return text;
 }
 
@@ -75,13 +74,11 @@ TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on"
     write_pipeline(workspace, marker);
     const auto before = std::chrono::steady_clock::now();
     REQUIRE(workspace.build().code == 0);
-    const auto whole =
-        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - before);
+    const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - before);
     const auto undisturbed = results_of(workspace);
 
     for (int round = 0; round < rounds; ++round) {
-        for (const char* stage : {"first", "second", "third"})
-            workspace.forget(stage);
+        for (const char* stage : {"first", "second", "third"}) workspace.forget(stage);
         // Every second round begins with an empty store but for the first stage, the others find old layers.
         if (round % 2 == 0) run({.argv = {stagebox_program(), "store", "gc", "--store", workspace.store()}});
         // The first rounds right at the start, the others anywhere.
@@ -92,8 +89,8 @@ TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on"
         build.signal(SIGKILL);
         // By what all of them have on their command lines: the payloads the marker, the rest the place of the
         // store.
-        CHECK(becomes_true(
-            [&] { return processes_with(marker).empty() && processes_with(workspace.path()).empty(); }, 1s));
+        CHECK(becomes_true([&] { return processes_with(marker).empty() && processes_with(workspace.path()).empty(); },
+                           1s));
         CHECK(mounts_with(workspace.path()).empty());
         static_cast<void>(build.finish());
 

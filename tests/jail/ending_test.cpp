@@ -50,8 +50,8 @@ TEST_CASE("a jail that cannot be built is 125, in words", "[ending]") {
 }
 
 TEST_CASE("a set-up error names the step and says what to do", "[ending]") {
-    const Result failed = tests::jail::run(
-        join(bare(), {"--ro-bind", "/usr", "/usr", "--tmpfs", "/usr/nothing-here"}), {"/probe", "exit", "0"});
+    const Result failed = tests::jail::run(join(bare(), {"--ro-bind", "/usr", "/usr", "--tmpfs", "/usr/nothing-here"}),
+                                           {"/probe", "exit", "0"});
     CHECK(failed.code == 125);
     CHECK(failed.err.find("mount tmpfs on /usr/nothing-here") != std::string::npos);
     CHECK(failed.err.find("  help: ") != std::string::npos);
@@ -76,9 +76,9 @@ TEST_CASE("a signal to stagebox run reaches the payload", "[ending]") {
         CHECK(process.finish(10s).code == 143);
     }
     SECTION("that handles it") {
-        Process process(start_of(
-            join({"--ids", ids}, with_programs()),
-            {"sh", "-c", "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.1; done"}));
+        Process process(
+            start_of(join({"--ids", ids}, with_programs()),
+                     {"sh", "-c", "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.1; done"}));
         process.wait_for("ready");
         process.signal(SIGINT);
         const Result ended = process.finish(10s);

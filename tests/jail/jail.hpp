@@ -25,8 +25,8 @@ inline Words bare() {
 
 // The same with the host's programs.
 inline Words with_programs() {
-    return join(bare(), {"--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib",
-                         "/lib", "--symlink", "usr/lib64", "/lib64", "--tmpfs", "/tmp"});
+    return join(bare(), {"--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
+                         "--symlink", "usr/lib64", "/lib64", "--tmpfs", "/tmp"});
 }
 
 inline Start start_of(const Words& options, const Words& command) {

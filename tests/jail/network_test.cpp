@@ -11,8 +11,7 @@ TEST_CASE("without a network, neither the host nor the world is reached", "[netw
     INFO(ids);
     const Listener listener;
     // Refused, not unreachable: its own loopback device is up, and nobody listens there.
-    CHECK(value_of(probe(ids, {"connect-inet", "127.0.0.1", listener.port()}).out, "connect") ==
-          "ECONNREFUSED");
+    CHECK(value_of(probe(ids, {"connect-inet", "127.0.0.1", listener.port()}).out, "connect") == "ECONNREFUSED");
     CHECK(value_of(probe(ids, {"connect-inet", "::1", listener.port()}).out, "connect") == "ECONNREFUSED");
     CHECK(value_of(probe(ids, {"connect-inet", "192.0.2.1", "80"}).out, "connect") == "ENETUNREACH");
     CHECK(value_of(probe(ids, {"connect-unix", listener.name()}).out, "connect") == "ECONNREFUSED");

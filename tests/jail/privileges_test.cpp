@@ -37,8 +37,8 @@ TEST_CASE("the five capability sets are the profile's", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     std::uint64_t kept = 0;
-    for (const int capability : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID,
-                                 CAP_SETUID, CAP_SETFCAP, CAP_SYS_CHROOT}) {
+    for (const int capability : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID,
+                                 CAP_SETFCAP, CAP_SYS_CHROOT}) {
         kept |= std::uint64_t{1} << static_cast<unsigned>(capability);
     }
     const Result seen = probe(ids, {"caps"});
@@ -58,8 +58,7 @@ TEST_CASE("a payload is the jail's root, a leader of its own session, in no othe
     INFO(ids);
     const Result seen = probe(ids, {"ids"});
     REQUIRE(seen.code == 0);
-    for (const char* key : {"ruid", "euid", "suid", "rgid", "egid", "sgid"})
-        CHECK(value_of(seen.out, key) == "0");
+    for (const char* key : {"ruid", "euid", "suid", "rgid", "egid", "sgid"}) CHECK(value_of(seen.out, key) == "0");
     CHECK(value_of(seen.out, "sid") == value_of(seen.out, "pid"));
     CHECK(value_of(seen.out, "ppid") == "1");
     if (ids == "range" || ::geteuid() == 0) {
@@ -72,11 +71,9 @@ TEST_CASE("a payload is the jail's root, a leader of its own session, in no othe
 TEST_CASE("a range has 65536 ids that files can have; a single id stands alone", "[privileges]") {
     const Result range = shell("range", "echo x >/tmp/x; chown 12345:65535 /tmp/x && stat -c %u:%g /tmp/x");
     CHECK(range.out == "12345:65535\n");
-    CHECK(shell("range", "echo x >/tmp/x; chown 65536 /tmp/x").err.find("Invalid argument") !=
-          std::string::npos);
+    CHECK(shell("range", "echo x >/tmp/x; chown 65536 /tmp/x").err.find("Invalid argument") != std::string::npos);
     CHECK(shell("single", "echo x >/tmp/x; chown 0:0 /tmp/x && stat -c %u:%g /tmp/x").out == "0:0\n");
-    CHECK(shell("single", "echo x >/tmp/x; chown 1 /tmp/x").err.find("Invalid argument") !=
-          std::string::npos);
+    CHECK(shell("single", "echo x >/tmp/x; chown 1 /tmp/x").err.find("Invalid argument") != std::string::npos);
     // Never the host's root, also where the host's root asks.
     const std::string map = probe("single", {"read", "/proc/self/uid_map"}).out;
     std::istringstream fields(map);
@@ -147,8 +144,7 @@ TEST_CASE("new namespaces cannot be had, whatever the call", "[privileges]") {
 }
 
 TEST_CASE("mounts cannot be made, copied or removed", "[privileges]") {
-    const Result asked =
-        tests::jail::run(join(bare(), {"--dir", "/target"}), {"/probe", "mount-tmpfs", "/target"});
+    const Result asked = tests::jail::run(join(bare(), {"--dir", "/target"}), {"/probe", "mount-tmpfs", "/target"});
     REQUIRE(asked.code == 0);
     for (const char* key : {"mount", "fsopen", "open_tree", "umount"}) {
         INFO(key);
@@ -230,9 +226,8 @@ TEST_CASE("init is closed to the payload", "[privileges]") {
 TEST_CASE("what /proc and /sys let root change cannot be changed", "[privileges]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
-    for (const char* path :
-         {"/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches",
-          "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity"}) {
+    for (const char* path : {"/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches",
+                             "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity"}) {
         INFO(path);
         const std::string answer = value_of(probe(ids, {"write", path, "x"}).out, "open");
         CHECK((answer == "EROFS" || answer == "EACCES" || answer == "ENOENT"));
@@ -260,13 +255,11 @@ TEST_CASE("what of /proc would show the host is hidden, where the kernel has it"
 }
 
 TEST_CASE("a payload can neither type into its caller's terminal nor change it", "[privileges]") {
-    const sandbox::os::Fd outer(
-        sys([] { return ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open a terminal"));
+    const sandbox::os::Fd outer(sys([] { return ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open a terminal"));
     sys([&] { return ::grantpt(outer.get()); }, "set the terminal up");
     sys([&] { return ::unlockpt(outer.get()); }, "unlock the terminal");
     const sandbox::os::Fd inner(
-        sys([&] { return ::ioctl(outer.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); },
-            "open its other side"));
+        sys([&] { return ::ioctl(outer.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open its other side"));
     // The caller's own controlling terminal, so that only the jail is in the way.
     Start start = start_of(bare(), {"/probe", "tiocsti"});
     start.terminal = inner.get();

@@ -20,8 +20,7 @@ class HostileRoot {
         fs::create_directory(path());
         fs::copy_file(probe_program(), path() + "/probe");
         fs::permissions(path(), fs::perms::all);
-        for (const char* name : {"proc", "sys", "dev", "run", "tmp"})
-            fs::create_directory(path() + "/" + name);
+        for (const char* name : {"proc", "sys", "dev", "run", "tmp"}) fs::create_directory(path() + "/" + name);
     }
     [[nodiscard]] std::string path() const { return workspace_.path() + "/root"; }
     [[nodiscard]] const Canary& canary() const { return canary_; }
@@ -59,8 +58,8 @@ TEST_CASE("a root directory of the host is usable", "[root]") {
 TEST_CASE("a mount's target that is a symbolic link is refused", "[root]") {
     const std::string ids = GENERATE("single", "range");
     const std::string name = GENERATE("proc", "sys", "dev", "run", "tmp");
-    const std::string text = GENERATE("CANARY", "CANARY/directory", "../canary/directory", "/proc/self/root",
-                                      "/proc/1/root", "dangling");
+    const std::string text =
+        GENERATE("CANARY", "CANARY/directory", "../canary/directory", "/proc/self/root", "/proc/1/root", "dangling");
     const HostileRoot root;
     const std::string target = root.expand(text);
     INFO(ids << " " << name << " -> " << target);

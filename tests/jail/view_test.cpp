@@ -17,8 +17,7 @@ namespace {
 std::set<std::string> words_of(const std::string& text) {
     std::istringstream stream(text);
     std::set<std::string> words;
-    for (std::string word; stream >> word;)
-        words.insert(word);
+    for (std::string word; stream >> word;) words.insert(word);
     return words;
 }
 
@@ -36,8 +35,7 @@ std::vector<MountLine> mounts_in(const std::string& mountinfo) {
         std::istringstream fields(line);
         MountLine mount;
         std::string word;
-        for (int i = 0; i < 4; ++i)
-            fields >> word;
+        for (int i = 0; i < 4; ++i) fields >> word;
         fields >> mount.target >> mount.options;
         while (fields >> word && word != "-") {
         }
@@ -75,8 +73,7 @@ TEST_CASE("a payload has the descriptors 0, 1 and 2, whatever its caller had ope
     REQUIRE(seen.code == 0);
     std::istringstream lines(seen.out);
     std::set<std::string> numbers;
-    for (std::string line; std::getline(lines, line);)
-        numbers.insert(line.substr(0, line.find('=')));
+    for (std::string line; std::getline(lines, line);) numbers.insert(line.substr(0, line.find('=')));
     CHECK(numbers == std::set<std::string>{"0", "1", "2"});
 }
 
@@ -89,8 +86,8 @@ TEST_CASE("a payload's mounts are those that were asked for", "[view]") {
     const std::vector<MountLine> mounts = mounts_in(seen.out);
     for (const MountLine& mount : mounts) {
         INFO(mount.target);
-        const bool is_declared = mount.target == "/" || mount.target == "/probe" ||
-                                 is_in(mount.target, "/proc") || is_in(mount.target, "/dev");
+        const bool is_declared = mount.target == "/" || mount.target == "/probe" || is_in(mount.target, "/proc") ||
+                                 is_in(mount.target, "/dev");
         CHECK(is_declared);
         CHECK(mount.options.find("nosuid") != std::string::npos);
         if (mount.target == "/") CHECK(mount.type == "tmpfs");
@@ -106,16 +103,11 @@ TEST_CASE("nothing of the host is seen but what was declared", "[view]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     // Without options: the host's /usr, and the few files of /etc that programs need.
-    const auto sh = [&](const std::string& script) {
-        return tests::jail::run({"--ids", ids}, {"sh", "-c", script});
-    };
-    CHECK(sh("test ! -e /home && test ! -e /etc/shadow && test ! -e /etc/gshadow && test ! -e /boot").code ==
-          0);
-    CHECK(sh("test -z \"$(ls -A /root)\" && test -z \"$(ls -A /run)\" && test -z \"$(ls -A /tmp)\"").code ==
-          0);
+    const auto sh = [&](const std::string& script) { return tests::jail::run({"--ids", ids}, {"sh", "-c", script}); };
+    CHECK(sh("test ! -e /home && test ! -e /etc/shadow && test ! -e /etc/gshadow && test ! -e /boot").code == 0);
+    CHECK(sh("test -z \"$(ls -A /root)\" && test -z \"$(ls -A /run)\" && test -z \"$(ls -A /tmp)\"").code == 0);
     CHECK(sh("test ! -e " + canary.path()).code == 0);
-    CHECK(sh("test ! -e /dev/kvm && test ! -e /dev/mem && test ! -b /dev/vda && test ! -e /dev/loop0").code ==
-          0);
+    CHECK(sh("test ! -e /dev/kvm && test ! -e /dev/mem && test ! -b /dev/vda && test ! -e /dev/loop0").code == 0);
     // The twin: what is declared is there, and is what a jail has.
     CHECK(sh("test -x /usr/bin/env && test -c /dev/null && echo gone > /dev/null").code == 0);
     const Result passwd = sh("cat /etc/passwd");
@@ -131,17 +123,17 @@ TEST_CASE("nothing of the host is seen but what was declared", "[view]") {
 TEST_CASE("what is bound is writable only where that was asked for", "[view]") {
     const Workspace workspace;
     const Canary canary(workspace.path() + "/canary");
-    const Result read_only = tests::jail::run(join(bare(), {"--ro-bind", canary.path(), "/shown"}),
-                                              {"/probe", "write", "/shown/file", "x"});
+    const Result read_only =
+        tests::jail::run(join(bare(), {"--ro-bind", canary.path(), "/shown"}), {"/probe", "write", "/shown/file", "x"});
     CHECK(value_of(read_only.out, "open") == "EROFS");
-    CHECK(tests::jail::run(join(bare(), {"--ro-bind", canary.path(), "/shown"}),
-                           {"/probe", "read", "/shown/file"})
-              .out == "canary\n");
+    CHECK(
+        tests::jail::run(join(bare(), {"--ro-bind", canary.path(), "/shown"}), {"/probe", "read", "/shown/file"}).out ==
+        "canary\n");
     CHECK(canary.is_unchanged());
 
     const Canary other(workspace.path() + "/other");
-    const Result writable = tests::jail::run(join(bare(), {"--bind", other.path(), "/shown"}),
-                                             {"/probe", "write", "/shown/file", "x"});
+    const Result writable =
+        tests::jail::run(join(bare(), {"--bind", other.path(), "/shown"}), {"/probe", "write", "/shown/file", "x"});
     CHECK(value_of(writable.out, "write") == "ok");
     CHECK_FALSE(other.is_unchanged());
 }
@@ -162,8 +154,7 @@ TEST_CASE("the environment has nothing of the caller's", "[view]") {
 
 TEST_CASE("host name and working directory are the jail's", "[view]") {
     CHECK(probe("single", {"hostname"}).out == "hostname=stagebox\n");
-    CHECK(tests::jail::run(join({"--hostname", "other"}, bare()), {"/probe", "hostname"}).out ==
-          "hostname=other\n");
+    CHECK(tests::jail::run(join({"--hostname", "other"}, bare()), {"/probe", "hostname"}).out == "hostname=other\n");
     CHECK(probe("single", {"cwd"}).out == "cwd=/\n");
     CHECK(tests::jail::run(join({"--dir", "/work", "--chdir", "/work"}, bare()), {"/probe", "cwd"}).out ==
           "cwd=/work\n");

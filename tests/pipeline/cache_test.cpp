@@ -82,8 +82,7 @@ TEST_CASE("limits, names and the age of a file do not make a stage run again", "
     const Workspace workspace;
     workspace.write("text", "one\n");
     const auto pipeline_of = [&](const std::string& name, const std::string& limits) {
-        workspace.pipeline("[stage." + name + "]\nfrom = \"host\"\nin = { \"/in/text\" = \"./text\" }\n" +
-                           limits +
+        workspace.pipeline("[stage." + name + "]\nfrom = \"host\"\nin = { \"/in/text\" = \"./text\" }\n" + limits +
                            "run = [\"cp\", \"/in/text\", \"/out/copy\"]\nout = { copy = \"copy\" }\n");
     };
     pipeline_of("first", "");

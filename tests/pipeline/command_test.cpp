@@ -35,8 +35,7 @@ std::string without_places(std::string plan, const Workspace& workspace) {
     plan = std::regex_replace(plan, std::regex("[0-9a-f]{64}"), "DIGEST");
     plan = std::regex_replace(plan, std::regex("uid 0 is [0-9]+ outside, gid 0 is [0-9]+"),
                               "uid 0 is U outside, gid 0 is G");
-    plan = std::regex_replace(plan, std::regex("limit ([0-9]+) to ([0-9]+) \\(hard [0-9]+\\)"),
-                              "limit $1 to $2");
+    plan = std::regex_replace(plan, std::regex("limit ([0-9]+) to ([0-9]+) \\(hard [0-9]+\\)"), "limit $1 to $2");
     return std::regex_replace(plan, std::regex("a filter of [0-9]+"), "a filter of N");
 }
 
@@ -78,8 +77,8 @@ TEST_CASE("without --output the places of the results are said", "[command]") {
     workspace.pipeline(results_pipeline);
     const Result built = workspace.build();
     REQUIRE(built.code == 0);
-    CHECK(built.out == "text " + workspace.artifact_of("a", "file") + "\nfiles " +
-                           workspace.artifact_of("a", "tree") + "\n");
+    CHECK(built.out ==
+          "text " + workspace.artifact_of("a", "file") + "\nfiles " + workspace.artifact_of("a", "tree") + "\n");
 }
 
 TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[command]") {
@@ -89,8 +88,7 @@ TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[com
     CHECK(wrong.code == 2);
     CHECK(says(wrong, "stagebox.toml:4:1: error: unknown key \"form\" in stage.a"));
     CHECK(says(wrong, "did you mean \"from\"?"));
-    CHECK(run({.argv = {stagebox_program(), "check", "-f", workspace.project() + "/stagebox.toml"}}).code ==
-          2);
+    CHECK(run({.argv = {stagebox_program(), "check", "-f", workspace.project() + "/stagebox.toml"}}).code == 2);
     CHECK(workspace.run({"plan", "a"}).code == 2);
     CHECK_FALSE(fs::exists(workspace.store()));
 
@@ -114,8 +112,7 @@ TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[com
 
 TEST_CASE("SOURCE_DATE_EPOCH that is no time is told with the stage's line", "[command]") {
     const Workspace workspace;
-    workspace.pipeline(
-        "[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\nenv = { SOURCE_DATE_EPOCH = \"yesterday\" }\n");
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\nenv = { SOURCE_DATE_EPOCH = \"yesterday\" }\n");
     const Result wrong = workspace.build();
     CHECK(wrong.code == 2);
     CHECK(says(wrong, "stagebox.toml:3:"));
@@ -125,8 +122,7 @@ TEST_CASE("SOURCE_DATE_EPOCH that is no time is told with the stage's line", "[c
 TEST_CASE("check validates and runs nothing", "[command]") {
     const Workspace workspace;
     workspace.pipeline(results_pipeline);
-    const Result checked =
-        run({.argv = {stagebox_program(), "check", "-f", workspace.project() + "/stagebox.toml"}});
+    const Result checked = run({.argv = {stagebox_program(), "check", "-f", workspace.project() + "/stagebox.toml"}});
     CHECK(checked.code == 0);
     CHECK(says(checked, "1 stage, 2 results: valid"));
     CHECK_FALSE(fs::exists(workspace.store()));

@@ -88,8 +88,7 @@ TEST_CASE("a build that waits can be interrupted", "[concurrent]") {
     CHECK(first.finish().code == 0);
 }
 
-TEST_CASE("stages that do not need each other run at the same time, as many as were asked for",
-          "[concurrent]") {
+TEST_CASE("stages that do not need each other run at the same time, as many as were asked for", "[concurrent]") {
     const Workspace workspace;
     std::string stages;
     for (const char* name : {"one", "two"}) {

@@ -200,9 +200,7 @@ needs = { no-such-program = "no-such-package", "/no/such/file" = "other-package"
     const Result failed = workspace.build();
     INFO(failed.err);
     CHECK(failed.code == 3);
-    CHECK(
-        says(failed,
-             "stage second needs no-such-program, which this host does not have (package no-such-package)"));
+    CHECK(says(failed, "stage second needs no-such-program, which this host does not have (package no-such-package)"));
     CHECK(says(failed, "stage second needs /no/such/file"));
     CHECK(says(failed, "sudo apt-get install no-such-package other-package"));
     CHECK_FALSE(says(failed, "starts"));

@@ -42,8 +42,8 @@ TEST_CASE("stages that run at the same time do not see each other", "[isolation]
     const Workspace workspace;
     std::string stages;
     for (const std::string name : {"one", "two"}) {
-        stages += "[stage." + name + "]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"echo x > /dev/shm/" +
-                  name + "; echo x > /tmp/" + name +
+        stages += "[stage." + name + "]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"echo x > /dev/shm/" + name +
+                  "; echo x > /tmp/" + name +
                   "; sleep 0.5; ls -A /dev/shm /tmp > /out/seen; ls -d /proc/[0-9]* | wc -l >> /out/seen\"]\n"
                   "out = { seen = \"seen\" }\n";
     }

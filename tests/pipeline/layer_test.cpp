@@ -131,8 +131,7 @@ out = { one = "one", two = "two" }
     CHECK(whiteout.st_rdev == 0);
     CHECK(content_of(workspace.artifact_of("a", "copy")) == "input\ninput\n");
     CHECK(content_of(workspace.artifact_of("view", "one")) == "bin\nlib\nlib64\nusr\nvar\nrefused\n");
-    CHECK(content_of(workspace.artifact_of("view", "two")) ==
-          "/in/two:\nbin\nlib\nlib64\nusr\nvar\n\n/in/two/var:\n");
+    CHECK(content_of(workspace.artifact_of("view", "two")) == "/in/two:\nbin\nlib\nlib64\nusr\nvar\n\n/in/two/var:\n");
 }
 
 TEST_CASE("an empty root has nothing but what every jail has", "[layer]") {

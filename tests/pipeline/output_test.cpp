@@ -24,8 +24,8 @@ void write_stage(const Workspace& workspace, const std::string& script, const st
 bool can_be_cleaned(const Workspace& workspace) {
     const Result cleaned = run({.argv = {stagebox_program(), "store", "gc", "--store", workspace.store()}});
     UNSCOPED_INFO(cleaned.out << cleaned.err);
-    return cleaned.code == 0 && !says(cleaned, "could not be deleted") &&
-           workspace.names_in("failed").empty() && workspace.names_in("trash").empty();
+    return cleaned.code == 0 && !says(cleaned, "could not be deleted") && workspace.names_in("failed").empty() &&
+           workspace.names_in("trash").empty();
 }
 
 }  // namespace
@@ -55,8 +55,7 @@ TEST_CASE("outputs that lead elsewhere or are no files are refused", "[output]")
     const Workspace workspace;
     const Canary canary(workspace.path() + "/canary");
     std::string script = hostile.script;
-    if (const std::size_t at = script.find("CANARY"); at != std::string::npos)
-        script.replace(at, 6, canary.path());
+    if (const std::size_t at = script.find("CANARY"); at != std::string::npos) script.replace(at, 6, canary.path());
     INFO(script);
     write_stage(workspace, script, hostile.output);
     const Result refused = workspace.build({"--output", workspace.path() + "/results"});
@@ -75,10 +74,8 @@ TEST_CASE("outputs that lead elsewhere or are no files are refused", "[output]")
 
 TEST_CASE("a device cannot be made at all", "[output]") {
     const Workspace workspace;
-    write_stage(
-        workspace,
-        "mkdir /out/x; mknod /out/x/null c 1 3 || echo refused; mknod /out/x/vda b 254 0 || echo refused",
-        "x");
+    write_stage(workspace,
+                "mkdir /out/x; mknod /out/x/null c 1 3 || echo refused; mknod /out/x/vda b 254 0 || echo refused", "x");
     const Result built = workspace.build();
     CHECK(built.code == 0);
     CHECK(says(built, "Operation not permitted"));
@@ -88,14 +85,13 @@ TEST_CASE("a device cannot be made at all", "[output]") {
 TEST_CASE("what is strange but harmless is exported as itself", "[output]") {
     const Workspace workspace;
     const Canary canary(workspace.path() + "/canary");
-    write_stage(
-        workspace,
-        "mkdir /out/x; cd /out/x; echo 1 > 'new\nline'; echo 2 > '-rf'; echo 3 > \"$(printf 'bell\\007')\"\n"
-        "ln -s " +
-            canary.path() +
-            "/file link; echo 4 > set-id; chmod 6755 set-id; mkdir -m 000 closed\n"
-            "echo 5 > closed/five",
-        "x");
+    write_stage(workspace,
+                "mkdir /out/x; cd /out/x; echo 1 > 'new\nline'; echo 2 > '-rf'; echo 3 > \"$(printf 'bell\\007')\"\n"
+                "ln -s " +
+                    canary.path() +
+                    "/file link; echo 4 > set-id; chmod 6755 set-id; mkdir -m 000 closed\n"
+                    "echo 5 > closed/five",
+                "x");
     const std::string results = workspace.path() + "/results";
     const Result built = workspace.build({"--output", results});
     INFO(built.err);
@@ -115,8 +111,7 @@ TEST_CASE("what is strange but harmless is exported as itself", "[output]") {
 
 TEST_CASE("a tree with a FIFO or a socket in it is not exported", "[output]") {
     const Workspace workspace;
-    write_stage(workspace, "mkdir /out/x; echo 1 > /out/x/a; mkfifo \"/out/x/$(printf 'b\\n\\033[31mred')\"",
-                "x");
+    write_stage(workspace, "mkdir /out/x; echo 1 > /out/x/a; mkfifo \"/out/x/$(printf 'b\\n\\033[31mred')\"", "x");
     const std::string results = workspace.path() + "/results";
     const Result refused = workspace.build({"--output", results});
     INFO(refused.err);
@@ -129,11 +124,10 @@ TEST_CASE("a tree with a FIFO or a socket in it is not exported", "[output]") {
 
 TEST_CASE("a stage that makes its trees hard to delete does not fill the store for ever", "[output]") {
     const Workspace workspace;
-    write_stage(
-        workspace,
-        "mkdir -p /out/x/a/b/c; echo 1 > /out/x/a/b/c/d; chown -R 77:77 /out/x/a; chmod -R 000 /out/x/a\n"
-        "perl -e 'chdir \"/out\"; for (1..200) { mkdir \"d\" x 200; chdir \"d\" x 200 }'; exit 1",
-        "x");
+    write_stage(workspace,
+                "mkdir -p /out/x/a/b/c; echo 1 > /out/x/a/b/c/d; chown -R 77:77 /out/x/a; chmod -R 000 /out/x/a\n"
+                "perl -e 'chdir \"/out\"; for (1..200) { mkdir \"d\" x 200; chdir \"d\" x 200 }'; exit 1",
+                "x");
     const Result failed = workspace.build();
     CHECK(failed.code == 1);
     CHECK(workspace.names_in("failed").size() == 1);

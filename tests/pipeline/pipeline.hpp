@@ -32,9 +32,9 @@ inline bool says(const Result& result, std::string_view text) {
 
 // Nothing of the builds of this workspace runs, is mounted or waits to be deleted.
 inline bool is_at_rest(const Workspace& workspace) {
-    return support::processes_with(workspace.path()).empty() &&
-           support::mounts_with(workspace.path()).empty() && workspace.names_in("staging").empty() &&
-           workspace.names_in("trash").empty() && workspace.names_in("locks").empty();
+    return support::processes_with(workspace.path()).empty() && support::mounts_with(workspace.path()).empty() &&
+           workspace.names_in("staging").empty() && workspace.names_in("trash").empty() &&
+           workspace.names_in("locks").empty();
 }
 
 }  // namespace tests::pipeline

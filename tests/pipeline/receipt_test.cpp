@@ -50,8 +50,7 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     REQUIRE(runs.size() == 1);
     std::ifstream events(workspace.store() + "/v1/runs/" + runs.front() + "/events.jsonl");
     std::vector<sandbox::os::Json> all;
-    for (std::string line; std::getline(events, line);)
-        all.push_back(sandbox::os::Json::parse(line));
+    for (std::string line; std::getline(events, line);) all.push_back(sandbox::os::Json::parse(line));
     REQUIRE(all.size() == 2);
     CHECK(all[0].at("event") == "stage");
     CHECK(all[0].at("state") == "failed");
@@ -60,15 +59,13 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     CHECK(all[1].at("clean") == true);
 }
 
-TEST_CASE("a mount below the store that a build did not find is ours, one elsewhere is not",
-          "[receipt][alone]") {
+TEST_CASE("a mount below the store that a build did not find is ours, one elsewhere is not", "[receipt][alone]") {
     const Workspace workspace;
     workspace.pipeline(waiting);
     const bool is_below = GENERATE(true, false);
     Process build(workspace.command({"build"}));
     build.wait_for("a | waiting");
-    const ForeignMount mount(is_below ? workspace.store() + "/v1/layers/mounted"
-                                      : workspace.path() + "/elsewhere");
+    const ForeignMount mount(is_below ? workspace.store() + "/v1/layers/mounted" : workspace.path() + "/elsewhere");
     if (!mount.is_there()) {
         CHECK(build.finish().code == 0);
         unavailable("making a mount, which takes root");

@@ -48,12 +48,10 @@ TEST_CASE("a store in a shared temporary directory is refused", "[store]") {
 TEST_CASE("the store is where the environment says", "[store]") {
     const Workspace workspace;
     workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
-    const std::vector<std::string> build = {stagebox_program(), "build", "-f",
-                                            workspace.project() + "/stagebox.toml"};
+    const std::vector<std::string> build = {stagebox_program(), "build", "-f", workspace.project() + "/stagebox.toml"};
     CHECK(run({.argv = build, .env = {{"STAGEBOX_STORE", workspace.store()}}}).code == 0);
     CHECK(workspace.names_in("records").size() == 1);
-    CHECK(run({.argv = build, .env = {{"XDG_CACHE_HOME", workspace.path()}, {"STAGEBOX_STORE", ""}}}).code ==
-          0);
+    CHECK(run({.argv = build, .env = {{"XDG_CACHE_HOME", workspace.path()}, {"STAGEBOX_STORE", ""}}}).code == 0);
     CHECK(fs::exists(workspace.path() + "/stagebox/v1/records"));
 }
 
@@ -114,8 +112,7 @@ TEST_CASE("nothing is deleted while a build uses the store", "[store]") {
 
 TEST_CASE("what a killed build left is swept by the next", "[store][alone]") {
     const Workspace workspace;
-    workspace.write("b.sh",
-                    "#!/bin/sh\nmkdir /more; chown 7:7 /more; chmod 0 /more; echo waiting; sleep 1000\n");
+    workspace.write("b.sh", "#!/bin/sh\nmkdir /more; chown 7:7 /more; chmod 0 /more; echo waiting; sleep 1000\n");
     workspace.pipeline(with_tools(two_stages));
     Process build(workspace.command({"build"}));
     build.wait_for("b | waiting");
@@ -134,8 +131,7 @@ TEST_CASE("what a killed build left is swept by the next", "[store][alone]") {
 
 TEST_CASE("what a killed build left is also swept by a build of other ids", "[store][alone]") {
     const Workspace workspace;
-    workspace.write("b.sh",
-                    "#!/bin/sh\nmkdir /more; touch /more/x; chown -R 7:7 /more; echo waiting; sleep 1000\n");
+    workspace.write("b.sh", "#!/bin/sh\nmkdir /more; touch /more/x; chown -R 7:7 /more; echo waiting; sleep 1000\n");
     workspace.pipeline(with_tools(two_stages));
     Process build(workspace.command({"build"}));
     build.wait_for("b | waiting");

@@ -38,8 +38,8 @@ std::string text_of(const std::string& path) {
 std::string facts_of(const fs::path& path) {
     struct stat status {};
     sys([&] { return ::lstat(path.c_str(), &status); }, "look at {}", path.string());
-    std::string text = format("{} {:o} {} {} {} {}.{}", path.string(), status.st_mode, status.st_uid,
-                              status.st_gid, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    std::string text = format("{} {:o} {} {} {} {}.{}", path.string(), status.st_mode, status.st_uid, status.st_gid,
+                              status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     if (S_ISLNK(status.st_mode)) text += " -> " + fs::read_symlink(path).string();
     if (S_ISREG(status.st_mode)) text += " " + text_of(path);
     return text + "\n";
@@ -51,8 +51,7 @@ std::string facts_of_tree(const std::string& root) {
         lines.push_back(facts_of(entry.path()));
     std::ranges::sort(lines);
     std::string text;
-    for (const std::string& line : lines)
-        text += line;
+    for (const std::string& line : lines) text += line;
     return text;
 }
 
@@ -107,8 +106,7 @@ Listener::Listener() : name_("@" + unique_marker()) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sys([&] { return ::bind(inet_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); },
-        "bind");
+    sys([&] { return ::bind(inet_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }, "bind");
     sys([&] { return ::listen(inet_.get(), 16); }, "listen");
 
     unix_ = Fd(sys([] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }, "make a socket"));
@@ -123,8 +121,7 @@ Listener::Listener() : name_("@" + unique_marker()) {
 std::string Listener::port() const {
     sockaddr_in address{};
     socklen_t size = sizeof address;
-    sys([&] { return ::getsockname(inet_.get(), reinterpret_cast<sockaddr*>(&address), &size); },
-        "ask for the port");
+    sys([&] { return ::getsockname(inet_.get(), reinterpret_cast<sockaddr*>(&address), &size); }, "ask for the port");
     return format("{}", ntohs(address.sin_port));
 }
 

@@ -39,15 +39,13 @@ std::vector<std::string> environment(const std::map<std::string, std::string>& m
         const std::string_view text = *entry;
         if (!more.contains(std::string(text.substr(0, text.find('='))))) entries.emplace_back(text);
     }
-    for (const auto& [name, value] : more)
-        entries.push_back(name + "=" + value);
+    for (const auto& [name, value] : more) entries.push_back(name + "=" + value);
     return entries;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> list;
-    for (std::string& text : texts)
-        list.push_back(text.data());
+    for (std::string& text : texts) list.push_back(text.data());
     list.push_back(nullptr);
     return list;
 }
@@ -66,8 +64,7 @@ Process::Process(const Start& start) : name_(start.argv.front()) {
     pid_ = static_cast<pid_t>(sys([] { return ::fork(); }, "fork"));
     if (pid_ == 0) {
         ::setsid();
-        for (int i = 0; i < 3; ++i)
-            ::dup2(start.terminal >= 0 ? start.terminal : streams[i], i);
+        for (int i = 0; i < 3; ++i) ::dup2(start.terminal >= 0 ? start.terminal : streams[i], i);
         if (start.in_child) start.in_child();
         ::execve(argv.front(), argv.data(), envp.data());
         ::_exit(127);
@@ -94,16 +91,13 @@ void Process::signal_group(int number) const {
 }
 
 void Process::give_up(const std::string& why) const {
-    throw std::runtime_error(
-        format("{}: {}\nits output:\n{}\nits errors:\n{}", name_, why, result_.out, result_.err));
+    throw std::runtime_error(format("{}: {}\nits output:\n{}\nits errors:\n{}", name_, why, result_.out, result_.err));
 }
 
 bool Process::read_some(Moment end) {
     pollfd waiting[2] = {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || ::poll(waiting, 2, static_cast<int>(left.count())) == 0)
-        give_up("no end in sight");
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0 || ::poll(waiting, 2, static_cast<int>(left.count())) == 0) give_up("no end in sight");
     const auto take = [](Fd& from, const pollfd& state, std::string& to) {
         if ((state.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return;
         char buffer[65536];

@@ -18,8 +18,8 @@ struct Start {
     std::vector<std::string> argv;
     std::map<std::string, std::string> env = {};  // beside what the tests themselves have
     std::string input = {};                       // standard input, at most what a pipe holds (64 KiB)
-    int terminal = -1;                    // standard input, output and error instead of pipes; borrowed
-    std::function<void()> in_child = {};  // just before the exec: system calls only
+    int terminal = -1;                            // standard input, output and error instead of pipes; borrowed
+    std::function<void()> in_child = {};          // just before the exec: system calls only
 };
 
 struct Result {

@@ -33,8 +33,7 @@ std::string make_directory() {
         std::string name = place + "/stagebox-test-XXXXXX";
         if (::mkdtemp(name.data()) != nullptr) return name;
     }
-    throw std::runtime_error(
-        "neither the build directory nor the home directory can hold a store for the tests");
+    throw std::runtime_error("neither the build directory nor the home directory can hold a store for the tests");
 }
 
 // What a jail's ids own can be deleted by a jail's ids only: the store does it, once no record names it.
@@ -102,8 +101,7 @@ Result Workspace::build(std::vector<std::string> words) const {
 }
 
 Result Workspace::build_in(const std::string& store, std::vector<std::string> words) const {
-    words.insert(words.begin(),
-                 {stagebox_program(), "build", "-f", project() + "/stagebox.toml", "--store", store});
+    words.insert(words.begin(), {stagebox_program(), "build", "-f", project() + "/stagebox.toml", "--store", store});
     return support::run({.argv = std::move(words)});
 }
 
@@ -137,8 +135,7 @@ std::string Workspace::layer_of(const std::string& stage) const {
 
 std::string Workspace::artifact_of(const std::string& stage, const std::string& artifact) const {
     const Json record = record_of(stage);
-    return format("{}/v1/artifacts/{}/data", store(),
-                  record.at("artifacts").at(artifact).at("id").get<std::string>());
+    return format("{}/v1/artifacts/{}/data", store(), record.at("artifacts").at(artifact).at("id").get<std::string>());
 }
 
 std::vector<std::string> Workspace::names_in(const std::string& place) const {
@@ -180,8 +177,7 @@ std::string state_of(const Result& build, const std::string& stage) {
 
 std::string states(const Result& build) {
     std::string text;
-    for (const auto& [name, state] : table_of(build))
-        text += format("{}{}={}", text.empty() ? "" : " ", name, state);
+    for (const auto& [name, state] : table_of(build)) text += format("{}{}={}", text.empty() ? "" : " ", name, state);
     return text;
 }
 

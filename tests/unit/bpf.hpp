@@ -23,45 +23,29 @@ inline std::uint32_t run_filter(const sandbox::FilterProgram& program, const sec
         const auto jump = [&](bool taken) { at += taken ? op.jt : op.jf; };
         switch (op.code) {
             case BPF_LD | BPF_W | BPF_ABS:
-                if (op.k % 4 != 0 || op.k + 4 > sizeof(data))
-                    throw std::logic_error("a load outside the data");
+                if (op.k % 4 != 0 || op.k + 4 > sizeof(data)) throw std::logic_error("a load outside the data");
                 std::memcpy(&a, reinterpret_cast<const char*>(&data) + op.k, 4);
                 break;
-            case BPF_ALU | BPF_AND | BPF_K:
-                a &= op.k;
-                break;
-            case BPF_JMP | BPF_JA:
-                at += op.k;
-                break;
-            case BPF_JMP | BPF_JEQ | BPF_K:
-                jump(a == op.k);
-                break;
-            case BPF_JMP | BPF_JGT | BPF_K:
-                jump(a > op.k);
-                break;
-            case BPF_JMP | BPF_JGE | BPF_K:
-                jump(a >= op.k);
-                break;
-            case BPF_JMP | BPF_JSET | BPF_K:
-                jump((a & op.k) != 0);
-                break;
-            case BPF_RET | BPF_K:
-                return op.k;
-            default:
-                throw std::logic_error("an unknown instruction");
+            case BPF_ALU | BPF_AND | BPF_K: a &= op.k; break;
+            case BPF_JMP | BPF_JA: at += op.k; break;
+            case BPF_JMP | BPF_JEQ | BPF_K: jump(a == op.k); break;
+            case BPF_JMP | BPF_JGT | BPF_K: jump(a > op.k); break;
+            case BPF_JMP | BPF_JGE | BPF_K: jump(a >= op.k); break;
+            case BPF_JMP | BPF_JSET | BPF_K: jump((a & op.k) != 0); break;
+            case BPF_RET | BPF_K: return op.k;
+            default: throw std::logic_error("an unknown instruction");
         }
     }
     throw std::logic_error("a program without an answer");
 }
 
-inline std::uint32_t run_filter(const sandbox::FilterProgram& program, std::uint32_t arch,
-                                std::uint32_t number, std::initializer_list<std::uint64_t> args = {}) {
+inline std::uint32_t run_filter(const sandbox::FilterProgram& program, std::uint32_t arch, std::uint32_t number,
+                                std::initializer_list<std::uint64_t> args = {}) {
     seccomp_data data{};
     data.nr = static_cast<int>(number);
     data.arch = arch;
     std::size_t i = 0;
-    for (const std::uint64_t arg : args)
-        data.args[i++] = arg;
+    for (const std::uint64_t arg : args) data.args[i++] = arg;
     return run_filter(program, data);
 }
 

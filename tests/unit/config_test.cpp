@@ -118,8 +118,7 @@ TEST_CASE("config: what is not TOML is told in the same form", "[config]") {
 
 TEST_CASE("config: depth is bounded", "[config]") {
     std::string dots = "a";
-    for (int i = 0; i < 2000; ++i)
-        dots += ".a";
+    for (int i = 0; i < 2000; ++i) dots += ".a";
     CHECK_THROWS_AS(parse(dots + " = 1\n"), ConfigError);
     CHECK_THROWS_AS(parse("a = " + std::string(1000, '[') + std::string(1000, ']') + "\n"), ConfigError);
     CHECK_NOTHROW(parse("a = \"" + std::string(400, '.') + "\"\n"));
@@ -136,8 +135,7 @@ TEST_CASE("config: the caret counts characters and keeps tabs", "[config]") {
     CHECK(std::string(ConfigError("f", {1, 4}, "m", "", "ä\tüx").what()) ==
           "f:1:4: error: m\n    1 | ä\tüx\n      |  \t ^");
     // Beyond the end of a line, as where something is missing.
-    CHECK(std::string(ConfigError("f", {1, 9}, "m", "", "abc").what()) ==
-          "f:1:9: error: m\n    1 | abc\n      |    ^");
+    CHECK(std::string(ConfigError("f", {1, 9}, "m", "", "abc").what()) == "f:1:9: error: m\n    1 | abc\n      |    ^");
     const std::string far = ConfigError("f", {1, 500}, "m", "", std::string(1000, 'x')).what();
     CHECK(far.size() < 300);
 }

@@ -124,9 +124,7 @@ TEST_CASE("a filter has every feature of the OCI format", "[filter]") {
 TEST_CASE("a rule that includes capabilities needs all of them", "[filter]") {
     const std::uint64_t pacct = sandbox::capability_bit(*sandbox::capability_number("sys_pacct"));
     const std::uint64_t chown = sandbox::capability_bit(*sandbox::capability_number("chown"));
-    const auto answer = [](std::uint64_t mask) {
-        return run_filter(compile(everything, mask), native, SYS_acct);
-    };
+    const auto answer = [](std::uint64_t mask) { return run_filter(compile(everything, mask), native, SYS_acct); };
     CHECK(answer(pacct) == fails_with(ENOSYS));
     CHECK(answer(chown) == fails_with(EPERM));
     CHECK(answer(pacct | chown) == allowed);
@@ -145,8 +143,7 @@ TEST_CASE("an architecture that a file does not list gets the default action", "
 }
 
 TEST_CASE("the first rule without conditions decides", "[filter]") {
-    const FilterProgram program =
-        compile(R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
+    const FilterProgram program = compile(R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
         {"names": ["setns"], "action": "SCMP_ACT_ERRNO"},
         {"names": ["setns", "unshare"], "action": "SCMP_ACT_ALLOW"},
         {"names": ["unshare"], "action": "SCMP_ACT_ERRNO"}]})");
@@ -163,8 +160,7 @@ TEST_CASE("what would be ignored in a seccomp file is an error that says where",
         {R"({"defaultAction": "SCMP_ACT_ALLOW", "sysCalls": []})", R"(unknown key "sysCalls")"},
         {R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_VAX"]})", R"("SCMP_ARCH_VAX")"},
         {R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["x86"]})", R"(unknown architecture "x86")"},
-        {R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "archMap": []})",
-         "both given"},
+        {R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "archMap": []})", "both given"},
         {R"({"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"arch": "SCMP_ARCH_X86"}]})",
          R"(archMap[0]: unknown key)"},
         {R"({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"]})", "cannot be kept"},
@@ -173,8 +169,7 @@ TEST_CASE("what would be ignored in a seccomp file is an error that says where",
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_NOTIFY")"), "syscalls[0]: SCMP_ACT_NOTIFY"},
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_DENY")"),
          R"(syscalls[0]: unknown action "SCMP_ACT_DENY")"},
-        {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoret": 1)"),
-         R"(did you mean "errnoRet")"},
+        {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoret": 1)"), R"(did you mean "errnoRet")"},
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": 4096)"), "from 0 to 4095"},
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": -1)"), "from 0 to 4095"},
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "errno": "EWHAT")"),
@@ -183,22 +178,18 @@ TEST_CASE("what would be ignored in a seccomp file is an error that says where",
          "different errors"},
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_KILL", "errnoRet": 1)"), "only goes with"},
         {with_rule(R"("names": [], "action": "SCMP_ACT_ERRNO")"), "no system call"},
-        {with_rule(R"("names": [1], "action": "SCMP_ACT_ERRNO")"),
-         "syscalls[0].names[0]: this has to be a string"},
+        {with_rule(R"("names": [1], "action": "SCMP_ACT_ERRNO")"), "syscalls[0].names[0]: this has to be a string"},
         {with_rule(R"("name": "read", "names": ["write"], "action": "SCMP_ACT_ERRNO")"), "both given"},
-        {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": {})"),
-         "this has to be an array"},
+        {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": {})"), "this has to be an array"},
         {with_rule(
              R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}])"),
          "args[0].index: this has to be a whole number from 0 to 5"},
         {with_rule(
              R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1.5, "op": "SCMP_CMP_EQ"}])"),
          "args[0].value"},
-        {with_rule(
-             R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "=="}])"),
+        {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "=="}])"),
          R"(unknown operator "==")"},
-        {with_rule(
-             R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "op": "SCMP_CMP_EQ"}])"),
+        {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "op": "SCMP_CMP_EQ"}])"),
          "have to be there"},
         {with_rule(R"("names": ["read"], "action": "SCMP_ACT_ERRNO", "includes": {"caps": ["CAP_FLY"]})"),
          R"(unknown capability "CAP_FLY")"},
@@ -227,8 +218,7 @@ TEST_CASE("in a chain the first filter that does not allow answers", "[filter]")
     const FilterProgram guard = compile(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
         {"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": 2,
          "args": [{"index": 0, "value": 7, "op": "SCMP_CMP_EQ"}]}]})");
-    const FilterProgram list =
-        compile(R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
+    const FilterProgram list = compile(R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
         {"names": ["read"], "action": "SCMP_ACT_ALLOW"}, {"names": ["write"], "action": "SCMP_ACT_LOG"}]})");
     const FilterProgram chain = chain_filters(std::vector{guard, list});
     CHECK(run_filter(chain, native, SYS_read, {7}) == fails_with(ENOENT));

@@ -33,8 +33,7 @@ class Files {
     Files(const Files&) = delete;
     Files& operator=(const Files&) = delete;
     ~Files() {
-        for (const auto* path : {&files.passwd, &files.group, &files.subuid, &files.subgid})
-            ::unlink(path->c_str());
+        for (const auto* path : {&files.passwd, &files.group, &files.subuid, &files.subgid}) ::unlink(path->c_str());
         ::rmdir(folder_.c_str());
     }
     static void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
@@ -72,8 +71,7 @@ std::string slurp(const std::string& path) {
 std::string numbers(const std::string& path) {
     std::istringstream in(slurp(path));
     std::string all;
-    for (std::string word; in >> word;)
-        all += (all.empty() ? "" : " ") + word;
+    for (std::string word; in >> word;) all += (all.empty() ? "" : " ") + word;
     return all;
 }
 
@@ -113,8 +111,7 @@ class Sleeper {
 TEST_CASE("ids are plain decimal numbers below the kernel's 'no id'", "[idmap]") {
     CHECK(sandbox::parse_id("0") == 0U);
     CHECK(sandbox::parse_id("4294967294") == 4294967294U);
-    for (const char* wrong :
-         {"", "-1", "+1", " 1", "1 ", "0x10", "4294967295", "4294967296", "99999999999", "a"}) {
+    for (const char* wrong : {"", "-1", "+1", " 1", "1 ", "0x10", "4294967295", "4294967296", "99999999999", "a"}) {
         CAPTURE(wrong);
         CHECK_FALSE(sandbox::parse_id(wrong));
     }
@@ -203,9 +200,8 @@ TEST_CASE("newuidmap's refusal is told in its own words", "[idmap]") {
     const Sleeper child;
     REQUIRE(child.made);
     // Ids of nobody: the programs look them up in subuid and refuse.
-    CHECK_THROWS_WITH(
-        sandbox::apply_idmap(child.pid, {IdMode::range, 3000000000U, 3000000000U, 65536}, nullptr),
-        Catch::Contains("/usr/bin/newuidmap failed: newuidmap: ") && Catch::Contains("3000000000"));
+    CHECK_THROWS_WITH(sandbox::apply_idmap(child.pid, {IdMode::range, 3000000000U, 3000000000U, 65536}, nullptr),
+                      Catch::Contains("/usr/bin/newuidmap failed: newuidmap: ") && Catch::Contains("3000000000"));
 }
 
 TEST_CASE("a map program without privilege is named as such", "[idmap]") {

@@ -36,8 +36,7 @@ TEST_CASE("a mount table is read into values", "[mountinfo]") {
 TEST_CASE("this process's own table is read", "[mountinfo]") {
     const auto table = sandbox::os::read_mounts();
     REQUIRE_FALSE(table.mounts.empty());
-    CHECK(std::any_of(table.mounts.begin(), table.mounts.end(),
-                      [](const auto& mount) { return mount.target == "/"; }));
+    CHECK(std::any_of(table.mounts.begin(), table.mounts.end(), [](const auto& mount) { return mount.target == "/"; }));
     CHECK(diff(table, sandbox::os::read_mounts()).empty());
 }
 
@@ -60,8 +59,7 @@ TEST_CASE("mounts that came, went, moved or changed are told", "[mountinfo]") {
     CHECK(moved[0].mount.target == "/mnt");
     CHECK(moved[0].moved_from == "/dev/shm");
 
-    const auto changed =
-        diff(before, parse_mounts(base + "40 24 0:30 / /dev/shm ro,relatime - tmpfs tmpfs rw\n"));
+    const auto changed = diff(before, parse_mounts(base + "40 24 0:30 / /dev/shm ro,relatime - tmpfs tmpfs rw\n"));
     REQUIRE(changed.size() == 1);
     CHECK(changed[0].kind == MountChangeKind::remounted);
     CHECK(changed[0].old_options.substr(0, 2) == "rw");
@@ -71,8 +69,7 @@ TEST_CASE("mounts that came, went, moved or changed are told", "[mountinfo]") {
 
 TEST_CASE("a second mount of the same source on the same target is told", "[mountinfo]") {
     const auto before = parse_mounts(base + tmpfs_on_dev_shm);
-    const auto after =
-        parse_mounts(base + tmpfs_on_dev_shm + "41 40 0:31 / /dev/shm rw,relatime - tmpfs tmpfs rw\n");
+    const auto after = parse_mounts(base + tmpfs_on_dev_shm + "41 40 0:31 / /dev/shm rw,relatime - tmpfs tmpfs rw\n");
     const auto changes = diff(before, after);
     REQUIRE(changes.size() == 1);
     CHECK(changes[0].kind == MountChangeKind::mounted);

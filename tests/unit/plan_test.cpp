@@ -60,7 +60,8 @@ TEST_CASE("plan: what only the caller may reach is opened before the identity ch
     const std::size_t root = place_of(plan, StepKind::become_root);
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
         const StepKind kind = plan.steps[i].kind;
-        const bool opens = kind == StepKind::open_path || kind == StepKind::clone_tree || kind == StepKind::clone_device;
+        const bool opens =
+            kind == StepKind::open_path || kind == StepKind::clone_tree || kind == StepKind::clone_device;
         if (opens) CHECK(i < root);
         if (kind == StepKind::directory || kind == StepKind::tmpfs) CHECK(i > root);
     }
@@ -86,7 +87,8 @@ TEST_CASE("plan: one overlay takes about two hundred layers, and says when there
     std::vector<std::string> layers(150, "/layer");
     CHECK_NOTHROW(make_plan(spec_with({Overlay{"/", layers, "/u", "/w"}}), command()));
     layers.resize(400, "/layer");
-    CHECK_THROWS_WITH(make_plan(spec_with({Overlay{"/", layers, "/u", "/w"}}), command()), Catch::Contains("400 layers"));
+    CHECK_THROWS_WITH(make_plan(spec_with({Overlay{"/", layers, "/u", "/w"}}), command()),
+                      Catch::Contains("400 layers"));
 }
 
 TEST_CASE("plan: a command without a slash is looked for in its PATH", "[plan]") {

@@ -42,8 +42,7 @@ class Folder {
     Folder(const Folder&) = delete;
     Folder& operator=(const Folder&) = delete;
     ~Folder() {
-        for (const std::string& name : names_)
-            ::unlink((path() + name).c_str());
+        for (const std::string& name : names_) ::unlink((path() + name).c_str());
         ::rmdir(path_);
     }
     [[nodiscard]] std::string path() const { return std::string(path_) + "/"; }
@@ -166,8 +165,7 @@ TEST_CASE("a profile file is read strictly", "[profile]") {
         {"name = \"p\"\nseccomp = []\ncapabilities = []\n", "no seccomp file"},
         {"name = \"p\"\nseccomp = [\"../a.json\"]\ncapabilities = []\n", "below the profile's folder"},
         {"name = \"p\"\nseccomp = [\"/a.json\"]\ncapabilities = []\n", "below the profile's folder"},
-        {"name = \"p\"\nseccomp = [\"a.json\"]\ncapabilities = [\"fly\"]\n",
-         "there is no capability \"fly\""},
+        {"name = \"p\"\nseccomp = [\"a.json\"]\ncapabilities = [\"fly\"]\n", "there is no capability \"fly\""},
     }));
     INFO(text);
     CHECK_THAT(refusal(text), Catch::Contains(message));
@@ -281,16 +279,14 @@ constexpr Forbidden forbidden[] = {
 // that matters. 64-bit: getpmsg, putpmsg, afs_syscall, tuxcall, security, vserver, set_mempolicy,
 // get_mempolicy, mbind, clone3, ...
 const std::set<int> absent_native = {181, 182, 183, 184, 185, 236, 237, 238, 239, 435, 447, 450};
-const std::set<int> absent_i386 = {17,  18,  28,  31,  32,  35,  44,  53,  56,  58,  59,
-                                   68,  69,  84,  89,  98,  109, 112, 137, 188, 189, 222,
-                                   223, 251, 273, 274, 275, 276, 285, 435, 447, 450};
+const std::set<int> absent_i386 = {17,  18,  28,  31,  32,  35,  44,  53,  56,  58,  59,  68,  69,  84,  89,  98,
+                                   109, 112, 137, 188, 189, 222, 223, 251, 273, 274, 275, 276, 285, 435, 447, 450};
 // Answers that depend on arguments are tested below.
 const std::set<int> by_argument_native = {16, 41, 53, 56, 135};
 const std::set<int> by_argument_i386 = {54, 120, 136, 359, 360};
 constexpr int last_known = 450;
 
-std::uint32_t documented(int number, bool is_forbidden, const std::set<int>& absent,
-                         const std::set<int>& holes) {
+std::uint32_t documented(int number, bool is_forbidden, const std::set<int>& absent, const std::set<int>& holes) {
     if (is_forbidden) return fails_with(EPERM);
     const bool unknown = number > last_known || absent.contains(number) || holes.contains(number);
     return unknown ? fails_with(ENOSYS) : allowed;
@@ -307,11 +303,9 @@ std::uint32_t i386_answer(std::uint32_t number, std::initializer_list<std::uint6
 
 TEST_CASE("build profile: every number from 0 to 1023 answers as documented, native", "[profile]") {
     std::set<int> denied;
-    for (const Forbidden& call : forbidden)
-        denied.insert(call.native);
+    for (const Forbidden& call : forbidden) denied.insert(call.native);
     std::set<int> holes;  // the table jumps from 334 to 424
-    for (int number = 335; number < 424; ++number)
-        holes.insert(number);
+    for (int number = 335; number < 424; ++number) holes.insert(number);
     for (int number = 0; number < 1024; ++number) {
         if (by_argument_native.contains(number)) continue;
         INFO(number);
@@ -322,8 +316,7 @@ TEST_CASE("build profile: every number from 0 to 1023 answers as documented, nat
 
 TEST_CASE("build profile: every number from 0 to 1023 answers as documented, i386", "[profile]") {
     std::set<int> denied;
-    for (const Forbidden& call : forbidden)
-        denied.insert(call.i386);
+    for (const Forbidden& call : forbidden) denied.insert(call.i386);
     std::set<int> holes = {387, 388, 389, 390, 391, 392, 415};
     for (int number = 0; number < 1024; ++number) {
         if (by_argument_i386.contains(number)) continue;
@@ -348,8 +341,7 @@ TEST_CASE("build profile: x32 is not there, nor is any other ABI", "[profile]") 
 }
 
 TEST_CASE("build profile: no new namespace by clone", "[profile]") {
-    for (const std::uint64_t flag :
-         {0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000}) {
+    for (const std::uint64_t flag : {0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000}) {
         for (const std::uint64_t with : {0ULL, 17ULL, 0x3d0f00ULL, 1ULL << 40U}) {
             INFO(flag << " " << with);
             CHECK(native_answer(56, {flag | with}) == fails_with(EPERM));
@@ -372,8 +364,7 @@ TEST_CASE("build profile: terminals are not typed into", "[profile]") {
         CHECK(i386_answer(54, {0, request}) == fails_with(EPERM));
     }
     // TCGETS, TIOCSCTTY (apt gives dpkg a terminal of its own), TIOCGWINSZ, FICLONE, and a negative one.
-    for (const std::uint64_t request :
-         {0x5401ULL, 0x540eULL, 0x5413ULL, 0x40049409ULL, 0xffffffff80045430ULL}) {
+    for (const std::uint64_t request : {0x5401ULL, 0x540eULL, 0x5413ULL, 0x40049409ULL, 0xffffffff80045430ULL}) {
         CHECK(native_answer(16, {0, request}) == allowed);
         CHECK(i386_answer(54, {0, request & 0xffffffff}) == allowed);
     }
@@ -381,12 +372,9 @@ TEST_CASE("build profile: terminals are not typed into", "[profile]") {
 
 TEST_CASE("build profile: only the families that builds use have sockets", "[profile]") {
     std::map<std::pair<int, int>, bool> fine;  // family and protocol
-    for (int protocol = 0; protocol < 300; ++protocol)
-        fine[{AF_UNIX, protocol}] = true;
-    for (const int protocol : {0, 1, 6, 17})
-        fine[{AF_INET, protocol}] = true;
-    for (const int protocol : {0, 6, 17, 58})
-        fine[{AF_INET6, protocol}] = true;
+    for (int protocol = 0; protocol < 300; ++protocol) fine[{AF_UNIX, protocol}] = true;
+    for (const int protocol : {0, 1, 6, 17}) fine[{AF_INET, protocol}] = true;
+    for (const int protocol : {0, 6, 17, 58}) fine[{AF_INET6, protocol}] = true;
     fine[{AF_NETLINK, 0}] = true;
     for (int family = 0; family < 64; ++family) {
         for (int protocol = 0; protocol < 300; ++protocol) {
@@ -408,13 +396,11 @@ TEST_CASE("build profile: only the families that builds use have sockets", "[pro
     CHECK(native_answer(41, {AF_INET, 1, 132}) == fails_with(EPROTONOSUPPORT));
     CHECK(native_answer(41, {(1ULL << 32U) | AF_UNIX, 1, 0}) == fails_with(EAFNOSUPPORT));
     CHECK(native_answer(41, {AF_NETLINK, 3, (1ULL << 32U)}) == fails_with(EAFNOSUPPORT));
-    for (std::uint64_t call = 0; call < 24; ++call)
-        CHECK(i386_answer(102, {call}) == fails_with(EPERM));
+    for (std::uint64_t call = 0; call < 24; ++call) CHECK(i386_answer(102, {call}) == fails_with(EPERM));
 }
 
 TEST_CASE("build profile: personality keeps to the usual ones", "[profile]") {
-    for (const std::uint64_t persona :
-         {0ULL, 8ULL, 0x20000ULL, 0x20008ULL, 0x40000ULL, 0x40008ULL, 0xffffffffULL}) {
+    for (const std::uint64_t persona : {0ULL, 8ULL, 0x20000ULL, 0x20008ULL, 0x40000ULL, 0x40008ULL, 0xffffffffULL}) {
         CHECK(native_answer(135, {persona}) == allowed);
         CHECK(i386_answer(136, {persona}) == allowed);
     }
@@ -431,9 +417,8 @@ TEST_CASE("build profile: the kernel takes the filter", "[profile]") {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        const sock_fprog program = {
-            static_cast<unsigned short>(instructions.size()),
-            reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions.data()))};
+        const sock_fprog program = {static_cast<unsigned short>(instructions.size()),
+                                    reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions.data()))};
         if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ::_exit(10);
         if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) ::_exit(11);
         if (::syscall(SYS_unshare, 0x10000000) != -1 || errno != EPERM) ::_exit(12);

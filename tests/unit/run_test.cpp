@@ -25,8 +25,8 @@ TEST_CASE("run: the first word that is no option begins the command", "[run]") {
 
 TEST_CASE("run: the environment is empty but for what is asked for", "[run]") {
     const auto request = parse_run({"--setenv", "A", "1", "--setenv", "B", "2", "--unsetenv", "A", "true"});
-    CHECK(request.command.env == std::vector<std::pair<std::string, std::string>>{
-                                     {"B", "2"}, {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}});
+    CHECK(request.command.env ==
+          std::vector<std::pair<std::string, std::string>>{{"B", "2"}, {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}});
     CHECK(parse_run({"--clearenv", "true"}).command.env.empty());
 }
 

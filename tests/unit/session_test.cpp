@@ -82,21 +82,17 @@ TEST_CASE("a mount is ours by where it lies", "[session]") {
           "ours: its target lies under the store");
     CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/layers/a /mnt rw - btrfs /dev/vdb rw\n") ==
           "ours: it shows a part of the store");
-    CHECK(owner_and_why(
-              "40 27 0:30 / /mnt rw - overlay overlay rw,lowerdir=/home/ann/.cache/stagebox/layers/a\n") ==
+    CHECK(owner_and_why("40 27 0:30 / /mnt rw - overlay overlay rw,lowerdir=/home/ann/.cache/stagebox/layers/a\n") ==
           "ours: its options name the store");
     CHECK(owner_and_why("40 27 0:30 / /mnt rw - tmpfs tmpfs rw\n").substr(0, 5) == "other");
-    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox2 rw - tmpfs tmpfs rw\n").substr(0, 5) ==
-          "other");
+    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox2 rw - tmpfs tmpfs rw\n").substr(0, 5) == "other");
     // The same path on another file system.
-    CHECK(owner_and_why("40 27 254:0 /@home/ann/.cache/stagebox /mnt rw - ext4 /dev/vda rw\n").substr(0, 5) ==
-          "other");
+    CHECK(owner_and_why("40 27 254:0 /@home/ann/.cache/stagebox /mnt rw - ext4 /dev/vda rw\n").substr(0, 5) == "other");
 }
 
 TEST_CASE("a loop device is ours by its file", "[session]") {
     HostState after = host();
-    after.loops = {{"loop0", "/home/ann/.cache/stagebox/staging/disk", true},
-                   {"loop1", "/var/lib/snap", false}};
+    after.loops = {{"loop0", "/home/ann/.cache/stagebox/staging/disk", true}, {"loop1", "/var/lib/snap", false}};
     const Receipt receipt = make_receipt(host(), after, ours());
     REQUIRE(receipt.differences.size() == 2);
     CHECK(receipt.differences[0].owner == Owner::ours);
@@ -112,8 +108,7 @@ TEST_CASE("a loop device is ours by its file", "[session]") {
 }
 
 TEST_CASE("a process is ours by descent", "[session]") {
-    const auto left =
-        after_processes({{300, 100, 1000, 'S', 0, 30, "sh"}, {301, 300, 1000, 'S', 0, 31, "sleep"}});
+    const auto left = after_processes({{300, 100, 1000, 'S', 0, 30, "sh"}, {301, 300, 1000, 'S', 0, 31, "sleep"}});
     REQUIRE(left.size() == 2);
     CHECK(left[0].owner == Owner::ours);
     CHECK(left[1].why == "it descends from the run's supervisor");
@@ -136,8 +131,7 @@ TEST_CASE("what has ended, what is wanted and what was there before is no differ
     CHECK(after_processes({{300, 100, 1000, 'Z', 0, 30, "sh"}}).empty());
     Ours mine = ours();
     mine.wanted = {300};
-    CHECK(after_processes({{300, 100, 1000, 'S', 0, 30, "pager"}, {301, 300, 1000, 'S', 0, 31, "sh"}}, mine)
-              .empty());
+    CHECK(after_processes({{300, 100, 1000, 'S', 0, 30, "pager"}, {301, 300, 1000, 'S', 0, 31, "sh"}}, mine).empty());
 
     HostState before = host();
     before.processes.push_back({300, 100, 1000, 'S', 0, 30, "old"});
@@ -183,8 +177,7 @@ TEST_CASE("this machine can be observed, and a child is found and missed", "[ses
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const auto is_child = [&](const Difference& difference) {
-        return difference.owner == Owner::ours &&
-               difference.what.find(std::to_string(child)) != std::string::npos;
+        return difference.owner == Owner::ours && difference.what.find(std::to_string(child)) != std::string::npos;
     };
     CHECK(std::count_if(with_child.begin(), with_child.end(), is_child) == 1);
     CHECK(make_receipt(before, observe(), mine).clean());
@@ -193,8 +186,7 @@ TEST_CASE("this machine can be observed, and a child is found and missed", "[ses
 TEST_CASE("the kind of session is what is nearest to the person", "[session]") {
     CHECK(classify(facts_with({{"CI", "true"}, {"SSH_TTY", "/dev/pts/1"}})).kind == SessionKind::ci);
     CHECK(classify(facts_with({{"SSH_CONNECTION", "a b"}, {"DISPLAY", ":10"}})).kind == SessionKind::ssh);
-    CHECK(classify(facts_with({{"WAYLAND_DISPLAY", "wayland-0"}, {"DISPLAY", ":0"}})).kind ==
-          SessionKind::wayland);
+    CHECK(classify(facts_with({{"WAYLAND_DISPLAY", "wayland-0"}, {"DISPLAY", ":0"}})).kind == SessionKind::wayland);
     CHECK(classify(facts_with({{"DISPLAY", ":0"}})).kind == SessionKind::x11);
     CHECK(classify(facts_with({{"CI", ""}})).kind == SessionKind::none);
 

@@ -28,16 +28,14 @@ Pipeline pipeline_of(const std::vector<std::pair<std::string, std::vector<std::s
 
 std::string names(const Pipeline& pipeline, const std::vector<std::size_t>& places) {
     std::string text;
-    for (const std::size_t place : places)
-        text += pipeline.stages[place].name;
+    for (const std::size_t place : places) text += pipeline.stages[place].name;
     return text;
 }
 
 }  // namespace
 
 TEST_CASE("graph: needed stages come first, the rest in the order of the file", "[graph]") {
-    const Pipeline pipeline =
-        pipeline_of({{"d", {"b", "c"}}, {"b", {"a"}}, {"a", {}}, {"c", {"a", "a"}}, {"e", {}}});
+    const Pipeline pipeline = pipeline_of({{"d", {"b", "c"}}, {"b", {"a"}}, {"a", {}}, {"c", {"a", "a"}}, {"e", {}}});
     const Graph graph(pipeline);
     CHECK(names(pipeline, graph.order()) == "abcde");
     CHECK(names(pipeline, graph.dependencies(0)) == "bc");
@@ -81,12 +79,10 @@ TEST_CASE("graph: any order is valid, whatever the graph", "[graph]") {
     for (int round = 0; round < 200; ++round) {
         const std::size_t size = 1 + random() % 12;
         std::vector<std::pair<std::string, std::vector<std::string>>> needs;
-        for (std::size_t i = 0; i < size; ++i)
-            needs.push_back({std::string(1, static_cast<char>('a' + i)), {}});
+        for (std::size_t i = 0; i < size; ++i) needs.push_back({std::string(1, static_cast<char>('a' + i)), {}});
         // Needs lead down in a random numbering, so there is no cycle.
         std::vector<std::size_t> rank(size);
-        for (std::size_t i = 0; i < size; ++i)
-            rank[i] = i;
+        for (std::size_t i = 0; i < size; ++i) rank[i] = i;
         std::shuffle(rank.begin(), rank.end(), random);
         for (std::size_t i = 0; i < size; ++i) {
             for (std::size_t j = 0; j < size; ++j) {
@@ -99,11 +95,9 @@ TEST_CASE("graph: any order is valid, whatever the graph", "[graph]") {
         const std::vector<std::size_t> order = graph.order();
         REQUIRE(order.size() == size);
         std::vector<std::size_t> when(size);
-        for (std::size_t i = 0; i < size; ++i)
-            when[order[i]] = i;
+        for (std::size_t i = 0; i < size; ++i) when[order[i]] = i;
         for (std::size_t i = 0; i < size; ++i) {
-            for (const std::size_t needed : graph.dependencies(i))
-                CHECK(when[needed] < when[i]);
+            for (const std::size_t needed : graph.dependencies(i)) CHECK(when[needed] < when[i]);
         }
     }
 }

@@ -69,12 +69,10 @@ TEST_CASE("host packages: what is only said about packages does not", "[host_roo
     const std::string digest = host.digest(status);
     CHECK(host.digest(changed("a shell", "another text")) == digest);
     CHECK(host.digest(changed("install ok installed", "hold ok installed")) == digest);
-    CHECK(host.digest(changed("Version: 1.0", "Version: 1.1")) ==
-          digest);  // only configuration files are left of it
+    CHECK(host.digest(changed("Version: 1.0", "Version: 1.1")) == digest);  // only configuration files are left of it
     CHECK(host.digest(std::string(status) + "\n") == digest);
     const std::size_t second = status.find("Package: gone");
-    CHECK(host.digest(std::string(status.substr(second)) + "\n" + std::string(status.substr(0, second))) ==
-          digest);
+    CHECK(host.digest(std::string(status.substr(second)) + "\n" + std::string(status.substr(0, second))) == digest);
 }
 
 TEST_CASE("host packages: alternatives choose programs, so they count", "[host_root]") {
@@ -100,8 +98,7 @@ TEST_CASE("host packages: a large host is read in milliseconds", "[host_root]") 
     std::string text;
     for (int i = 0; i < 3000; ++i) {
         text += "Package: package-" + std::to_string(i) +
-                "\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-" + std::to_string(i) +
-                "\n";
+                "\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-" + std::to_string(i) + "\n";
         for (int line = 0; line < 20; ++line)
             text += "Description: a line of text that nobody asks for, but is there\n";
         text += "\n";
@@ -124,8 +121,8 @@ TEST_CASE("host paths: an allow list without secrets", "[host_root]") {
             // Neither a secret nor a directory in which one lies.
             for (const std::string_view secret :
                  {"/etc/shadow", "/etc/gshadow", "/etc/passwd", "/etc/group", "/etc/sudoers", "/etc/ssh",
-                  "/etc/ssl/private", "/etc/machine-id", "/etc/hostname", "/etc/apt/auth.conf",
-                  "/etc/apt/auth.conf.d", "/etc/NetworkManager", "/etc/wireguard", "/etc/krb5.keytab"}) {
+                  "/etc/ssl/private", "/etc/machine-id", "/etc/hostname", "/etc/apt/auth.conf", "/etc/apt/auth.conf.d",
+                  "/etc/NetworkManager", "/etc/wireguard", "/etc/krb5.keytab"}) {
                 CHECK(path.path != secret);
                 CHECK_FALSE(secret.starts_with(std::string(path.path) + "/"));
             }

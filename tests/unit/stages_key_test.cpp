@@ -33,9 +33,8 @@ Action example() {
                            {"/in/overlay", stages::LocalPath{"overlay"}, {}}};
     action.stage.outputs = {{"tree", "tree", {}}, {"list", "list.txt", {}}};
     action.stage.env = {{"LC_ALL", "C"}, {"SUITE", "bookworm"}};
-    action.material = {"root-1",   {{"/in/debs", "debs-1"}, {"/in/overlay", "overlay-1"}},
-                       "script-1", "profile-1",
-                       "x86_64",   "host-1"};
+    action.material = {
+        "root-1", {{"/in/debs", "debs-1"}, {"/in/overlay", "overlay-1"}}, "script-1", "profile-1", "x86_64", "host-1"};
     return action;
 }
 
@@ -123,8 +122,7 @@ TEST_CASE("key: components are flat, and named for people", "[key]") {
     CHECK(components.at("network") == "none");
     CHECK_FALSE(components.contains("host-packages"));
     CHECK_FALSE(components.contains("name"));
-    for (const auto& [name, value] : components.items())
-        CHECK_FALSE(value.is_object());
+    for (const auto& [name, value] : components.items()) CHECK_FALSE(value.is_object());
 }
 
 TEST_CASE("key: a missing digest is a fault of the program, not an empty word", "[key]") {
@@ -155,8 +153,7 @@ TEST_CASE("digest: the vectors of FIPS 180-4", "[digest]") {
 TEST_CASE("digest: in pieces, and of files", "[digest]") {
     const std::string bytes(700'001, 'x');
     stages::Digest digest;
-    for (std::size_t i = 0; i < bytes.size(); i += 9973)
-        digest.update(std::string_view(bytes).substr(i, 9973));
+    for (std::size_t i = 0; i < bytes.size(); i += 9973) digest.update(std::string_view(bytes).substr(i, 9973));
     CHECK(digest.finish() == stages::digest_of(bytes));
 
     const tests::TemporaryDirectory directory;

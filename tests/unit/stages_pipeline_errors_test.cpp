@@ -22,8 +22,7 @@ fs::path golden_directory() {
 
 std::vector<fs::path> cases() {
     std::vector<fs::path> result;
-    for (const fs::directory_entry& entry : fs::directory_iterator(golden_directory()))
-        result.push_back(entry.path());
+    for (const fs::directory_entry& entry : fs::directory_iterator(golden_directory())) result.push_back(entry.path());
     std::ranges::sort(result);
     return result;
 }
@@ -56,6 +55,5 @@ TEST_CASE("pipeline file: every wrong file gets its golden error", "[pipeline][g
         if (regenerate) std::ofstream(directory / "expected.txt", std::ios::binary) << error;
         CHECK(error == content_of(directory / "expected.txt"));
     }
-    if (regenerate)
-        FAIL("the golden errors were written anew: read the difference, then run without the variable");
+    if (regenerate) FAIL("the golden errors were written anew: read the difference, then run without the variable");
 }

@@ -81,8 +81,7 @@ struct Project {
 };
 
 std::string with_stage(std::string_view keys) {
-    return "version = 1\nname = \"x\"\n[vars]\nv = \"value\"\n[stage.a]\nfrom = \"host\"\n" +
-           std::string(keys) + "\n";
+    return "version = 1\nname = \"x\"\n[vars]\nv = \"value\"\n[stage.a]\nfrom = \"host\"\n" + std::string(keys) + "\n";
 }
 
 }  // namespace
@@ -136,10 +135,8 @@ TEST_CASE("pipeline file: every key arrives", "[pipeline]") {
 TEST_CASE("pipeline file: variables of the command line", "[pipeline]") {
     const Project project;
     CHECK(project.read(complete, {{"suite", "sid"}}).stages[0].outputs[1].path == "lists/sid");
-    CHECK(project.read(complete, {{"suite", "sid"}, {"suite", "trixie"}}).stages[0].outputs[1].path ==
-          "lists/trixie");
-    CHECK(project.error(complete, {{"siute", "x"}}) ==
-          "\"--var siute=x\": no variable is called so in [vars]");
+    CHECK(project.read(complete, {{"suite", "sid"}, {"suite", "trixie"}}).stages[0].outputs[1].path == "lists/trixie");
+    CHECK(project.error(complete, {{"siute", "x"}}) == "\"--var siute=x\": no variable is called so in [vars]");
     CHECK(project.error(complete, {{"suite", "\xff"}}).find("is not UTF-8 text") != std::string::npos);
     // What a variable brings in is checked like what is written.
     CHECK(project.error(complete, {{"suite", ".."}}).find("must not contain") != std::string::npos);
@@ -185,8 +182,7 @@ TEST_CASE("pipeline file: what lies beside it must be of the right kind", "[pipe
     CHECK(project.error(with_stage("script = \"relative.sh\"")) ==
           "the script \"relative.sh\" names no interpreter by its full path after \"#!\"");
     project.directory.write("empty.sh", "");
-    CHECK(project.error(with_stage("script = \"empty.sh\"")).find("does not begin with \"#!\"") !=
-          std::string::npos);
+    CHECK(project.error(with_stage("script = \"empty.sh\"")).find("does not begin with \"#!\"") != std::string::npos);
 }
 
 TEST_CASE("pipeline file: a relative path means the directory one stands in", "[pipeline]") {
@@ -217,16 +213,14 @@ TEST_CASE("pipeline file: a thousand stages are read in no time", "[pipeline]") 
     const Project project;
     std::string text = "version = 1\nname = \"many\"\n";
     for (int i = 0; i < 1000; ++i) {
-        text += "[stage.s" + std::to_string(i) + "]\nfrom = \"" +
-                (i == 0 ? "empty" : "s" + std::to_string(i - 1)) +
+        text += "[stage.s" + std::to_string(i) + "]\nfrom = \"" + (i == 0 ? "empty" : "s" + std::to_string(i - 1)) +
                 "\"\nrun = [\"true\"]\nout = { x = \"x\" }\n";
     }
     const auto begin = std::chrono::steady_clock::now();
     const Pipeline pipeline = project.read(text);
     const auto took = std::chrono::steady_clock::now() - begin;
     CHECK(pipeline.stages.size() == 1000);
-    CHECK(took <
-          std::chrono::seconds(2));  // some tens of milliseconds; wide enough for a loaded, sanitized run
+    CHECK(took < std::chrono::seconds(2));  // some tens of milliseconds; wide enough for a loaded, sanitized run
 }
 
 TEST_CASE("pipeline file: whatever is written, nothing but a ConfigError comes of it", "[pipeline]") {
@@ -238,15 +232,9 @@ TEST_CASE("pipeline file: whatever is written, nothing but a ConfigError comes o
         for (std::size_t change = 1 + random() % 3; change > 0; --change) {
             const std::size_t place = random() % text.size();
             switch (random() % 3) {
-                case 0:
-                    text[place] = bytes[random() % bytes.size()];
-                    break;
-                case 1:
-                    text.erase(place, 1 + random() % 8);
-                    break;
-                default:
-                    text.insert(place, text.substr(random() % text.size(), random() % 16));
-                    break;
+                case 0: text[place] = bytes[random() % bytes.size()]; break;
+                case 1: text.erase(place, 1 + random() % 8); break;
+                default: text.insert(place, text.substr(random() % text.size(), random() % 16)); break;
             }
         }
         INFO(text);
@@ -267,8 +255,7 @@ TEST_CASE("words: names", "[pipeline]") {
     CHECK(stages::name_fault("a").empty());
     CHECK(stages::name_fault("a-1-b").empty());
     CHECK(stages::name_fault("a" + std::string(62, 'b')).empty());
-    for (const std::string_view bad :
-         {"", "A", "1a", "-a", "a.b", "a/b", "a b", "a_b", "a\nb", "ä", "..", "a\x7f"}) {
+    for (const std::string_view bad : {"", "A", "1a", "-a", "a.b", "a/b", "a b", "a_b", "a\nb", "ä", "..", "a\x7f"}) {
         INFO("name " << bad);
         CHECK_FALSE(stages::name_fault(bad).empty());
     }
@@ -282,9 +269,8 @@ TEST_CASE("words: the places of inputs", "[pipeline]") {
         INFO("target " << good);
         CHECK(stages::target_fault(good).empty());
     }
-    for (const std::string_view bad :
-         {"", "/", "in", "./in", "//in", "/in/", "/in//a", "/in/./a", "/in/..", "/../in", "/out", "/out/a",
-          "/dev", "/dev/x", "/proc/1", "/sys", "/run/x", "/in/a\nb"}) {
+    for (const std::string_view bad : {"", "/", "in", "./in", "//in", "/in/", "/in//a", "/in/./a", "/in/..", "/../in",
+                                       "/out", "/out/a", "/dev", "/dev/x", "/proc/1", "/sys", "/run/x", "/in/a\nb"}) {
         INFO("target " << bad);
         CHECK_FALSE(stages::target_fault(bad).empty());
     }
@@ -297,8 +283,7 @@ TEST_CASE("words: times", "[pipeline]") {
     CHECK(time("1s") == std::chrono::seconds(1));
     CHECK(time("90m") == std::chrono::seconds(5400));
     CHECK(time("9999999h").count() == 9999999LL * 3600);
-    for (const std::string bad :
-         {"", "s", "0s", "-1s", "1", "1.5h", "1d", "1h30m", " 1s", "1s ", "99999999h", "1S"}) {
+    for (const std::string bad : {"", "s", "0s", "-1s", "1", "1.5h", "1d", "1h30m", " 1s", "1s ", "99999999h", "1S"}) {
         INFO("time " << bad);
         CHECK_THROWS_AS(time(bad), sandbox::ConfigError);
     }

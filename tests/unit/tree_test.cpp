@@ -66,11 +66,21 @@ TEST_CASE("tree: whatever a reader could see changes the digest", "[tree]") {
     make_tree(place.fd.get(), "t", {"a", "b"});
     const std::string before = digest(place.fd.get(), "t");
     const int at = place.fd.get();
-    SECTION("content") { write(at, "t/b", "Content of b"); }
-    SECTION("mode") { REQUIRE(::fchmodat(at, "t/b", 04755, 0) == 0); }
-    SECTION("a name") { REQUIRE(::renameat(at, "t/b", at, "t/bb") == 0); }
-    SECTION("a name moved to another directory") { REQUIRE(::renameat(at, "t/b", at, "t/d/b") == 0); }
-    SECTION("an empty directory") { sandbox::os::make_directory(at, "t/e", 0755); }
+    SECTION("content") {
+        write(at, "t/b", "Content of b");
+    }
+    SECTION("mode") {
+        REQUIRE(::fchmodat(at, "t/b", 04755, 0) == 0);
+    }
+    SECTION("a name") {
+        REQUIRE(::renameat(at, "t/b", at, "t/bb") == 0);
+    }
+    SECTION("a name moved to another directory") {
+        REQUIRE(::renameat(at, "t/b", at, "t/d/b") == 0);
+    }
+    SECTION("an empty directory") {
+        sandbox::os::make_directory(at, "t/e", 0755);
+    }
     SECTION("where a link leads") {
         REQUIRE(::unlinkat(at, "t/link", 0) == 0);
         REQUIRE(::symlinkat("/elsewhere", at, "t/link") == 0);
