@@ -38,13 +38,24 @@ class Removal {
             move_up(directory, name);
             return;
         }
-        {
-            const Fd inside = sandbox::os::open_directory(directory, name);
-            for (const std::string& child : sandbox::os::list_directory(inside.get())) {
-                remove(inside.get(), child, depth + 1);
-            }
+        if (!empty(directory, name, depth)) return;
+        const long removed = try_sys([&] { return ::unlinkat(directory, name.c_str(), AT_REMOVEDIR); });
+        if (removed < 0 && removed != -ENOENT) {
+            throw sandbox::os::SysError(static_cast<int>(-removed), format("remove directory {}", name));
         }
-        sys([&] { return ::unlinkat(directory, name.c_str(), AT_REMOVEDIR); }, "remove directory {}", name);
+    }
+
+    // False where the directory is gone: two builds may empty the trash at the same time.
+    bool empty(int directory, const std::string& name, int depth) {
+        constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+        const long opened = try_sys([&] { return ::openat(directory, name.c_str(), flags); });
+        if (opened == -ENOENT) return false;
+        if (opened < 0) throw sandbox::os::SysError(static_cast<int>(-opened), format("open directory {}", name));
+        const Fd inside(static_cast<int>(opened));
+        for (const std::string& child : sandbox::os::list_directory(inside.get())) {
+            remove(inside.get(), child, depth + 1);
+        }
+        return true;
     }
 
     void move_up(int directory, const std::string& name) {

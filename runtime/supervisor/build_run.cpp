@@ -101,7 +101,6 @@ void BuildRun::on_signal(int number) {
             }
         }
         if (status.state == StageState::waiting || status.state == StageState::locked_out) {
-            status.lock_wait.reset();
             finish(status, StageState::skipped);
         }
     }
@@ -280,6 +279,7 @@ void BuildRun::write_record(StageStatus& status) {
 
 void BuildRun::finish(StageStatus& status, StageState state) {
     status.state = state;
+    status.lock_wait.reset();
     status.lock.reset();
 }
 

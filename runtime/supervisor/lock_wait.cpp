@@ -12,14 +12,19 @@ LockWait::LockWait(const std::string& path, sandbox::os::EventLoop& loop, std::f
     // A holder that ends, also by SIGKILL, closes the file it had open for writing; one that is done removes it first.
     const long watching = sandbox::os::try_sys(
         [&] { return ::inotify_add_watch(inotify_.get(), path.c_str(), IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF); });
-    loop_.watch(inotify_.get(), [this, changed] {
-        loop_.forget(inotify_.get());
+    const auto once = [this, changed = std::move(changed)] {
+        stop();
         changed();
-    });
-    again_ = loop_.after(std::chrono::milliseconds(watching < 0 ? 0 : 1000), changed);
+    };
+    loop_.watch(inotify_.get(), once);
+    again_ = loop_.after(std::chrono::milliseconds(watching < 0 ? 0 : 1000), once);
 }
 
 LockWait::~LockWait() {
+    stop();
+}
+
+void LockWait::stop() {
     loop_.cancel(again_);
     loop_.forget(inotify_.get());
 }

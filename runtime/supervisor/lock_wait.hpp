@@ -19,6 +19,8 @@ class LockWait {
     LockWait& operator=(const LockWait&) = delete;
 
   private:
+    void stop();
+
     sandbox::os::EventLoop& loop_;
     sandbox::os::Fd inotify_;
     sandbox::os::EventLoop::Timer again_ = 0;

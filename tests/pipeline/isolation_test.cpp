@@ -1,7 +1,7 @@
 // Stages have nothing in common but what the pipeline says.
 #include <catch2/catch.hpp>
-#include <filesystem>
 
+#include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
 
 using namespace tests::pipeline;
@@ -42,10 +42,17 @@ TEST_CASE("stages that run at the same time do not see each other", "[isolation]
     const Workspace workspace;
     std::string stages;
     for (const std::string name : {"one", "two"}) {
-        stages += "[stage." + name + "]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"echo x > /dev/shm/" + name +
-                  "; echo x > /tmp/" + name +
-                  "; sleep 0.5; ls -A /dev/shm /tmp > /out/seen; ls -d /proc/[0-9]* | wc -l >> /out/seen\"]\n"
-                  "out = { seen = \"seen\" }\n";
+        stages += sandbox::os::format(R"toml(
+[stage.{0}]
+from = "host"
+run = ["sh", "-c", """
+echo x > /dev/shm/{0}; echo x > /tmp/{0}
+sleep 0.5
+ls -A /dev/shm /tmp > /out/seen
+"""]
+out = {{ seen = "seen" }}
+)toml",
+                                      name);
     }
     workspace.pipeline(stages);
     REQUIRE(workspace.build({"-j", "2"}).code == 0);

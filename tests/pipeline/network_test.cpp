@@ -1,13 +1,11 @@
 // Which stages have a network, and how what it gave is pinned.
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;
-namespace fs = std::filesystem;
 
 namespace {
 

@@ -39,12 +39,13 @@ std::vector<std::string> environment(const std::map<std::string, std::string>& m
         const std::string_view text = *entry;
         if (!more.contains(std::string(text.substr(0, text.find('='))))) entries.emplace_back(text);
     }
-    for (const auto& [name, value] : more) entries.push_back(name + "=" + value);
+    for (const auto& [name, value] : more) entries.push_back(format("{}={}", name, value));
     return entries;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> list;
+    list.reserve(texts.size() + 1);
     for (std::string& text : texts) list.push_back(text.data());
     list.push_back(nullptr);
     return list;
