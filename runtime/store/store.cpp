@@ -315,7 +315,11 @@ Store::Listing Store::list() const {
     std::set<std::string> named;
     const Fd records = sandbox::os::open_directory(directory(), "records");
     for (const std::string& name : sandbox::os::list_directory(records.get())) {
-        auto record = name.ends_with(".json") ? find(name.substr(0, name.size() - 5)) : std::nullopt;
+        if (!name.ends_with(".json")) {
+            listing.orphans.push_back("records/" + name);  // a build was killed while it wrote a record
+            continue;
+        }
+        auto record = find(name.substr(0, name.size() - 5));
         if (!record) continue;
         if (record->layer) named.insert("layers/" + record->layer->id);
         for (const auto& [artifact, object] : record->artifacts) named.insert("artifacts/" + object.id);

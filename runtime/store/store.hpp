@@ -119,7 +119,7 @@ class Store {
     struct Listing {
         std::vector<Record> records;
         std::vector<std::string> failed;   // keys
-        std::vector<std::string> orphans;  // places of layers and artifacts that no record names
+        std::vector<std::string> orphans;  // places: layers and artifacts without a record, unfinished records
     };
     [[nodiscard]] Listing list() const;
 

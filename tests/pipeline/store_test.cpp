@@ -70,13 +70,15 @@ TEST_CASE("gc deletes what no result needs, and no more", "[store]") {
     workspace.write("b.sh", "#!/bin/sh\nexit 1\n");
     REQUIRE(workspace.build().code == 1);
     workspace.forget("b");
-    CHECK(says(store(workspace, {"ls"}), "1 failed stages kept; 2 unnamed layers and artifacts"));
+    std::ofstream(workspace.store() + "/v1/records/abc.json.1.new") << "{ \"half";
+    CHECK(says(store(workspace, {"ls"}), "1 failed stages kept; 3 unnamed layers and artifacts"));
     const Result collected = store(workspace, {"gc"});
     INFO(collected.out << collected.err);
     CHECK(collected.code == 0);
-    CHECK(says(collected, "deleted: 0 results, 1 failed stages, 2 layers and artifacts"));
+    CHECK(says(collected, "deleted: 0 results, 1 failed stages, 3 layers and artifacts"));
     CHECK(collected.err.empty());
     CHECK(workspace.names_in("layers").size() == 1);
+    CHECK(workspace.names_in("records").size() == 2);
     CHECK(workspace.names_in("trash").empty());
     CHECK(states(workspace.build({"a"})) == "tools=cached a=cached");
 }

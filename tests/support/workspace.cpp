@@ -113,6 +113,7 @@ Json Workspace::record_in(const std::string& store, const std::string& stage) co
     Json found;
     fs::file_time_type newest;
     for (const fs::directory_entry& entry : fs::directory_iterator(store + "/v1/records")) {
+        if (entry.path().extension() != ".json") continue;  // one that a killed build had not finished
         std::ifstream file(entry.path());
         Json record = Json::parse(file);
         if (record.at("stage") != stage) continue;
