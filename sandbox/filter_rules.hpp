@@ -60,7 +60,7 @@ struct FilterRules {
 struct KernelVersion {
     unsigned major = 0;
     unsigned minor = 0;
-    auto operator<=>(const KernelVersion&) const = default;
+    auto operator<=>(const KernelVersion&) const = default;  // NOLINT(modernize-use-nullptr): the tool's own mistake
 };
 
 // uname(2)'s release.

@@ -58,10 +58,9 @@ std::string remedy_for_user_namespace(int error) {
            "namespaces";
 }
 
-Finding finding(std::string name, const Attempt& attempt, std::string detail, std::string remedy) {
+Finding finding(std::string name, const Attempt& attempt, std::string detail, const std::string& remedy) {
     if (attempt.works()) return {std::move(name), Status::ok, std::move(detail), {}};
-    return {std::move(name), Status::missing, attempt.text(),
-            attempt.remedy.empty() ? std::move(remedy) : attempt.remedy};
+    return {std::move(name), Status::missing, attempt.text(), attempt.remedy.empty() ? remedy : attempt.remedy};
 }
 
 // A new file system, made and configured but not attached anywhere (fsopen(2)). `options` are names and
@@ -69,7 +68,9 @@ Finding finding(std::string name, const Attempt& attempt, std::string detail, st
 using Options = std::vector<std::pair<const char*, const char*>>;
 Fd make_mount(const char* type, const Options& options) {
     const Fd context(sys([&] { return ::fsopen(type, FSOPEN_CLOEXEC); }, "fsopen {}", type));
-    for (const auto& [key, value] : options) {
+    for (const auto& option : options) {
+        const char* key = option.first;
+        const char* value = option.second;
         const unsigned command = value == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
         sys([&] { return ::fsconfig(context.get(), command, key, value, 0); }, "set the option {} of {}", key, type);
     }

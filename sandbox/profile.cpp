@@ -104,6 +104,7 @@ FilterProgram compile(const FilterText& file, std::uint64_t capabilities) {
 
 FilterProgram compile_all(const std::vector<FilterText>& texts, std::uint64_t capabilities) {
     std::vector<FilterProgram> programs;
+    programs.reserve(texts.size());
     for (const FilterText& text : texts) programs.push_back(compile(text, capabilities));
     return chain_filters(programs);
 }
