@@ -1,19 +1,23 @@
-// The child's side of a jail, from clone to exec.
+// The child's side of a jail, from its first instruction to the payload's exec. With init.cpp, landlock.cpp and start.cpp
+// it is a program of its own, which the supervisor starts from a sealed file in memory (launch.cpp): nothing of the
+// supervisor's memory is ever in the jail, and a payload that opens /proc/1/exe or /proc/self/exe in time for writing
+// (CVE-2019-5736) finds a file that nobody can write.
 //
-// Rules of this file. It runs in a copy of the supervisor's memory, where locks may be held and buffers half written:
-//   1. The supervisor has one thread when it clones (launch.cpp checks).
-//   2. Only system calls and functions of this file and init.cpp: no allocation, no exception, no locale, no errno
-//      outside call(). tests/golden/child-symbols.txt lists every symbol this object may need; a test compares.
-//   3. Never assert, abort or exit: only fail(), which says where it happened and ends the process.
-//   4. Every descriptor is close-on-exec from birth.
-//   5. A path in the new root is only ever resolved by descriptor, below that root, without magic links.
+// Rules of these files:
+//   1. Only system calls and functions of these files: the program is linked without any library, so the linker proves it.
+//   2. Never assert, abort or exit: only fail(), which says where it happened and ends the process.
+//   3. Every descriptor is close-on-exec from birth.
+//   4. A path in the new root is only ever resolved by descriptor, below that root, without magic links.
 #include "sandbox/child.hpp"
 
+#include <asm/unistd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if.h>
-#include <linux/openat2.h>
+#include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -24,20 +28,25 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+#include <sys/vfs.h>
 
 #include "sandbox/failure.hpp"
+#include "sandbox/resolve.hpp"
 
 namespace sandbox {
 namespace {
 
 constexpr int init_failed = 125;
 constexpr std::size_t longest_path = 4096;
+constexpr int listener_number = 3;
 
 class Builder {
   public:
     explicit Builder(const ChildTask& task) noexcept : task_(task) {}
     [[noreturn]] void run() noexcept;
+    void walk() noexcept {
+        for (std::size_t i = 0; i < task_.step_count; ++i) step(i);
+    }
 
   private:
     [[noreturn]] void fail(Point point, std::size_t index, long error) const noexcept {
@@ -53,14 +62,19 @@ class Builder {
     void wait_for_parent() const noexcept;
     void die_with_parent() const noexcept;
     void close_all_but_kept() const noexcept;
+    void say_started() const noexcept;
     void step(std::size_t index) noexcept;
     long perform(const Step& step) noexcept;
 
-    static long make_private() noexcept;
+    [[nodiscard]] static long map_ids(const Step& step) noexcept;
+    [[nodiscard]] static long nest(const Step& step) noexcept;
+    static long make_private(const Step& step) noexcept;
+    [[nodiscard]] static long verify(const Step& step) noexcept;
     static long to_slot(long fd, int slot) noexcept;
     static long clone_tree(const Step& step) noexcept;
     static long clone_device(const Step& step) noexcept;
     [[nodiscard]] long become_root() const noexcept;
+    static long deny_userns(const Step& step) noexcept;
     long make_base(const Step& step) noexcept;
     long adopt_root(long tree) noexcept;
     long root_tmpfs(const Step& step) noexcept;
@@ -74,23 +88,38 @@ class Builder {
     long attach_new(const Step& step, long tree) noexcept;
     long make_link(const Step& step) noexcept;
     long make_file(const Step& step) noexcept;
+    long write_file(const Step& step) noexcept;
+    [[nodiscard]] long change_mode(const Step& step) const noexcept;
+    [[nodiscard]] long set_read_only(const Step& step) const noexcept;
+    [[nodiscard]] long make_upper(const Step& step) const noexcept;
     [[nodiscard]] long protect(const Step& step) const noexcept;
     [[nodiscard]] long mask(const Step& step) const noexcept;
     [[nodiscard]] long pivot() const noexcept;
     static long loopback_up() noexcept;
 
+    void build_fence() noexcept;
+    [[nodiscard]] long start_payload() noexcept;
     [[noreturn]] void payload() const noexcept;
+    static void payload_main(void* builder) noexcept { static_cast<const Builder*>(builder)->payload(); }
     void reset_signals() const noexcept;
+    void enter_directory() const noexcept;
     void take_terminal() const noexcept;
     void apply_rlimits() const noexcept;
     void limit_capabilities() const noexcept;
     void set_capabilities(Point point, std::uint64_t capabilities) const noexcept;
+    void verify_namespaces() const noexcept;
+    void join_keyring() const noexcept;
+    void enter_fence() const noexcept;
+    void install_more_filters() const noexcept;
     void install_filter() const noexcept;
+    void install_listening_filter() const noexcept;
     [[noreturn]] void execute() const noexcept;
 
     const ChildTask& task_;
     int base_ = -1;
     int root_ = -1;
+    int fence_ = -1;
+    std::uint64_t parents_ = 0755;  // the mode of directories that a step has to make above its target
 };
 
 // ---- mounts, by the new API: a tree is made detached, given its attributes, and only then put into place --------
@@ -157,18 +186,46 @@ void Builder::run() noexcept {
     die_with_parent();
     close_all_but_kept();
     wait_for_parent();
-    for (std::size_t i = 0; i < task_.step_count; ++i) step(i);
+    walk();
     close_all_but_kept();  // the handles on the host's directories that the plan opened
 
-    const long pid = need(call(SYS_clone, SIGCHLD, 0, 0, 0, 0), Point::start_payload);
-    if (pid == 0) payload();
+    if (task_.landlock != Fence::off) build_fence();
+    const long pid = start_payload();
+    say_started();
 
-    // Init itself can do nothing more than signal and reap, and its memory, which began as the supervisor's, is
-    // closed to everybody in the jail: not dumpable, PTRACE_MODE checks fail even for the jail's root.
+    // Init itself can do nothing more than signal and reap, and its memory is closed to everybody in the jail: not
+    // dumpable, so that PTRACE_MODE checks fail even for the jail's root.
+    call(SYS_close, fence_);
     set_capabilities(Point::drop_init, std::uint64_t{1} << CAP_KILL);
     call(SYS_close, task_.report_fd);
     for (const int stream : task_.stdio) call(SYS_close, stream);
     init_main(task_.line_fd, pid);
+}
+
+// One byte: the payload's exec has happened. With it the listener, where there is one; the byte alone where it could not be
+// sent. What the payload set up as its own streams was put into the shared table too.
+void Builder::say_started() const noexcept {
+    char byte = 0;
+    if (!task_.has_listener) {
+        call(SYS_sendto, task_.line_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
+        return;
+    }
+    iovec content = {&byte, 1};
+    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message = {};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    *reinterpret_cast<int*>(CMSG_DATA(header)) = listener_number;
+    if (call(SYS_sendmsg, task_.line_fd, &message, MSG_NOSIGNAL) < 0) {
+        call(SYS_sendto, task_.line_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
+    }
+    call(SYS_close_range, 0U, static_cast<unsigned>(listener_number), 0);
 }
 
 // The signal is lost whenever the kernel thinks that credentials changed, so it is set again then; and it is not sent
@@ -178,6 +235,8 @@ void Builder::die_with_parent() const noexcept {
     char byte = 0;
     const long got = call(SYS_recvfrom, task_.line_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, nullptr, nullptr);
     if (got == 0) fail(Point::parent_death_signal, 0, -EPIPE);
+    // Nothing to read is the answer of a parent that lives; or it has already said its byte.
+    if (got < 0 && got != -EAGAIN) fail(Point::parent_death_signal, 0, got);
 }
 
 // The parent says one byte when the id maps are written.
@@ -200,16 +259,25 @@ void Builder::close_all_but_kept() const noexcept {
 void Builder::step(std::size_t index) noexcept {
     const Step& step = task_.steps[index];
     need(perform(step), Point::step, index);
-    if (step.kind == StepKind::become_root) die_with_parent();
+    const bool changes_ids = step.kind == StepKind::become_root || step.kind == StepKind::nest;
+    if (changes_ids && task_.line_fd >= 0) die_with_parent();
 }
 
 long Builder::perform(const Step& step) noexcept {
+    parents_ = step.parents;
     switch (step.kind) {
-        case StepKind::make_private: return make_private();
+        case StepKind::map_ids: return map_ids(step);
+        case StepKind::nest: return nest(step);
+        case StepKind::no_nesting: return call(SYS_unshare, CLONE_NEWUSER) < 0 ? 0 : -EEXIST;
+        case StepKind::join: return call(SYS_setns, step.slot, CLONE_NEWUSER);
+        case StepKind::make_private: return make_private(step);
         case StepKind::open_path: return to_slot(call(SYS_openat, AT_FDCWD, step.path, O_PATH | O_CLOEXEC), step.slot);
         case StepKind::clone_tree: return clone_tree(step);
         case StepKind::clone_device: return clone_device(step);
+        case StepKind::verify: return verify(step);
         case StepKind::become_root: return become_root();
+        case StepKind::deny_userns: return deny_userns(step);
+        case StepKind::keep_identity: return call(SYS_umask, 0);
         case StepKind::base: return make_base(step);
         case StepKind::root_tmpfs: return root_tmpfs(step);
         case StepKind::root_overlay: return root_overlay(step);
@@ -231,6 +299,10 @@ long Builder::perform(const Step& step) noexcept {
         case StepKind::directory: return make_directory(step.path, step.value);
         case StepKind::link: return make_link(step);
         case StepKind::file: return make_file(step);
+        case StepKind::write_file: return write_file(step);
+        case StepKind::chmod: return change_mode(step);
+        case StepKind::read_only: return set_read_only(step);
+        case StepKind::make_upper: return make_upper(step);
         case StepKind::protect: return protect(step);
         case StepKind::mask: return mask(step);
         case StepKind::pivot: return pivot();
@@ -240,9 +312,50 @@ long Builder::perform(const Step& step) noexcept {
     return -EINVAL;
 }
 
-long Builder::make_private() noexcept {
+// One id map file of this process, below the host's /proc.
+long write_own(int proc, const char* name, const char* text) noexcept {
+    const long file = call(SYS_openat, proc, name, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return file;
+    std::size_t length = 0;
+    while (text[length] != '\0') ++length;
+    const long wrote = call(SYS_write, file, text, length);
+    call(SYS_close, file);
+    return wrote;
+}
+
+long Builder::map_ids(const Step& step) noexcept {
+    const int proc = first_slot_fd + step.slot;
+    // The files belong to root, and cannot be written, while the process is not dumpable (proc(5)).
+    const long before = call(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
+    call(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+    long done = write_own(proc, "self/uid_map", step.text);
+    // A group map takes a process that can no longer drop groups (user_namespaces(7)).
+    if (done >= 0) done = write_own(proc, "self/setgroups", "deny");
+    if (done >= 0) done = write_own(proc, "self/gid_map", step.aux);
+    call(SYS_prctl, PR_SET_DUMPABLE, before == 1 ? 1 : 0, 0, 0, 0);
+    return done;
+}
+
+// The limit counts in the namespace that there is, and cannot be raised from the one that is entered.
+long Builder::nest(const Step& step) noexcept {
+    if (step.value != 0) {
+        const long limited = write_own(first_slot_fd + step.slot, "sys/user/max_user_namespaces", "1");
+        if (limited < 0) return limited;
+    }
+    const long inner = call(SYS_unshare, CLONE_NEWUSER);
+    return inner < 0 ? inner : map_ids(step);
+}
+
+long Builder::verify(const Step& step) noexcept {
+    struct stat status = {};
+    const long answer = call(SYS_newfstatat, first_slot_fd + step.slot, "", &status, AT_EMPTY_PATH);
+    if (answer < 0) return answer;
+    return status.st_ino == step.size && status.st_dev == step.value ? 0 : -ESTALE;
+}
+
+long Builder::make_private(const Step& step) noexcept {
     mount_attr wanted = {};
-    wanted.propagation = MS_PRIVATE;
+    wanted.propagation = step.value == 0 ? std::uint64_t{MS_PRIVATE} : step.value;
     return call(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &wanted, sizeof wanted);
 }
 
@@ -281,6 +394,18 @@ long Builder::become_root() const noexcept {
     if (user < 0) return user;
     call(SYS_umask, 0);  // the plan's modes are exact; the payload starts with 022
     return call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+// The file is the host's, which nobody in the jail has touched, and is known to be a procfs; its value is the one of the
+// namespace of the process that writes (user_namespaces(7), namespaces(7)).
+long Builder::deny_userns(const Step& step) noexcept {
+    const long file = call(SYS_openat, AT_FDCWD, step.path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return file;
+    struct statfs about = {};
+    long done = call(SYS_fstatfs, file, &about);
+    if (done >= 0) done = about.f_type == PROC_SUPER_MAGIC ? call(SYS_write, file, step.text, 2) : -EXDEV;
+    call(SYS_close, file);
+    return done;
 }
 
 long Builder::make_base(const Step& step) noexcept {
@@ -337,16 +462,14 @@ long Builder::mount_overlay(const Step& step) const noexcept {
 
 // ---- targets below the new root ---------------------------------------------------------------------------------
 
-long resolve_in(long root, const char* path, std::uint64_t flags) noexcept {
-    open_how how = {};
-    how.flags = flags | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    return call(SYS_openat2, root, path, &how, sizeof how);
+bool is_root(const char* path) noexcept {
+    return path[0] == '/' && path[1] == '\0';
 }
 
-// A handle on `path` itself; a last component that is a symbolic link is refused.
+// A handle on `path` itself; a last component that is a symbolic link is refused, unless links are to be followed.
 long Builder::resolve(const char* path) const noexcept {
-    const long fd = resolve_in(root_, path, O_PATH | O_NOFOLLOW);
+    if (task_.follow_links) return open_below(root_, path, O_PATH, Links::in_root);
+    const long fd = open_below(root_, path, O_PATH | O_NOFOLLOW, Links::in_root);
     if (fd < 0) return fd;
     mode_t type = 0;
     const long known = file_type(fd, &type);
@@ -358,17 +481,18 @@ long Builder::resolve(const char* path) const noexcept {
 long Builder::make_parent(const char* path, const char** leaf) noexcept {
     char prefix[longest_path];
     long parent = call(SYS_dup3, root_, first_slot_fd - 1, O_CLOEXEC);
+    if (parent < 0) return parent;
     std::size_t start = 1;
     for (std::size_t i = 1; path[i] != '\0'; ++i) {
         if (i >= longest_path) return -ENAMETOOLONG;
         prefix[i - 1] = path[i - 1];
         if (path[i] != '/') continue;
         prefix[i] = '\0';
-        long next = resolve_in(root_, prefix, O_PATH | O_DIRECTORY);
+        long next = open_below(root_, prefix, O_PATH | O_DIRECTORY, Links::in_root);
         if (next == -ENOENT) {
-            const long made = call(SYS_mkdirat, parent, prefix + start, 0755);
+            const long made = call(SYS_mkdirat, parent, prefix + start, parents_);
             if (made < 0) return made;
-            next = resolve_in(root_, prefix, O_PATH | O_DIRECTORY);
+            next = open_below(root_, prefix, O_PATH | O_DIRECTORY, Links::in_root);
         }
         if (next < 0) return next;
         call(SYS_close, parent);
@@ -380,12 +504,16 @@ long Builder::make_parent(const char* path, const char** leaf) noexcept {
 }
 
 long Builder::make_directory(const char* path, std::uint64_t mode) noexcept {
+    if (is_root(path)) return 0;
     const char* name = nullptr;
     const long parent = make_parent(path, &name);
     if (parent < 0) return parent;
     const long made = call(SYS_mkdirat, parent, name, mode);
     call(SYS_close, parent);
-    return made == -EEXIST ? 0 : made;
+    if (made != -EEXIST) return made;
+    const long there = open_below(root_, path, O_PATH | O_DIRECTORY, Links::in_root);
+    if (there < 0) return there;
+    return call(SYS_close, there);
 }
 
 // A handle on `path`, which is created as an empty file or directory where it does not exist.
@@ -402,8 +530,10 @@ long Builder::make_mount_point(const char* path, mode_t type) noexcept {
         made = call(SYS_openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0444);
         if (made >= 0) call(SYS_close, made);
     }
+    // Where it was made, and not through a link that somebody put there since.
+    if (made >= 0) made = call(SYS_openat, parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     call(SYS_close, parent);
-    return made < 0 ? made : resolve(path);
+    return made;
 }
 
 long Builder::attach(long tree, const char* path) noexcept {
@@ -414,7 +544,10 @@ long Builder::attach(long tree, const char* path) noexcept {
     if (target < 0) return target;
     const long moved = move_tree(tree, target);
     call(SYS_close, target);
-    return moved;
+    if (moved < 0 || !is_root(path)) return moved;
+    // What is mounted over the root is the root from now on: a path begins below it.
+    root_ = static_cast<int>(call(SYS_dup3, tree, first_slot_fd - 2, O_CLOEXEC));
+    return root_;
 }
 
 long Builder::attach_new(const Step& step, long tree) noexcept {
@@ -424,37 +557,99 @@ long Builder::attach_new(const Step& step, long tree) noexcept {
     return attached;
 }
 
+// Whether the symbolic link has that text.
+bool has_text(long parent, const char* name, const char* text) noexcept {
+    char there[longest_path];
+    const long size = call(SYS_readlinkat, parent, name, there, sizeof there);
+    if (size < 0) return false;
+    for (long i = 0; i < size; ++i) {
+        if (text[i] == '\0' || text[i] != there[i]) return false;
+    }
+    return text[size] == '\0';
+}
+
 long Builder::make_link(const Step& step) noexcept {
     const char* name = nullptr;
     const long parent = make_parent(step.path, &name);
     if (parent < 0) return parent;
     const long made = call(SYS_symlinkat, step.text, parent, name);
+    const bool is_same = made == -EEXIST && has_text(parent, name, step.text);
     call(SYS_close, parent);
-    return made;
+    return is_same ? 0 : made;
+}
+
+long write_all(long file, const Step& step) noexcept {
+    for (std::uint64_t done = 0; done < step.size;) {
+        const long wrote = call(SYS_write, file, step.text + done, step.size - done);
+        if (wrote < 0) return wrote;
+        done += static_cast<std::uint64_t>(wrote);
+    }
+    return 0;
 }
 
 // The file is made in the scratch tmpfs and shown from there, so that it never enters a layer.
 long Builder::make_file(const Step& step) noexcept {
     const long file = call(SYS_openat, base_, step.aux, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     if (file < 0) return file;
-    for (std::uint64_t done = 0; done < step.size;) {
-        const long wrote = call(SYS_write, file, step.text + done, step.size - done);
-        if (wrote < 0) return wrote;
-        done += static_cast<std::uint64_t>(wrote);
-    }
+    const long filled = write_all(file, step);
+    if (filled < 0) return filled;
     const long allowed = call(SYS_fchmod, file, step.value);
     call(SYS_close, file);
     if (allowed < 0) return allowed;
     const long tree = call(SYS_open_tree, base_, step.aux, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0) return tree;
-    const long set = set_attributes(tree, no_suid_dev | MOUNT_ATTR_RDONLY);
+    const long set = set_attributes(tree, no_suid_dev | (step.slot < 0 ? MOUNT_ATTR_RDONLY : 0));
     return set < 0 ? set : attach_new(step, tree);
+}
+
+// In place, as open(2) with O_CREAT and O_TRUNC does it: what is there keeps its mode.
+long Builder::write_file(const Step& step) noexcept {
+    long file = open_below(root_, step.path, O_WRONLY | O_TRUNC, Links::in_root);
+    if (file == -ENOENT) {
+        const char* name = nullptr;
+        const long parent = make_parent(step.path, &name);
+        if (parent < 0) return parent;
+        constexpr int flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC;
+        file = call(SYS_openat, parent, name, flags, step.value);
+        call(SYS_close, parent);
+    }
+    if (file < 0) return file;
+    const long filled = write_all(file, step);
+    call(SYS_close, file);
+    return filled;
+}
+
+// By the handle's name below the host's /proc, which is / still: chmod(2) takes no handle before Linux 6.6.
+long Builder::change_mode(const Step& step) const noexcept {
+    const long there = open_below(root_, step.path, O_PATH, Links::in_root);
+    if (there < 0) return there;
+    const long handle = call(SYS_dup3, there, first_slot_fd - 3, O_CLOEXEC);
+    if (handle < 0) return handle;
+    static_assert(first_slot_fd - 3 == 297);
+    const long changed = call(SYS_fchmodat, AT_FDCWD, "/proc/self/fd/297", step.value);
+    call(SYS_close, handle);
+    call(SYS_close, there);
+    return changed;
+}
+
+long Builder::set_read_only(const Step& step) const noexcept {
+    const long there = is_root(step.path) ? root_ : resolve(step.path);
+    if (there < 0) return there;
+    mount_attr wanted = {};
+    wanted.attr_set = MOUNT_ATTR_RDONLY;
+    return call(SYS_mount_setattr, there, "", AT_EMPTY_PATH, &wanted, sizeof wanted);
+}
+
+long Builder::make_upper(const Step& step) const noexcept {
+    const long upper = call(SYS_mkdirat, base_, step.text, 0755);
+    return upper < 0 ? upper : call(SYS_mkdirat, base_, step.aux, 0755);
 }
 
 // A copy of what is at `path`, read-only, over itself. What is not there needs no protection.
 long Builder::protect(const Step& step) const noexcept {
     const long target = resolve(step.path);
     if (target < 0) return target == -ENOENT ? 0 : target;
+    if (step.value != 0 && call(SYS_faccessat2, target, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) < 0) return 0;
     const long tree =
         call(SYS_open_tree, target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
     if (tree < 0) return tree;
@@ -505,6 +700,23 @@ long Builder::loopback_up() noexcept {
 
 // ---- the payload, up to its exec --------------------------------------------------------------------------------
 
+void Builder::build_fence() noexcept {
+    const long fence = make_fence(task_.landlock, task_.stdio);
+    if (fence == fence_missing) return;
+    need(fence, Point::landlock);
+    fence_ = static_cast<int>(need(to_slot(fence, 0), Point::landlock));  // the payload's streams take the low numbers
+}
+
+// It shares init's memory until its exec, and init waits until then (vfork(2)): a copy would cost more than all the rest.
+// With a listener, they share one table of descriptors too, of which the exec gives the payload a copy (execve(2)) before
+// it lets init go on: then init holds the listener under the number where the payload got it, and sends it on. So
+// neither the filter nor what the payload may do has to allow for sending a descriptor.
+long Builder::start_payload() noexcept {
+    alignas(16) static char stack[64 * 1024];
+    const std::uint64_t flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (task_.has_listener ? CLONE_FILES : 0);
+    return need(clone_onto(flags, stack + sizeof stack, payload_main, this), Point::start_payload);
+}
+
 void Builder::payload() const noexcept {
     need(call(SYS_setsid), Point::session);
     for (int i = 0; i < 3; ++i) {
@@ -513,13 +725,27 @@ void Builder::payload() const noexcept {
     }
     need(call(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC), Point::descriptors);
     if (task_.controlling_terminal) take_terminal();
-    need(call(SYS_chdir, task_.cwd), Point::working_directory);
+    enter_directory();
     call(SYS_umask, 022);
     apply_rlimits();
+    verify_namespaces();
+    join_keyring();
     limit_capabilities();
     reset_signals();
+    enter_fence();
+    install_more_filters();
     install_filter();
     execute();
+}
+
+// Below the root and without magic links: /proc/self/fd/0 would lead to wherever standard input is (CVE-2024-21626).
+void Builder::enter_directory() const noexcept {
+    const long root = need(call(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC), Point::working_directory);
+    const long directory =
+        need(open_below(root, task_.cwd, O_PATH | O_DIRECTORY, Links::in_root), Point::working_directory);
+    need(call(SYS_fchdir, directory), Point::working_directory);
+    call(SYS_close, root);
+    call(SYS_close, directory);
 }
 
 void Builder::take_terminal() const noexcept {
@@ -571,13 +797,64 @@ void Builder::reset_signals() const noexcept {
     call(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
 }
 
-void Builder::install_filter() const noexcept {
-    if (task_.filter_length == 0) return;
+// What was written is not what counts, but what happens.
+void Builder::verify_namespaces() const noexcept {
+    if (task_.nested_namespaces == Nested::allowed) return;
+    if (call(SYS_unshare, CLONE_NEWUSER) >= 0) fail(Point::nested_namespaces, 0, -EEXIST);
+}
+
+// The caller's session keyring would stay reachable otherwise; keyrings(7). Where a filter around us refuses keyctl, it
+// refuses it to the payload too.
+void Builder::join_keyring() const noexcept {
+    const long joined = call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr, 0, 0, 0);
+    if (joined < 0 && joined != -ENOSYS && joined != -EPERM) fail(Point::keyring, 0, joined);
+}
+
+void Builder::enter_fence() const noexcept {
+    if (fence_ < 0) return;
+    need(call(SYS_landlock_restrict_self, fence_, 0), Point::landlock);
+}
+
+long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept {
     static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
     sock_fprog program = {};
-    program.len = static_cast<unsigned short>(task_.filter_length);
-    program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(task_.filter));
-    need(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), Point::filter);
+    program.len = static_cast<unsigned short>(length);
+    program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions));
+    return call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+// Before the profile's own, which may deny seccomp(2).
+void Builder::install_more_filters() const noexcept {
+    const std::uint64_t* next = task_.more_filters;
+    for (std::size_t i = 0; i < task_.more_filter_count; ++i) {
+        need(set_filter(next, task_.more_filter_lengths[i], 0), Point::filter);
+        next += task_.more_filter_lengths[i];
+    }
+}
+
+void Builder::install_filter() const noexcept {
+    if (task_.filter_length == 0) return;
+    if (task_.has_listener) {
+        install_listening_filter();
+    } else {
+        need(set_filter(task_.filter, task_.filter_length, 0), Point::filter);
+    }
+}
+
+void Builder::install_listening_filter() const noexcept {
+    // The lowest number that is free is the listener's, and init counts on it.
+    call(SYS_close, listener_number);
+    // A signal that does not kill must not make a call that is being answered start anew: runtimes that interrupt
+    // their threads by signals (Go's, for one) would never get on. Since Linux 5.19.
+    constexpr unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    long listener = set_filter(task_.filter, task_.filter_length, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    if (listener == -EINVAL) listener = set_filter(task_.filter, task_.filter_length, flags);
+    if (listener == -EBUSY && task_.unreported_filter_length != 0) {
+        listener = set_filter(task_.unreported_filter, task_.unreported_filter_length, 0);
+    } else if (listener >= 0 && listener != listener_number) {
+        listener = -EBADF;
+    }
+    need(listener, Point::filter);
 }
 
 void Builder::execute() const noexcept {
@@ -594,6 +871,10 @@ void Builder::execute() const noexcept {
 }
 
 }  // namespace
+
+void walk_steps(const ChildTask& task) noexcept {
+    Builder(task).walk();
+}
 
 void child_main(const ChildTask& task) noexcept {
     Builder(task).run();

@@ -123,11 +123,14 @@ class ConfigValue {
 
     [[nodiscard]] bool is_string() const noexcept { return std::holds_alternative<std::string>(content_); }
     [[nodiscard]] bool is_integer() const noexcept { return std::holds_alternative<std::int64_t>(content_); }
+    // An integer, or one with a fraction.
+    [[nodiscard]] bool is_number() const noexcept { return is_integer() || std::holds_alternative<double>(content_); }
     [[nodiscard]] bool is_array() const noexcept { return std::holds_alternative<std::vector<ConfigValue>>(content_); }
     [[nodiscard]] bool is_table() const noexcept { return std::holds_alternative<ConfigTable>(content_); }
 
     [[nodiscard]] const std::string& as_string() const;
     [[nodiscard]] std::int64_t as_integer() const;
+    [[nodiscard]] double as_number() const;
     [[nodiscard]] bool as_boolean() const;
     [[nodiscard]] const std::vector<ConfigValue>& as_array() const;
     // An array of strings and of nothing else.

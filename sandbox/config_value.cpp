@@ -137,6 +137,12 @@ std::int64_t ConfigValue::as_integer() const {
     throw wrong_type("an integer");
 }
 
+double ConfigValue::as_number() const {
+    if (const auto* number = std::get_if<double>(&content_)) return *number;
+    if (const auto* number = std::get_if<std::int64_t>(&content_)) return static_cast<double>(*number);
+    throw wrong_type("a number");
+}
+
 bool ConfigValue::as_boolean() const {
     if (const auto* truth = std::get_if<bool>(&content_)) return *truth;
     throw wrong_type("a boolean, true or false");

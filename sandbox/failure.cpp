@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
+#include "sandbox/refusal.hpp"
 
 namespace sandbox {
 namespace {
@@ -15,8 +17,11 @@ std::string what_happened(const FailureRecord& record, const Plan& plan) {
         case Point::step:
             return record.index < plan.steps.size() ? describe(plan.steps[record.index]) : "walk the plan";
         case Point::clone: return "clone a process into new namespaces";
+        case Point::start_init: return "start the jail's init from memory";
         case Point::id_maps: return "map the jail's ids";
-        case Point::handshake: return "wait for the id maps";
+        case Point::network: return "start the network";
+        case Point::handshake:
+            return record.error == ESRCH ? "start the jail: its init ended without a word" : "wait for the id maps";
         case Point::parent_death_signal: return "tie the jail's life to the supervisor's";
         case Point::descriptors: return "close the supervisor's descriptors";
         case Point::start_payload: return "start the payload's process";
@@ -30,29 +35,18 @@ std::string what_happened(const FailureRecord& record, const Plan& plan) {
         case Point::identity: return format("become uid {} gid {}", plan.uid, plan.gid);
         case Point::capabilities: return "set the capabilities";
         case Point::no_new_privileges: return "set no_new_privs";
+        case Point::nested_namespaces: return "forbid further user namespaces: one could still be made";
+        case Point::keyring: return "join a session keyring of its own";
+        case Point::landlock: return "enter a Landlock domain";
         case Point::filter: return "install the system call filter";
+        case Point::lock:
+            return format("lock {}", record.index < plan.locks.size() ? plan.locks[record.index] : "a file");
         case Point::execute:
             return format("execute {}", record.index < plan.executables.size() && record.error != ENOENT
                                             ? plan.executables[record.index]
                                             : plan.argv.front());
     }
     return "build the jail";
-}
-
-std::string clone_remedy(int error) {
-    switch (error) {
-        case ENOSPC:
-            return "the limit of user namespaces is reached: sysctl user.max_user_namespaces must be above 0, and "
-                   "namespaces may nest 32 deep";
-        case EPERM:
-            return "user namespaces are forbidden here: `sudo sysctl kernel.unprivileged_userns_clone=1` (Debian), or "
-                   "in a container run it with a seccomp profile that allows clone3 with namespaces; `stagebox doctor` "
-                   "tells which";
-        case ENOSYS: return "clone3 is missing: Linux 5.9 or newer is needed, and no filter around that refuses it";
-        case EINVAL: return "the kernel lacks one of the namespaces: `stagebox doctor` tells which";
-        case EAGAIN: return "too many processes: see `ulimit -u`";
-        default: return {};
-    }
 }
 
 std::string step_remedy(const Step& step, int error) {
@@ -65,12 +59,10 @@ std::string step_remedy(const Step& step, int error) {
             if (error == ENODEV) return format("{} is not a character device on this host", step.path);
             break;
         case StepKind::proc:
-            if (error == EPERM) {
-                return "the kernel allows a fresh /proc only where the existing one is not partly hidden: in a "
-                       "container, "
-                       "run that one with an unmasked /proc (podman: --security-opt unmask=/proc/*)";
-            }
+            // Where even this is refused, the steps before it have failed already.
+            if (error == EPERM) return explain_refusal(Refused::fresh_proc, error, read_host_facts());
             break;
+        case StepKind::deny_userns: return explain_refusal(Refused::proc_sys, error, read_host_facts());
         case StepKind::sysfs:
             if (error == EPERM) return "sysfs needs a network namespace of the jail's own";
             break;
@@ -90,11 +82,35 @@ std::string step_remedy(const Step& step, int error) {
     return {};
 }
 
+// What the jail's own root may not do, or not even call, is refused by something around the jail; which call it is shows
+// when each is made once more.
+std::string refused_remedy(int error, const Plan& plan) {
+    if (error != EPERM && error != EACCES && error != ENOSYS) return {};
+    const std::string who = explain_refusal(Refused::rights, error, read_host_facts());
+    const std::string call = find_refused_call(plan.ids);
+    return call.empty() || who.empty() ? call + who : format("{}; {}", call, who);
+}
+
 std::string remedy_for(const FailureRecord& record, const Plan& plan) {
     switch (record.point) {
-        case Point::clone: return clone_remedy(record.error);
-        case Point::step:
-            return record.index < plan.steps.size() ? step_remedy(plan.steps[record.index], record.error) : "";
+        case Point::clone:
+            if (record.error == EAGAIN) return "too many processes: see `ulimit -u`";
+            return explain_refusal(Refused::user_namespace, record.error, read_host_facts());
+        case Point::step: {
+            if (record.index >= plan.steps.size()) return {};
+            const std::string known = step_remedy(plan.steps[record.index], record.error);
+            return known.empty() ? refused_remedy(record.error, plan) : known;
+        }
+        case Point::descriptors:
+        case Point::session: return refused_remedy(record.error, plan);
+        case Point::start_init:
+            if (record.error == EACCES || record.error == EPERM) {
+                return "programs in memory may not be executed here: `sudo sysctl vm.memfd_noexec=0`, or a security "
+                       "module's rule";
+            }
+            return {};
+        case Point::keyring:
+            return record.error == EDQUOT ? "the user has too many keys: see kernel.keys.maxkeys, keyrings(7)" : "";
         case Point::working_directory: return "the directory must exist in the jail's root";
         case Point::execute:
             if (record.error == ENOENT) {
@@ -103,6 +119,14 @@ std::string remedy_for(const FailureRecord& record, const Plan& plan) {
             if (record.error == EACCES) return "it is not executable";
             if (record.error == ENOEXEC) return "it is neither a program of this machine nor a script with a #! line";
             return {};
+        case Point::filter:
+            if (record.error != EBUSY) return refused_remedy(record.error, plan);
+            if (plan.root_view == RootView::whole) {
+                return "the view of root needs a listener, and a filter around this process has the only one there can "
+                       "be: use a range of ids (--ids range), or do without the view";
+            }
+            return "a filter around this process has a listener, and the kernel allows one: do this outside of that "
+                   "container";
         default: return {};
     }
 }
@@ -113,11 +137,14 @@ SetupError explain(const FailureRecord& record, const Plan& plan) {
     return {.point = record.point,
             .error = record.error,
             .what = format("{}: {}", what_happened(record, plan), std::strerror(record.error)),
-            .remedy = remedy_for(record, plan)};
+            .remedy = remedy_for(record, plan),
+            .index = record.index};
 }
 
 std::string to_string(const SetupError& error) {
-    return error.remedy.empty() ? error.what : format("{}\n  help: {}", error.what, error.remedy);
+    // Both name paths and words of the caller's, and this goes to a terminal.
+    const std::string what = os::printable(error.what);
+    return error.remedy.empty() ? what : format("{}\n  help: {}", what, os::printable(error.remedy));
 }
 
 }  // namespace sandbox

@@ -10,8 +10,10 @@ namespace sandbox {
 // Where the child was. `step` is an index into the plan; the others are fixed points.
 enum class Point : std::uint16_t {
     step,
-    clone,  // these two happen in the parent
+    clone,  // these three happen before init's program runs
+    start_init,
     id_maps,
+    network,  // only by launch's before_start
     handshake,
     parent_death_signal,
     descriptors,
@@ -26,8 +28,12 @@ enum class Point : std::uint16_t {
     identity,
     capabilities,
     no_new_privileges,
+    nested_namespaces,
+    keyring,
+    landlock,
     filter,
     execute,
+    lock,  // a loose jail's, index: which
 };
 
 // Written by the child in one write(2) to a pipe that closes on exec: nothing read means that the payload runs.
@@ -42,8 +48,9 @@ static_assert(sizeof(FailureRecord) == 8);
 struct SetupError {
     Point point = Point::step;
     int error = 0;
-    std::string what;    // "mount overlay on /: Invalid argument"
-    std::string remedy;  // what to do about it; may be empty
+    std::string what;       // "mount overlay on /: Invalid argument"
+    std::string remedy;     // what to do about it; may be empty
+    std::size_t index = 0;  // of the step, rlimit, capability, executable or lock
     // The jail stood, and only the command could not be executed: 127 not found, 126 otherwise, as a shell's.
     [[nodiscard]] bool is_exec() const { return point == Point::execute; }
 };

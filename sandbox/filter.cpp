@@ -1,6 +1,5 @@
 #include "sandbox/filter.hpp"
 
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -9,13 +8,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <system_error>
 #include <unordered_map>
 #include <vector>
 
+#include "sandbox/bpf.hpp"
 #include "sandbox/config_text.hpp"
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/format.hpp"
@@ -43,6 +42,7 @@ std::uint32_t raw_action(const FilterAction& action) {
         case FilterVerdict::fail: return SCMP_ACT_ERRNO(action.error);
         case FilterVerdict::trace: return SCMP_ACT_TRACE(action.error);
         case FilterVerdict::trap: return SCMP_ACT_TRAP;
+        case FilterVerdict::notify: return SCMP_ACT_ERRNO(EPERM);
         case FilterVerdict::kill_thread: return SCMP_ACT_KILL_THREAD;
         case FilterVerdict::kill_process: return SCMP_ACT_KILL_PROCESS;
     }
@@ -180,7 +180,6 @@ FilterProgram Compiler::program() const {
     if (rc != 0) throw FilterError(format("libseccomp cannot write the filter: {}", in_words(rc)));
     struct stat status {};
     os::sys([&] { return ::fstat(file.get(), &status); }, "measure a filter");
-    static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
     FilterProgram program;
     program.instructions.resize(static_cast<std::size_t>(status.st_size) / sizeof(sock_filter));
     const std::size_t bytes = program.instructions.size() * sizeof(sock_filter);
@@ -194,19 +193,30 @@ FilterProgram Compiler::program() const {
     return program;
 }
 
-sock_filter decode(std::uint64_t instruction) {
-    sock_filter decoded{};
-    std::memcpy(&decoded, &instruction, sizeof(decoded));
-    return decoded;
-}
-
-std::uint64_t encode(const sock_filter& instruction) {
-    std::uint64_t encoded = 0;
-    std::memcpy(&encoded, &instruction, sizeof(encoded));
-    return encoded;
-}
-
 }  // namespace
+
+bool is_system_call(const std::string& name) {
+    return seccomp_syscall_resolve_name(name.c_str()) != __NR_SCMP_ERROR;
+}
+
+std::string filter_compiler() {
+    const scmp_version* version = seccomp_version();
+    return format("libseccomp {}.{}.{}", version->major, version->minor, version->micro);
+}
+
+std::string call_name(std::uint32_t arch, int number) {
+    constexpr std::uint32_t x32_bit = 0x40000000;
+    std::uint32_t token = arch;
+    if (arch == SCMP_ARCH_X86_64 && (static_cast<std::uint32_t>(number) & x32_bit) != 0) token = SCMP_ARCH_X32;
+    struct FreeText {
+        void operator()(char* text) const noexcept { ::free(text); }  // NOLINT: from malloc, by libseccomp's contract
+    };
+    const std::unique_ptr<char, FreeText> name(seccomp_syscall_resolve_num_arch(token, number));
+    if (name == nullptr) return format("system call {}", number);
+    if (token == seccomp_arch_native()) return name.get();
+    const std::string_view abi = token == SCMP_ARCH_X86 ? "x86" : token == SCMP_ARCH_X32 ? "x32" : "other ABI";
+    return format("{} ({})", name.get(), abi);
+}
 
 FilterProgram compile_rules(const FilterRules& rules) {
     check_shadows(rules);
@@ -223,7 +233,7 @@ FilterProgram chain_filters(std::span<const FilterProgram> programs) {
         const std::vector<std::uint64_t>& part = programs[i].instructions;
         const bool last = i + 1 == programs.size();
         for (std::size_t at = 0; at < part.size(); ++at) {
-            const sock_filter instruction = decode(part[at]);
+            const sock_filter instruction = decode_bpf(part[at]);
             if (last || BPF_CLASS(instruction.code) != BPF_RET) {
                 chain.instructions.push_back(part[at]);
                 continue;
@@ -235,7 +245,7 @@ FilterProgram chain_filters(std::span<const FilterProgram> programs) {
             }
             // The start of the next program: a jump is relative to the instruction after it.
             const sock_filter jump = {BPF_JMP | BPF_JA, 0, 0, static_cast<std::uint32_t>(part.size() - at - 1)};
-            chain.instructions.push_back(instruction.k == SECCOMP_RET_ALLOW ? encode(jump) : part[at]);
+            chain.instructions.push_back(instruction.k == SECCOMP_RET_ALLOW ? encode_bpf(jump) : part[at]);
         }
     }
     if (chain.instructions.size() > BPF_MAXINSNS) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 #include <stdexcept>
+#include <string>
 
 #include "sandbox/filter_rules.hpp"
 #include "sandbox/os/json.hpp"
@@ -32,5 +33,15 @@ FilterProgram compile_rules(const FilterRules& rules);
 // One program that asks each in turn; the first that does not allow gives the answer. Throws FilterError
 // where one but the last answers SCMP_ACT_LOG, which permits the call without asking the rest.
 FilterProgram chain_filters(std::span<const FilterProgram> programs);
+
+// Does this machine, or another that libseccomp knows, have a system call of that name?
+bool is_system_call(const std::string& name);
+
+// "libseccomp 2.5.4": what compiles here, and so may compile otherwise elsewhere.
+std::string filter_compiler();
+
+// The name of a system call: seccomp_syscall_resolve_num_arch(3), "mount"; of another ABI than this machine's own,
+// "mount (x86)". A number without one: "system call 999". `arch`: AUDIT_ARCH_*.
+std::string call_name(std::uint32_t arch, int number);
 
 }  // namespace sandbox

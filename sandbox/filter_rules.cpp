@@ -93,15 +93,13 @@ FilterVerdict verdict_of(const std::string& name, std::string_view where) {
         {"SCMP_ACT_LOG", FilterVerdict::log},
         {"SCMP_ACT_TRACE", FilterVerdict::trace},
         {"SCMP_ACT_TRAP", FilterVerdict::trap},
+        {"SCMP_ACT_NOTIFY", FilterVerdict::notify},
         {"SCMP_ACT_KILL", FilterVerdict::kill_thread},
         {"SCMP_ACT_KILL_THREAD", FilterVerdict::kill_thread},
         {"SCMP_ACT_KILL_PROCESS", FilterVerdict::kill_process},
     };
     for (const auto& [known, verdict] : verdicts) {
         if (known == name) return verdict;
-    }
-    if (name == "SCMP_ACT_NOTIFY") {
-        refuse(where, "SCMP_ACT_NOTIFY hands calls to a supervising process, and this version has none for them");
     }
     refuse(where, format("unknown action {}", quote(name)));
 }
@@ -263,10 +261,13 @@ std::vector<std::string> architectures_of(const Json& file) {
 }
 
 // Flags of seccomp(2) that change how a filter is loaded. Ours is loaded by a process of one thread, so TSYNC
-// changes nothing; without SPEC_ALLOW the payload is only guarded better.
+// changes nothing; without SPEC_ALLOW the payload is only guarded better; WAIT_KILLABLE_RECV is about a listener.
 void check_flags(const Json& file) {
     for (const std::string& flag : texts_of(find(file, "flags"), "flags")) {
-        if (flag == "SECCOMP_FILTER_FLAG_TSYNC" || flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") continue;
+        if (flag == "SECCOMP_FILTER_FLAG_TSYNC" || flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW" ||
+            flag == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") {
+            continue;
+        }
         refuse("flags", format("{} cannot be kept in this version", quote(flag)));
     }
 }
@@ -281,7 +282,9 @@ KernelVersion running_kernel() {
 
 FilterRules read_filter_rules(const Json& oci_seccomp, const FilterSetting& setting) {
     need_object(oci_seccomp, {},
-                {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags", "syscalls"});
+                {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags", "syscalls",
+                 // Where a container engine would send the calls of SCMP_ACT_NOTIFY to: not used.
+                 "listenerPath", "listenerMetadata"});
     check_flags(oci_seccomp);
     FilterRules rules;
     rules.otherwise = action_of(oci_seccomp, "defaultAction", "defaultErrnoRet", "defaultErrno", {});
@@ -299,6 +302,16 @@ FilterRules read_filter_rules(const Json& oci_seccomp, const FilterSetting& sett
         if (applies(entry, where, setting)) rules.rules.push_back(std::move(rule));
     }
     return rules;
+}
+
+void allow_calls(FilterRules& rules, std::span<const std::string> names) {
+    for (FilterRule& rule : rules.rules) {
+        std::erase_if(rule.names,
+                      [&](const std::string& name) { return std::ranges::find(names, name) != names.end(); });
+    }
+    std::erase_if(rules.rules, [](const FilterRule& rule) { return rule.names.empty(); });
+    if (names.empty()) return;
+    rules.rules.push_back({"seccomp-allow", {names.begin(), names.end()}, {FilterVerdict::allow, 0}, {}});
 }
 
 }  // namespace sandbox

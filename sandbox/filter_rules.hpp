@@ -3,6 +3,7 @@
 // text. See filter.hpp.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -17,7 +18,9 @@ class FilterError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class FilterVerdict : std::uint8_t { allow, log, fail, trace, trap, kill_thread, kill_process };
+// notify: denied with EPERM, and reported where denials are. The supervising process that the file means, and that would
+// decide call by call, is not asked.
+enum class FilterVerdict : std::uint8_t { allow, log, fail, trace, trap, notify, kill_thread, kill_process };
 
 struct FilterAction {
     FilterVerdict verdict = FilterVerdict::kill_process;
@@ -73,5 +76,8 @@ struct FilterSetting {
 };
 
 FilterRules read_filter_rules(const os::Json& oci_seccomp, const FilterSetting& setting);
+
+// Makes these calls allowed whatever their arguments: rules for them go, and one that allows them comes.
+void allow_calls(FilterRules& rules, std::span<const std::string> names);
 
 }  // namespace sandbox

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,43 @@ std::vector<Block> taken_ids(const IdFiles& files) {
     return taken;
 }
 
+// What lies between the lines of a map file (user_namespaces(7): inner id, outer id, count) does not exist here.
+void take_unmapped(const std::string& map_file, std::vector<Block>& taken) {
+    std::vector<Block> mapped;
+    std::istringstream lines(read_text(map_file));
+    for (std::uint64_t inner = 0, outer = 0, count = 0; lines >> inner >> outer >> count;) {
+        mapped.push_back({inner, inner + count});
+    }
+    std::ranges::sort(mapped, {}, &Block::first);
+    std::uint64_t next = 0;
+    for (const Block& block : mapped) {
+        if (block.first > next) taken.push_back({next, block.first});
+        next = block.end;
+    }
+    if (next < UINT32_MAX) taken.push_back({next, UINT32_MAX});
+}
+
+// What a map can be made of.
+struct Room {
+    std::vector<Block> unmapped;  // no such ids here
+    std::vector<Block> taken;     // these and those that somebody has
+    [[nodiscard]] bool is_part() const { return !unmapped.empty(); }
+};
+
+Room find_room(const IdFiles& files) {
+    Room room;
+    take_unmapped(files.uid_map, room.unmapped);
+    take_unmapped(files.gid_map, room.unmapped);
+    room.taken = taken_ids(files);
+    room.taken.insert(room.taken.end(), room.unmapped.begin(), room.unmapped.end());
+    return room;
+}
+
+bool is_mapped(const Room& room, std::uint32_t base) {
+    const Block block{base, std::uint64_t{base} + range_size};
+    return std::ranges::none_of(room.unmapped, [&](const Block& gap) { return block.touches(gap); });
+}
+
 // The first of first, first + range_size, … whose whole block is free.
 std::optional<std::uint32_t> find_free_block(const std::vector<Block>& taken, std::uint64_t first, std::uint64_t end) {
     for (; first + range_size <= end; first += range_size) {
@@ -165,11 +203,25 @@ IdMapChoice range_for_user(const std::string& user, std::uint32_t uid, const IdF
 }
 
 IdMapChoice range_for_root(const IdFiles& files) {
-    const auto uids = own_range(files.subuid, "root", 0);
-    const auto gids = own_range(files.subgid, "root", 0);
+    const Room room = find_room(files);
+    const auto mapped_line = [&](const std::string& file) {
+        const auto line = own_range(file, "root", 0);
+        return line && is_mapped(room, *line) ? line : std::nullopt;
+    };
+    const auto uids = mapped_line(files.subuid);
+    const auto gids = mapped_line(files.subgid);
     if (uids && gids) return range_for_user("root", 0, files);
 
-    const auto free = find_free_block(taken_ids(files), free_first, free_end);
+    auto free = find_free_block(room.taken, free_first, free_end);
+    if (!free && room.is_part()) free = find_free_block(room.taken, range_size, free_first);
+    if (!free && room.is_part()) {
+        throw IdMapError(
+            {os::format("root is root of a user namespace, a container's, whose ids ({} and {}) have no free "
+                        "block of {} for a jail",
+                        files.uid_map, files.gid_map, range_size),
+             "start the container with twice as many ids (a line of 131072 in /etc/subuid and /etc/subgid "
+             "outside), or take one id: --ids single, in a pipeline ids = \"single\""});
+    }
     if (!free) {
         throw IdMapError({os::format("no free block of {} ids between {} and {} in {}, {}, {} and {}", range_size,
                                      free_first, free_end - 1, files.passwd, files.group, files.subuid, files.subgid),
@@ -178,10 +230,39 @@ IdMapChoice range_for_root(const IdFiles& files) {
     const IdMap map{IdMode::range, uids.value_or(*free), gids.value_or(*free), range_size};
     const std::uint32_t last = range_size - 1;
     const std::string missing = uids ? files.subgid : gids ? files.subuid : files.subuid + " and " + files.subgid;
+    const char* nobody =
+        room.is_part() ? "which this user namespace has" : "which lies in a part that systemd's rules give to nobody";
     return {map, os::format("root has no line in {}; taken: uids {}-{} and gids {}-{}; free because no line of {}, {}, "
-                            "{} or {} touches {}-{}, which lies in a part that systemd's rules give to nobody",
+                            "{} or {} touches {}-{}, {}",
                             missing, map.uid_base, map.uid_base + last, map.gid_base, map.gid_base + last, files.passwd,
-                            files.group, files.subuid, files.subgid, *free, *free + last)};
+                            files.group, files.subuid, files.subgid, *free, *free + last, nobody)};
+}
+
+// A user namespace, a container's or that of `unshare --map-root-user`, which is too small for a range.
+IdMapChoice single_in_small_namespace(const IdFiles& files) {
+    const Room room = find_room(files);
+    constexpr std::uint32_t first_reserved = 65000;  // Debian Policy, section 9.2.2: reserved, up to 65533
+    for (std::uint32_t id = first_reserved; id < 65534; ++id) {
+        if (std::ranges::any_of(room.taken, [&](const Block& block) { return block.holds(id); })) continue;
+        return {{IdMode::single, id, id, 1},
+                os::format("uid {} and gid {} alone: mapped in this user namespace, and nobody's", id, id)};
+    }
+    return {{IdMode::single, 0, 0, 1},
+            "uid 0 and gid 0 alone: root of this user namespace, which has no other ids; not the machine's root"};
+}
+
+IdMapChoice single_for_root(const IdFiles& files) {
+    try {
+        IdMapChoice choice = range_for_root(files);
+        choice.map.mode = IdMode::single;
+        choice.map.count = 1;
+        choice.why = os::format("uid {} and gid {} alone: the first of root's range, never the host's root; {}",
+                                choice.map.uid_base, choice.map.gid_base, choice.why);
+        return choice;
+    } catch (const IdMapError&) {
+        if (!find_room(files).is_part()) throw;
+        return single_in_small_namespace(files);
+    }
 }
 
 }  // namespace
@@ -205,16 +286,7 @@ Caller current_caller() {
 }
 
 IdMapChoice resolve_idmap(IdMode mode, Caller caller, const IdFiles& files) {
-    if (caller.uid == 0) {
-        IdMapChoice choice = range_for_root(files);
-        if (mode == IdMode::single) {
-            choice.map.mode = IdMode::single;
-            choice.map.count = 1;
-            choice.why = os::format("uid {} and gid {} alone: the first of root's range, never the host's root; {}",
-                                    choice.map.uid_base, choice.map.gid_base, choice.why);
-        }
-        return choice;
-    }
+    if (caller.uid == 0) return mode == IdMode::single ? single_for_root(files) : range_for_root(files);
     if (mode == IdMode::single) {
         return {{IdMode::single, caller.uid, caller.gid, 1},
                 os::format("uid {} and gid {} alone: the caller's own", caller.uid, caller.gid)};

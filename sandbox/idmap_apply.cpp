@@ -1,8 +1,10 @@
 // The writing half of idmap.hpp: map files written directly, or through the set-user-ID programs of shadow.
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 
 #include "sandbox/idmap.hpp"
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
@@ -80,7 +83,26 @@ void finish_map_program(const std::string& name, os::Helper helper) {
     throw IdMapError({text, flaw.remedy});
 }
 
+// CAP_SETUID and CAP_SETGID, effective: what the kernel asks of who maps other ids than the own ones.
+bool may_map_any_id() {
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    os::sys([&] { return ::syscall(SYS_capget, &header, data); }, "ask for the own capabilities");
+    constexpr std::uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID;
+    return (data[0].effective & needed) == needed;
+}
+
+bool is_own(const IdMap& map) {
+    return map.count == 1 && map.uid_base == ::geteuid() && map.gid_base == ::getegid();
+}
+
 }  // namespace
+
+bool can_drop_groups(const IdMap& map) {
+    const bool is_privileged = may_map_any_id() || map.mode == IdMode::range;
+    // A kernel that has no such file (before 3.19) denies nothing.
+    return is_privileged && !os::read_file_if_exists(AT_FDCWD, "/proc/self/setgroups").value_or("").starts_with("deny");
+}
 
 std::string find_map_program(std::string_view name) {
     for (const char* folder : {"/usr/bin", "/bin"}) {
@@ -118,7 +140,14 @@ void apply_idmap(pid_t pid, const IdMap& map, const ExtraId* own) {
     const auto own_gid = own != nullptr ? std::optional(own->gid) : std::nullopt;
     const std::vector<Extent> uids = extents(map.uid_base, map.count, own_uid);
     const std::vector<Extent> gids = extents(map.gid_base, map.count, own_gid);
-    const bool privileged = ::geteuid() == 0;
+    const bool privileged = may_map_any_id();
+    if (::geteuid() == 0 && !privileged && !is_own(map)) {
+        throw IdMapError(
+            {"root lacks CAP_SETUID or CAP_SETGID here, as in a container started without them, and cannot "
+             "map a jail's ids",
+             "docker run or podman run --cap-add SETUID --cap-add SETGID; in Kubernetes "
+             "securityContext.capabilities.add: [SETUID, SETGID]"});
+    }
     if (!privileged && map.mode == IdMode::range) {
         os::Helper uid_helper = start_map_program("newuidmap", pid, uids);
         os::Helper gid_helper = start_map_program("newgidmap", pid, gids);

@@ -2,13 +2,14 @@
 //
 // It waits for two things: a child that ended, and a word from the supervisor. When the payload ends it says how and
 // ends too; the kernel then kills every other process of the PID namespace and takes the mounts (pid_namespaces(7)).
+#include <asm/unistd.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/child.hpp"
 

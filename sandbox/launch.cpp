@@ -1,8 +1,10 @@
 #include "sandbox/launch.hpp"
 
 #include <fcntl.h>
-#include <linux/sched.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,26 +12,21 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
+#include <cstring>
 
 #include "sandbox/caps.hpp"
 #include "sandbox/child.hpp"
 #include "sandbox/idmap.hpp"
+#include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/refusal.hpp"
+#include "sandbox/task_image.hpp"
 
 namespace sandbox {
 namespace {
 
 using os::Fd;
 using os::sys;
-
-void check_one_thread() {
-    struct stat status = {};
-    sys([&] { return ::stat("/proc/self/task", &status); }, "look at /proc/self/task");
-    if (status.st_nlink != 3) {
-        throw std::logic_error("a jail can only be started by a process that has one thread");
-    }
-}
 
 // The same open file under a number that neither the payload's streams nor the plan's slots will take.
 Fd out_of_the_way(int fd, const Plan& plan) {
@@ -53,6 +50,15 @@ class AllSignalsBlocked {
     sigset_t before_{};
 };
 
+// A directory of the host as a standard stream would be a way out: fchdir(0), or openat(2) from there.
+void refuse_directory(int stream, const char* name) {
+    struct stat status {};
+    sys([&] { return ::fstat(stream, &status); }, "look at {}", name);
+    if (S_ISDIR(status.st_mode)) {
+        throw PlanError(os::format("{} is a directory, which would let the command out of its root", name));
+    }
+}
+
 // What both sides hold while the jail comes about.
 struct Channels {
     Fd line;
@@ -60,6 +66,7 @@ struct Channels {
     Fd report;
     Fd child_report;
     std::array<Fd, 3> streams;
+    Fd program;
     std::array<int, 5> keep;
 };
 
@@ -72,7 +79,10 @@ Channels open_channels(const Plan& plan) {
     sys([&] { return ::pipe2(pair, O_CLOEXEC); }, "make the jail's report pipe");
     channels.report = Fd(pair[0]);
     channels.child_report = out_of_the_way(Fd(pair[1]).get(), plan);
+    constexpr const char* names[] = {"standard input", "standard output", "standard error"};
+    for (std::size_t i = 0; i < 3; ++i) refuse_directory(plan.stdio[i], names[i]);
     for (std::size_t i = 0; i < 3; ++i) channels.streams[i] = out_of_the_way(plan.stdio[i], plan);
+    channels.program = out_of_the_way(init_program(), plan);
     channels.keep = {channels.child_line.get(), channels.child_report.get(), channels.streams[0].get(),
                      channels.streams[1].get(), channels.streams[2].get()};
     std::sort(channels.keep.begin(), channels.keep.end());
@@ -87,12 +97,10 @@ ChildTask make_task(const Plan& plan, const Channels& channels) {
     task.keep_count = channels.keep.size();
     task.report_fd = channels.child_report.get();
     task.line_fd = channels.child_line.get();
-    task.drop_groups = plan.ids.mode == IdMode::range || ::geteuid() == 0;
-    task.argv = plan.argv.data();
-    task.envp = plan.envp.data();
-    task.executables = plan.executables.data();
+    task.drop_groups = can_drop_groups(plan.ids);
+    task.argv_size = plan.argv.size();
+    task.envp_size = plan.envp.size();
     task.executable_count = plan.executables.size();
-    task.cwd = plan.cwd;
     task.uid = plan.uid;
     task.gid = plan.gid;
     for (std::size_t i = 0; i < 3; ++i) task.stdio[i] = channels.streams[i].get();
@@ -101,27 +109,74 @@ ChildTask make_task(const Plan& plan, const Channels& channels) {
     task.rlimit_count = plan.rlimits.size();
     task.capabilities = plan.capabilities;
     task.last_capability = last_capability();
+    task.nested_namespaces = plan.nested_namespaces;
+    task.landlock = plan.landlock;
     task.filter = plan.filter.instructions.data();
     task.filter_length = plan.filter.instructions.size();
+    task.has_listener = plan.has_listener;
+    task.unreported_filter = plan.unreported_filter.instructions.data();
+    task.unreported_filter_length = plan.unreported_filter.instructions.size();
+    task.follow_links = plan.overlap == Overlap::allowed;
     return task;
 }
 
-// Returns the child, or -errno.
-std::variant<os::Child, int> clone_child(const Plan& plan, const ChildTask& task) {
-    int pidfd = -1;
-    struct clone_args how = {};
-    how.flags = plan.clone_flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-    how.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-    how.exit_signal = SIGCHLD;
-    const AllSignalsBlocked blocked;
-    const long pid = ::syscall(SYS_clone3, &how, sizeof how);
-    if (pid == 0) child_main(task);
-    if (pid < 0) return errno;
-    return os::Child(static_cast<pid_t>(pid), Fd(pidfd));
+// What the child needs between the clone and its own program, in which it shares the parent's memory.
+struct FirstSteps {
+    const Channels* channels;
+    int task;
+    int last_capability;
+};
+
+// The ids are not mapped yet, so the exec is not root's, and only ambient capabilities outlive it (capabilities(7)).
+long keep_capabilities(int last_capability) {
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    const std::uint64_t all = (std::uint64_t{2} << static_cast<unsigned>(last_capability)) - 1;
+    const auto low = static_cast<std::uint32_t>(all);
+    const auto high = static_cast<std::uint32_t>(all >> 32U);
+    const __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
+    long done = call(SYS_capset, &header, data);
+    for (int capability = 0; done >= 0 && capability <= last_capability; ++capability) {
+        done = call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+    }
+    return done;
 }
 
-SetupError id_map_failure(const std::string& what) {
-    return {.point = Point::id_maps, .error = EPERM, .what = "map the jail's ids: " + what, .remedy = {}};
+// Under child.cpp's rules, on a stack of its own. The descriptors that the program keeps lose close-on-exec here, in the
+// child's own table.
+int become_init(void* argument) {
+    const auto& first = *static_cast<const FirstSteps*>(argument);
+    const auto& channels = *first.channels;
+    long done = call(SYS_dup3, first.task, task_fd, 0);
+    for (const int kept : channels.keep) {
+        if (done >= 0) done = call(SYS_fcntl, kept, F_SETFD, 0);
+    }
+    if (done >= 0) done = keep_capabilities(first.last_capability);
+    const char* const argv[] = {"stagebox-init", nullptr};
+    const char* const envp[] = {nullptr};
+    if (done >= 0) done = call(SYS_execveat, channels.program.get(), "", argv, envp, AT_EMPTY_PATH);
+    const FailureRecord record{Point::start_init, 0, static_cast<std::int32_t>(-done)};
+    call(SYS_write, channels.child_report.get(), &record, sizeof record);
+    for (;;) call(SYS_exit_group, 1);
+}
+
+// Returns the child, or errno. The parent waits until the child has its own program (vfork(2)), so nothing is copied.
+std::variant<os::Child, int> clone_child(const Plan& plan, const Channels& channels, int task) {
+    int pidfd = -1;
+    FirstSteps first{&channels, task, last_capability()};
+    alignas(16) std::array<char, 16 * 1024> stack;
+    const auto flags = static_cast<int>(plan.clone_flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD);
+    const AllSignalsBlocked blocked;
+    const int pid = ::clone(become_init, stack.data() + stack.size(), flags, &first, &pidfd);
+    if (pid < 0) return errno;
+    return os::Child(pid, Fd(pidfd));
+}
+
+SetupError id_map_failure(const std::string& what, int error, std::string remedy) {
+    return {.point = Point::id_maps,
+            .error = error,
+            .what = "map the jail's ids: " + what,
+            .remedy = std::move(remedy),
+            .index = 0};
 }
 
 // Waits for the exec, which closes the pipe, or for the record of what failed.
@@ -130,30 +185,81 @@ bool read_failure(const Fd& report, FailureRecord& record) {
     return got == sizeof record;
 }
 
+std::optional<SetupError> map_ids(const os::Child& child, const Channels& channels, const Plan& plan) {
+    SetupError failure;
+    try {
+        apply_idmap(child.pid(), plan.ids, nullptr);
+        return std::nullopt;
+    } catch (const IdMapError& error) {
+        failure = id_map_failure(error.flaw().problem, EPERM, error.flaw().remedy);
+    } catch (const os::SysError& error) {
+        failure = id_map_failure(error.what(), error.error(),
+                                 explain_refusal(Refused::rights, error.error(), read_host_facts()));
+    }
+    // A child that never became init has no maps to write; its report says why.
+    child.signal(SIGKILL);
+    FailureRecord record{};
+    if (read_failure(channels.report, record)) return explain(record, plan);
+    return failure;
+}
+
+// Init says that the payload's exec has happened, and hands over the listener where there is one, before it closes the
+// report pipe: so it is here already. Nothing comes where init ended without a word, because it was killed.
+std::optional<Fd> receive_start(const Fd& line) {
+    char byte = 0;
+    iovec content = {&byte, 1};
+    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message = {};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const long got = os::try_sys([&] { return ::recvmsg(line.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+    if (got != 1) return std::nullopt;
+    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return Fd();
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return Fd(fd);
+}
+
 }  // namespace
 
-std::variant<Jail, SetupError> launch(const Plan& plan) {
-    check_one_thread();
+std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start) {
     Channels channels = open_channels(plan);
-    const ChildTask task = make_task(plan, channels);
-    auto cloned = clone_child(plan, task);
+    const Fd task = out_of_the_way(write_task(make_task(plan, channels), plan).get(), plan);
+    auto cloned = clone_child(plan, channels, task.get());
     if (const int* error = std::get_if<int>(&cloned)) return explain({Point::clone, 0, *error}, plan);
     auto& child = std::get<os::Child>(cloned);
     channels.child_line.reset();
     channels.child_report.reset();
 
-    try {
-        apply_idmap(child.pid(), plan.ids, nullptr);
-    } catch (const std::exception& error) {
-        return id_map_failure(error.what());
+    if (auto error = map_ids(child, channels, plan)) return *std::move(error);
+    if (before_start) {
+        if (auto error = before_start(child.pid())) return *std::move(error);
     }
     const char go = 1;
-    // A child that has already failed does not read; its report says why.
-    static_cast<void>(::send(channels.line.get(), &go, 1, MSG_NOSIGNAL));
+    // A child that has already failed does not read; its report says why. Any other failure would leave both waiting.
+    const long sent = os::try_sys([&] { return ::send(channels.line.get(), &go, 1, MSG_NOSIGNAL); });
+    if (sent < 0 && sent != -EPIPE && sent != -ECONNRESET) {
+        return explain({Point::handshake, 0, static_cast<int>(-sent)}, plan);
+    }
 
     FailureRecord record{};
     if (read_failure(channels.report, record)) return explain(record, plan);
-    return Jail(std::move(child), std::move(channels.line));
+    std::optional<Fd> started = receive_start(channels.line);
+    if (!started) return explain({Point::handshake, 0, ESRCH}, plan);
+    Fd listener = *std::move(started);
+    RootViewServer view;
+    if (plan.root_view == RootView::whole && listener) {
+        view = start_root_view(listener.get(), plan.judged_filter);
+        if (plan.denials == Denials::silent) {
+            // The view answers everything. Were the listener kept, calls would wait for ever if the view came to an end.
+            listener.reset();
+            view.passed_on.reset();
+        }
+    }
+    return Jail(std::move(child), std::move(channels.line), std::move(listener), std::move(view));
 }
 
 void Jail::signal(int number) {
@@ -163,6 +269,7 @@ void Jail::signal(int number) {
 
 Outcome Jail::wait() {
     const os::Ending ending = init_.wait();
+    view_ = {};  // it holds the jail's mounts
     PayloadEnd end{};
     const long got = os::try_sys([&] { return ::recv(line_.get(), &end, sizeof end, MSG_DONTWAIT); });
     Outcome outcome{Killed{}, ending.usage};

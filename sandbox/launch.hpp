@@ -3,11 +3,14 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <functional>
+#include <optional>
 #include <variant>
 
 #include "sandbox/failure.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/plan.hpp"
+#include "sandbox/root_view.hpp"
 
 namespace sandbox {
 
@@ -28,7 +31,12 @@ struct Outcome {
 // A running jail. Its end, however it comes, is the end of each of its processes and mounts; the destructor kills it.
 class Jail {
   public:
-    Jail(os::Child init, os::Fd line) : init_(std::move(init)), line_(std::move(line)) {}
+    Jail(os::Child init, os::Fd line, os::Fd listener = {}, RootViewServer view = {})
+        : init_(std::move(init)),
+          line_(std::move(line)),
+          listener_(std::move(listener)),
+          view_(std::move(view.process)),
+          passed_on_(std::move(view.passed_on)) {}
 
     // Init's process id outside.
     [[nodiscard]] pid_t pid() const noexcept { return init_.pid(); }
@@ -38,17 +46,31 @@ class Jail {
     void signal(int number);
     // Kills init, and with it all the others.
     void kill() { init_.signal(SIGKILL); }
+    // Where the plan has a listener: the descriptor on which the payload's calls ask for an answer, for
+    // sandbox::Listener. It must be served or closed, or a call that asks waits for as long as the jail is there; once
+    // it is closed, the kernel answers ENOSYS. Empty where none could be had (Plan::unreported_filter).
+    [[nodiscard]] os::Fd take_listener() { return std::move(listener_); }
+    // With a view of root (RootView::whole), it is the view that takes the notices; those that are not its own come
+    // here. Listener takes both descriptors. Empty without a view.
+    [[nodiscard]] os::Fd take_passed_on() { return std::move(passed_on_); }
     // Waits until the jail is gone.
     Outcome wait();
 
   private:
     os::Child init_;
-    os::Fd line_;  // one byte to init: a signal to deliver; one PayloadEnd back; end of file: the supervisor is gone
+    // To init: one byte to go on with, then one for each signal to deliver; end of file: the supervisor is gone. Back: one
+    // byte when the payload has started, one PayloadEnd when it has ended.
+    os::Fd line_;
+    os::Fd listener_;
+    os::Child view_;
+    os::Fd passed_on_;
 };
 
 // Builds the jail and starts the payload: returns when the payload's exec has happened, or with what went wrong, and
-// then nothing is left of it. The descriptors of the plan must be open. The process must have one thread, because
-// the child goes on with a copy of its memory; std::logic_error otherwise.
-std::variant<Jail, SetupError> launch(const Plan& plan);
+// then nothing is left of it. The descriptors of the plan must be open.
+// `before_start` is called with init's process id once its ids are mapped and before it goes on with the plan: for what
+// belongs to the jail's namespaces and runs outside, its network. An error that it returns is launch's.
+using BeforeStart = std::function<std::optional<SetupError>(pid_t init)>;
+std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start = {});
 
 }  // namespace sandbox

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/kvm.h>
 #include <linux/landlock.h>
 #include <linux/magic.h>
@@ -27,6 +28,7 @@
 #include "sandbox/os/mountinfo.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/probe_attempt.hpp"
+#include "sandbox/refusal.hpp"
 
 namespace sandbox {
 namespace {
@@ -74,6 +76,20 @@ void use_seccomp() {
     if (errno != ENOTUNIQ) throw os::SysError(errno, "find the filter at work");
 }
 
+// A filter that hands one call to a listener, as denials that explain themselves need it.
+void use_notification() {
+    std::array filter{sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog program = {filter.size(), filter.data()};
+    struct seccomp_notif_sizes sizes = {};
+    sys([] { return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }, "set no_new_privs");
+    sys([&] { return ::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes); },
+        "ask for the size of notifications");
+    const long listener =
+        sys([&] { return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program); },
+            "install a filter with a listener");
+    const Fd owned(static_cast<int>(listener));
+}
+
 void use_openat2() {
     struct open_how how = {};
     how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -82,11 +98,27 @@ void use_openat2() {
         static_cast<int>(sys([&] { return ::syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how); }, "openat2 /")));
 }
 
+// A size of 0 makes a clone3 that exists say EINVAL, and nothing more.
+void use_clone3() {
+    if (::syscall(SYS_clone3, nullptr, 0) == -1 && errno != EINVAL) throw os::SysError(errno, "clone3");
+}
+
 void use_pidfd() {
     const Fd self(static_cast<int>(sys([] { return ::syscall(SYS_pidfd_open, ::getpid(), 0); }, "pidfd_open")));
     sys([&] { return ::syscall(SYS_pidfd_send_signal, self.get(), 0, nullptr, 0); }, "pidfd_send_signal");
-    // A size of 0 makes a clone3 that exists say EINVAL, and nothing more.
-    if (::syscall(SYS_clone3, nullptr, 0) == -1 && errno != EINVAL) throw os::SysError(errno, "clone3");
+}
+
+// A session keyring of one's own; keyctl(2).
+void use_keyring() {
+    sys([] { return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr); }, "join a new session keyring");
+}
+
+// From one attempt: ok, or limited where a jail can be made without it.
+Finding optional(const char* name, const char* detail, const char* otherwise, const std::function<void()>& body) {
+    const Attempt tried = attempt({}, body);
+    if (tried.works()) return {name, Status::ok, detail, {}};
+    return {name, Status::limited, format("{}; {}", tried.text(), otherwise),
+            explain_refusal(Refused::rights, tried.error, read_host_facts())};
 }
 
 Finding probe_libmount() {
@@ -167,6 +199,12 @@ Finding probe_kvm() {
 
 }  // namespace
 
+int landlock_abi() {
+    const long abi =
+        os::try_sys([] { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); });
+    return abi > 0 ? static_cast<int>(abi) : 0;
+}
+
 std::vector<Finding> probe_machine(const std::string& store_path) {
     std::vector<Finding> findings{probe_kernel()};
     for (Finding& found : probe_jail(store_path)) findings.push_back(std::move(found));
@@ -174,8 +212,14 @@ std::vector<Finding> probe_machine(const std::string& store_path) {
     findings.push_back(required(
         "seccomp filter", "installs and answers",
         "a kernel with CONFIG_SECCOMP_FILTER; in a container: --security-opt seccomp=unconfined", use_seccomp));
-    findings.push_back(required("openat2", "resolves beneath a root", kernel_needed, use_openat2));
-    findings.push_back(required("pidfd, clone3", "work", kernel_needed, use_pidfd));
+    findings.push_back(
+        optional("seccomp notification", "a listener can be had", "denied calls are not reported", use_notification));
+    findings.push_back(optional("openat2", "resolves beneath a root",
+                                "paths are walked one component at a time instead", use_openat2));
+    findings.push_back(optional("clone3", "is not refused", "clone(2) takes its place", use_clone3));
+    findings.push_back(required("pidfd", "works", kernel_needed, use_pidfd));
+    findings.push_back(optional("keyrings", "a session can have its own",
+                                "the jail's filter keeps payloads from the caller's", use_keyring));
     findings.push_back(probe_libmount());
     findings.push_back(probe_cgroup());
     findings.push_back(probe_landlock());

@@ -22,6 +22,9 @@ struct Finding {
 // moment of the probe a folder is made there. The process must have one thread.
 [[nodiscard]] std::vector<Finding> probe_machine(const std::string& store_path);
 
+// The version of Landlock that the kernel has (landlock(7)); 0 where it has none. Jails make use of it from 2 on.
+[[nodiscard]] int landlock_abi();
+
 // Nothing is missing.
 [[nodiscard]] bool usable(const std::vector<Finding>& findings);
 

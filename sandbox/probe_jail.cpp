@@ -20,42 +20,23 @@
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/probe_attempt.hpp"
+#include "sandbox/refusal.hpp"
 
 namespace sandbox {
 namespace {
 
 using os::Fd;
+using os::format;
 using os::sys;
 
-std::string first_line(const char* path) {
-    std::string line;
-    std::getline(std::ifstream(path), line);
-    return line;
+std::string remedy_for(const Attempt& attempt) {
+    return explain_refusal(Refused::rights, attempt.error, read_host_facts());
 }
 
-// The program to which an AppArmor profile must be tied.
-std::string own_path() {
-    std::array<char, 4096> path{};
-    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-    return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : "/usr/bin/stagebox";
-}
-
-// What keeps an ordinary user from a user namespace, or from being root in it.
-std::string remedy_for_user_namespace(int error) {
-    if (error == ENOSPC) return "sudo sysctl user.max_user_namespaces=15000";
-    if (error == EINVAL || error == ENOSYS) return "a kernel with CONFIG_USER_NS";
-    if (error == EUSERS) return "do not nest so many user namespaces";
-    if (first_line("/proc/sys/kernel/unprivileged_userns_clone") == "0") {
-        return "sudo sysctl kernel.unprivileged_userns_clone=1";
-    }
-    if (first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1") {
-        return os::format(
-            "echo 'abi <abi/4.0>, profile stagebox {} flags=(unconfined) {{ userns, }}' | sudo tee "
-            "/etc/apparmor.d/stagebox && sudo apparmor_parser -r /etc/apparmor.d/stagebox",
-            own_path());
-    }
-    return "in a container: start it with --security-opt seccomp=unconfined, or a filter that allows user "
-           "namespaces";
+// The limit holds for all of them together (namespaces(7)).
+std::string user_namespace_detail() {
+    const std::string limit = read_host_facts().max_user_namespaces;
+    return limit.empty() ? "can be made" : format("can be made; the machine allows {}", limit);
 }
 
 Finding finding(std::string name, const Attempt& attempt, std::string detail, const std::string& remedy) {
@@ -67,15 +48,17 @@ Finding finding(std::string name, const Attempt& attempt, std::string detail, co
 // values; a null value is a flag.
 using Options = std::vector<std::pair<const char*, const char*>>;
 Fd make_mount(const char* type, const Options& options) {
-    const Fd context(sys([&] { return ::fsopen(type, FSOPEN_CLOEXEC); }, "fsopen {}", type));
+    const Fd context(sys([&] { return ::fsopen(type, FSOPEN_CLOEXEC); }, "make a {} (fsopen)", type));
     for (const auto& option : options) {
         const char* key = option.first;
         const char* value = option.second;
         const unsigned command = value == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
-        sys([&] { return ::fsconfig(context.get(), command, key, value, 0); }, "set the option {} of {}", key, type);
+        sys([&] { return ::fsconfig(context.get(), command, key, value, 0); }, "set the option {} of {} (fsconfig)",
+            key, type);
     }
-    sys([&] { return ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0); }, "make a {}", type);
-    return Fd(sys([&] { return ::fsmount(context.get(), FSMOUNT_CLOEXEC, 0); }, "mount a {}", type));
+    sys([&] { return ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0); }, "make a {} (fsconfig)",
+        type);
+    return Fd(sys([&] { return ::fsmount(context.get(), FSMOUNT_CLOEXEC, 0); }, "mount a {} (fsmount)", type));
 }
 
 void use_mount_api() {
@@ -195,7 +178,7 @@ Finding probe_range(std::optional<IdMap>& ids, const ExtraId& own) {
     try {
         const IdMapChoice choice = resolve_idmap(IdMode::range);
         const Attempt tried = attempt({choice.map, own, 0}, [] {});
-        Finding found = finding("id range", tried, choice.why, remedy_for_user_namespace(tried.error));
+        Finding found = finding("id range", tried, choice.why, remedy_for(tried));
         if (tried.works()) {
             ids = choice.map;
         } else {
@@ -214,11 +197,15 @@ Finding probe_fresh_proc(const IdMap& ids) {
     // The kernel gives a new proc only to one who already sees a whole one (mount_too_revealing in
     // fs/namespace.c).
     return finding("fresh /proc", tried, "a PID namespace gets a proc of its own",
-                   "in a container whose /proc is masked: docker run --security-opt systempaths=unconfined, podman run "
-                   "--security-opt unmask=ALL, Kubernetes procMount: Unmasked");
+                   explain_refusal(Refused::fresh_proc, tried.error, read_host_facts()));
 }
 
 }  // namespace
+
+std::string find_refused_call(const IdMap& ids) {
+    const Attempt tried = attempt({ids, {}, CLONE_NEWNS}, use_mount_api);
+    return tried.works() ? "" : format("tried on its own: {}", tried.text());
+}
 
 std::vector<Finding> probe_jail(const std::string& store_path) {
     std::vector<Finding> findings;
@@ -226,29 +213,27 @@ std::vector<Finding> probe_jail(const std::string& store_path) {
     const ExtraId own{caller.uid, caller.gid};
 
     const Attempt user = attempt({}, [] { sys([] { return ::unshare(CLONE_NEWUSER); }, "make a user namespace"); });
-    findings.push_back(finding("user namespace", user, "can be made", remedy_for_user_namespace(user.error)));
+    findings.push_back(finding("user namespace", user, user_namespace_detail(),
+                               explain_refusal(Refused::user_namespace, user.error, read_host_facts())));
     if (!user.works()) return findings;  // all that follows happens in one
 
     const IdMap alone = resolve_idmap(IdMode::single).map;
     const Attempt single = attempt({alone, {}, 0}, [] {});
-    findings.push_back(finding("single id", single, "the map is accepted", remedy_for_user_namespace(single.error)));
+    findings.push_back(finding("single id", single, "the map is accepted", remedy_for(single)));
     std::optional<IdMap> range;
     findings.push_back(probe_range(range, own));
     const IdMap ids = range.value_or(alone);
 
     const Attempt mounts = attempt({ids, {}, CLONE_NEWNS}, use_mount_api);
     findings.push_back(
-        finding("mount namespace", mounts, "with fsopen, open_tree, mount_setattr and move_mount",
-                mounts.error == ENOSYS ? "Linux 5.12 or later" : remedy_for_user_namespace(mounts.error)));
+        finding("mount namespace", mounts, "with fsopen, open_tree, mount_setattr and move_mount", remedy_for(mounts)));
     findings.push_back(probe_fresh_proc(ids));
     findings.push_back(probe_overlay(ids, own, store_path));
     const Attempt network = attempt({ids, {}, CLONE_NEWNET}, use_loopback);
-    findings.push_back(
-        finding("network namespace", network, "its loopback comes up", remedy_for_user_namespace(network.error)));
+    findings.push_back(finding("network namespace", network, "its loopback comes up", remedy_for(network)));
     const Attempt rest = attempt({ids, {}, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP},
                                  [] { sys([] { return ::sethostname("probe", 5); }, "set the host name"); });
-    findings.push_back(
-        finding("ipc, uts, cgroup namespaces", rest, "can be made", remedy_for_user_namespace(rest.error)));
+    findings.push_back(finding("ipc, uts, cgroup namespaces", rest, "can be made", remedy_for(rest)));
     return findings;
 }
 

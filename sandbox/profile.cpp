@@ -12,32 +12,21 @@
 
 #include "sandbox/config_text.hpp"
 #include "sandbox/filter.hpp"
+#include "sandbox/filter_cache.hpp"
+#include "sandbox/limits_text.hpp"
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/os/json.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/profile_data.hpp"
+#include "sandbox/profile_filter.hpp"
 
 namespace sandbox {
 namespace {
 
 using os::format;
 
-constexpr std::string_view toml = ".toml";
 constexpr std::size_t max_filter_size = 1U << 20U;
-
-std::optional<std::string_view> embedded_text(std::string_view name) {
-    for (const EmbeddedFile& file : embedded_files()) {
-        if (file.name == name) return file.text;
-    }
-    return std::nullopt;
-}
-
-// A seccomp file and the name it goes by in errors.
-struct FilterText {
-    std::string name;
-    std::string text;
-};
+constexpr const char* guard_file = "seccomp/guard.json";
 
 std::optional<std::string> read_if_there(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -57,102 +46,77 @@ std::optional<std::string> read_if_there(const std::string& path) {
     }
 }
 
-// `folder`: where the profile is, with a slash at its end; nothing for a profile that ships.
-std::vector<FilterText> find_filters(const ProfileFile& file, const std::optional<std::string>& folder) {
-    std::vector<FilterText> texts;
-    for (const std::string& name : file.filters) {
-        if (folder) {
-            const std::string path = *folder + name;
-            if (std::optional<std::string> text = read_if_there(path)) {
-                texts.push_back({path, std::move(*text)});
-                continue;
-            }
-        }
-        const std::optional<std::string_view> text = embedded_text(name);
-        if (!text) {
-            throw FilterError(
-                format("profile {}: there is no seccomp file {}, neither beside the profile nor among "
-                       "those that ship",
-                       quote(file.name), quote(name)));
-        }
-        texts.push_back({name, std::string(*text)});
+FilterText find_filter(const SeccompFile& file, const std::string& profile) {
+    const bool is_absolute = file.name.starts_with('/');
+    if (file.folder || is_absolute) {
+        const std::string path = is_absolute ? file.name : *file.folder + file.name;
+        if (std::optional<std::string> text = read_if_there(path)) return {path, std::move(*text)};
     }
-    return texts;
+    if (const std::optional<std::string_view> text = shipped_text(file.name)) return {file.name, std::string(*text)};
+    throw FilterError(format("profile {}: there is no seccomp file {}{}", quote(profile), quote(file.name),
+                             is_absolute ? "" : ", neither beside the profile nor among those that ship"));
 }
 
-// The filter that was compiled with the program, where the same bytes were: then there is nothing to compile.
-std::optional<FilterProgram> ready_filter(const std::vector<FilterText>& texts, std::uint64_t capabilities) {
-    for (const EmbeddedFilter& filter : embedded_filters()) {
-        const bool same = filter.capabilities == capabilities &&
-                          std::ranges::equal(filter.files, texts, [](std::string_view name, const FilterText& text) {
-                              return embedded_text(name) == text.text;
-                          });
-        if (same) return FilterProgram{{filter.instructions.begin(), filter.instructions.end()}};
-    }
-    return std::nullopt;
+FilterRecipe recipe_of(const ProfileFile& file) {
+    FilterRecipe recipe;
+    recipe.capabilities = file.capabilities;
+    recipe.allowed = file.allowed;
+    recipe.opened = file.opened;
+    recipe.closed = file.closed;
+    recipe.guard = {guard_file, std::string(shipped_text(guard_file).value())};
+    for (const SeccompFile& filter : file.filters) recipe.files.push_back(find_filter(filter, file.name));
+    return recipe;
 }
 
-FilterProgram compile(const FilterText& file, std::uint64_t capabilities) {
-    try {
-        return compile_filter(os::Json::parse(file.text), capabilities);
-    } catch (const os::Json::exception& error) {
-        throw FilterError(format("{}: {}", file.name, error.what()));
-    } catch (const FilterError& error) {
-        throw FilterError(format("{}: {}", file.name, error.what()));
-    }
+std::optional<FilterProgram> ready_filter(const std::string& id) {
+    const auto filters = embedded_filters();
+    const auto it = std::ranges::find(filters, id, &EmbeddedFilter::id);
+    if (it == filters.end()) return std::nullopt;
+    return FilterProgram{{it->instructions.begin(), it->instructions.end()}};
 }
 
-FilterProgram compile_all(const std::vector<FilterText>& texts, std::uint64_t capabilities) {
-    std::vector<FilterProgram> programs;
-    programs.reserve(texts.size());
-    for (const FilterText& text : texts) programs.push_back(compile(text, capabilities));
-    return chain_filters(programs);
+FilterProgram cached_filter(const FilterRecipe& recipe, const std::string& text, const std::string& folder) {
+    const FilterCache cache(folder);
+    if (std::optional<FilterProgram> program = cache.find(text)) return std::move(*program);
+    FilterProgram program = compile_recipe(recipe);
+    cache.keep(text, program);
+    return program;
 }
 
-Profile finish(const ConfigTable& table, const std::optional<std::string>& folder) {
-    Profile profile;
-    profile.file = read_profile_file(table);
-    const std::vector<FilterText> texts = find_filters(profile.file, folder);
-    std::optional<FilterProgram> ready = ready_filter(texts, profile.file.capabilities);
-    profile.filter = ready ? std::move(*ready) : compile_all(texts, profile.file.capabilities);
-    // Lengths first: no two different sets of files can give the same text.
-    profile.material = format("profile {}\n{}", table.source().text().size(), table.source().text());
-    for (const FilterText& text : texts) profile.material += format("seccomp {}\n{}", text.text.size(), text.text);
-    return profile;
+Fence fence_of(const Loosenings& allowed) {
+    if (allowed.has(Loosening::no_landlock)) return Fence::off;
+    return allowed.has(Loosening::mounts) ? Fence::processes : Fence::on;
 }
 
 }  // namespace
 
-std::vector<std::string_view> profile_names() {
-    std::vector<std::string_view> names;
-    for (const EmbeddedFile& file : embedded_files()) {
-        if (file.name.ends_with(toml)) names.push_back(file.name.substr(0, file.name.size() - toml.size()));
-    }
-    std::ranges::sort(names);
-    return names;
-}
-
-Profile load_profile(const std::string& name_or_path) {
-    const std::size_t slash = name_or_path.rfind('/');
-    if (slash != std::string::npos) return finish(read_config(name_or_path), name_or_path.substr(0, slash + 1));
-    const std::string name = name_or_path + std::string(toml);
-    if (const std::optional<std::string_view> text = embedded_text(name)) {
-        return finish(parse_config(std::string(*text), name), std::nullopt);
-    }
-    const std::vector<std::string_view> names = profile_names();
-    const std::string hint = did_you_mean(name_or_path, names);
-    throw ConfigError(name_or_path, {}, format("there is no profile {}", quote(name_or_path)),
-                      hint.empty() ? format("there is {}; a file of your own needs a slash in its name: ./{}",
-                                            list_words(names), name)
-                                   : hint);
+Profile load_profile(const std::string& name_or_path, const ProfilePlaces& places) {
+    FoundProfile found = find_profile(name_or_path, places);
+    const FilterRecipe recipe = recipe_of(found.file);
+    const std::string text = recipe_text(recipe);
+    Profile profile;
+    profile.filter_id = filter_id(text);
+    std::optional<FilterProgram> ready = ready_filter(profile.filter_id);
+    profile.filter = ready ? std::move(*ready) : cached_filter(recipe, text, places.cache);
+    profile.file = std::move(found.file);
+    profile.origin = std::move(found.origin);
+    profile.notes = std::move(found.notes);
+    profile.material = std::move(found.material) + text;
+    return profile;
 }
 
 void apply_profile(const Profile& profile, Spec& spec) {
+    spec.profile = profile.file.name;
     spec.hostname = profile.file.hostname;
     spec.read_only_paths = profile.file.read_only_paths;
     spec.masked_paths = profile.file.masked_paths;
+    spec.limits = merge_limits(profile.file.limits, spec.limits);
     spec.allow.capabilities = profile.file.capabilities;
     spec.allow.filter = profile.filter;
+    spec.allow.loosened = profile.file.allowed;
+    const bool may_nest = profile.file.allowed.has(Loosening::nested_namespaces);
+    spec.allow.nested_namespaces = may_nest ? Nested::allowed : Nested::forbidden;
+    spec.allow.landlock = fence_of(profile.file.allowed);
     spec.allow.rlimits = profile.file.rlimits;
     for (RlimitValue& limit : spec.allow.rlimits) {
         rlimit own{};

@@ -5,50 +5,33 @@
 // The profiles that ship are part of the program, with their filters already compiled: libseccomp needs tens
 // of milliseconds for such a list, which is as long as everything else about a jail together.
 #pragma once
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "sandbox/config.hpp"
+#include "sandbox/profile_find.hpp"
 #include "sandbox/spec.hpp"
 
 namespace sandbox {
-
-// A profile as it is written, before its seccomp files are looked at.
-struct ProfileFile {
-    std::string name;
-    std::string description;
-    std::string hostname = "stagebox";
-    std::vector<std::string> filters;  // seccomp files, in the order in which they are asked
-    std::uint64_t capabilities = 0;
-    std::vector<RlimitValue> rlimits;
-    std::vector<std::string> read_only_paths;
-    std::vector<std::string> masked_paths;
-};
-
-// Throws ConfigError.
-ProfileFile read_profile_file(const ConfigTable& table);
 
 // A profile that is ready for use.
 struct Profile {
     ProfileFile file;
     FilterProgram filter;
+    std::string origin;              // its path, or "ships with Stagebox"
+    std::vector<std::string> notes;  // what a user should be told about it; see FoundProfile
+    std::string filter_id;           // names the filter's recipe
     // Every byte that decides what this profile allows: for the key of a stage, and for nothing else.
     std::string material;
 };
 
-// `name_or_path`: with a slash in it, a file; else the name of a profile that ships. A seccomp file is looked
-// for beside the profile that names it, then among those that ship. Throws ConfigError for a profile,
-// FilterError for a seccomp file that is wrong.
-Profile load_profile(const std::string& name_or_path);
+// `name_or_path`: with a slash in it, a file; else a name, looked for in `places` and then among the profiles that ship. A
+// seccomp file is looked for beside the profile that names it, then among those that ship. Throws ConfigError for a
+// profile, FilterError for a seccomp file that is wrong.
+Profile load_profile(const std::string& name_or_path, const ProfilePlaces& places = profile_places());
 
-// "build", ... in alphabetical order.
-std::vector<std::string_view> profile_names();
-
-// Puts a profile into a spec: host name, paths and allowance. Soft and hard limits above the caller's own
-// hard limit are lowered to it: only the privileged may raise one (setrlimit(2)), and a jail should not fail
-// for being kept shorter.
+// Puts a profile into a spec: host name, paths and allowance; and limits, where the spec has none of its own. Soft and hard resource limits above the caller's
+// own hard limit are lowered to it: only the privileged may raise one (setrlimit(2)), and a jail should not fail for being
+// kept shorter.
 void apply_profile(const Profile& profile, Spec& spec);
 
 }  // namespace sandbox

@@ -13,10 +13,9 @@ struct EmbeddedFile {
     std::string_view text;
 };
 
-// These seccomp files, chained in this order, compiled for exactly these capabilities.
+// A profile's filter, ready to be installed; `id` is filter_id() of what it was made from.
 struct EmbeddedFilter {
-    std::span<const std::string_view> files;
-    std::uint64_t capabilities;
+    std::string_view id;
     std::span<const std::uint64_t> instructions;
 };
 

@@ -64,10 +64,19 @@ void add_environment(Json& key, const Stage& stage) {
     for (const auto& [name, value] : sorted) key[sandbox::os::format("env {}", name)] = value;
 }
 
+const char* word_for(sandbox::Network network) {
+    switch (network) {
+        case sandbox::Network::user: return "user";
+        case sandbox::Network::host: return "host";
+        case sandbox::Network::none: break;
+    }
+    return "none";
+}
+
 void add_allowed(Json& key, const Stage& stage, const KeyMaterial& material) {
     key["profile"] = needed(material.profile, stage, "the digest of its profile");
-    key["network"] = stage.network == sandbox::Network::host ? "host" : "none";
-    key["ids"] = stage.ids == sandbox::IdMode::range ? "range" : "single";
+    key["network"] = word_for(stage.network);
+    key["ids"] = stage.ids == sandbox::IdMode::range ? "range" : "single, seen as root";
     std::vector<std::string> devices = stage.devices;
     std::ranges::sort(devices);
     key["devices"] = devices;

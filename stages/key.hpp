@@ -1,7 +1,7 @@
 // The action key of a stage: a digest of everything that can change its result, so that equal keys may share
 // one result. Knows the pipeline's values and the digests it is given; reads nothing itself.
 //
-// Not in the key, because they cannot change a result that ended well: the stage's name, its time limit, what
+// Not in the key, because they cannot change a result that ended well: the stage's name, its limits, what
 // it needs from the host by name (the state of the host's packages is in it), and where the script lies. What the
 // network gave is not in it either: stagebox.lock pins that.
 #pragma once

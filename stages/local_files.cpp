@@ -1,9 +1,7 @@
 #include "stages/local_files.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +10,7 @@
 
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/resolve.hpp"
 
 namespace stages {
 namespace {
@@ -51,13 +50,10 @@ LocalFiles::LocalFiles(const std::string& directory)
     : directory_(
           sys([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}", directory)) {}
 
-// openat2(2). RESOLVE_BENEATH holds for every link on the way, the last one included, and no matter what
-// changes while the kernel walks.
+// Beneath holds for every link on the way, the last one included, and no matter what changes meanwhile.
 long LocalFiles::open_beneath(const std::string& path, int flags) const {
-    open_how how{};
-    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    return try_sys([&] { return ::syscall(SYS_openat2, directory_.get(), path.c_str(), &how, sizeof how); });
+    return sandbox::open_below(directory_.get(), path.c_str(), static_cast<std::uint64_t>(flags),
+                               sandbox::Links::beneath);
 }
 
 std::string LocalFiles::input_fault(const std::string& path) const {

@@ -1,7 +1,6 @@
 // What a pipeline file means, as values. Knows nothing of TOML (pipeline_file), of order (graph), or of
 // running.
 #pragma once
-#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -66,7 +65,11 @@ struct Stage {
     std::vector<std::pair<std::string, std::string>> env;  // sorted by name
     sandbox::Network network = sandbox::Network::none;
     sandbox::IdMode ids = sandbox::IdMode::range;
-    std::optional<std::chrono::seconds> time_limit;
+    // A name, or a path beside the pipeline file that begins with "./".
+    std::string profile = "build";
+    Position profile_at;
+    // Over those of the profile.
+    sandbox::Limits limits;
     // Devices of the host beyond the minimal /dev, shown where the host has them: "kvm".
     std::vector<std::string> devices;
     std::vector<HostNeed> needs;

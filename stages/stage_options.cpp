@@ -42,11 +42,9 @@ bool is_package(std::string_view name) {
 }  // namespace
 
 sandbox::Network read_network(const ConfigValue& value) {
-    if (value.is_string() && value.as_string() == "user") {
-        throw value.error("the network \"user\" is not offered by this version",
-                          "\"host\" gives the stage the host's network, \"none\" gives it none");
-    }
-    return value.as_one_of({"none", "host"}) == "host" ? sandbox::Network::host : sandbox::Network::none;
+    const std::string& word = value.as_one_of({"none", "user", "host"});
+    if (word == "none") return sandbox::Network::none;
+    return word == "user" ? sandbox::Network::user : sandbox::Network::host;
 }
 
 sandbox::IdMode read_ids(const ConfigValue& value) {
@@ -64,10 +62,18 @@ void read_env(const ConfigTable& table, const Variables& variables, std::map<std
     }
 }
 
-void read_limits(const ConfigTable& table, std::optional<std::chrono::seconds>& time_limit) {
-    for (const ConfigEntry& entry : table.entries()) refuse_later_key(table, entry);
-    table.allow_only({"time"});
-    if (const ConfigValue* time = table.find("time")) time_limit = read_duration(*time);
+std::string read_profile_name(const ConfigValue& value) {
+    const std::string& text = value.as_string();
+    const bool is_path = text.starts_with("./") && relative_path_fault(text.substr(2)).empty();
+    const bool is_name = !text.empty() && text.front() != '.' && std::ranges::all_of(text, [](char c) {
+        return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
+    });
+    if (!is_path && !is_name) {
+        throw value.error(
+            format("{} cannot be the name of a profile", quote(text)),
+            "a profile is a name, as \"build\", or a file beside the pipeline file, as \"./profiles/mine.toml\"");
+    }
+    return text;
 }
 
 std::vector<std::string> read_devices(const ConfigValue& value) {
@@ -105,7 +111,7 @@ std::vector<HostNeed> read_needs(const ConfigTable& table) {
 }
 
 void refuse_later_key(const ConfigTable& table, const ConfigEntry& entry) {
-    constexpr std::array<std::string_view, 4> later = {"errors", "retry", "memory", "pids"};
+    constexpr std::array<std::string_view, 2> later = {"errors", "retry"};
     if (std::ranges::find(later, entry.key) == later.end()) return;
     throw table.source().error(entry.key_at, format("{} is not offered by this version", quote(entry.key)),
                                "leave it out: no file is read as if it said less than it does");

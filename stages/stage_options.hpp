@@ -1,9 +1,7 @@
-// The keys of a stage that say what its jail allows: network, ids, env, limits, devices, needs. Some of them
+// The keys of a stage that say what its jail allows: network, ids, env, profile, devices, needs. Some of them
 // may also stand in [defaults]. Knows nothing of roots, inputs and commands.
 #pragma once
-#include <chrono>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +15,8 @@ sandbox::Network read_network(const sandbox::ConfigValue& value);
 sandbox::IdMode read_ids(const sandbox::ConfigValue& value);
 // Adds to `env`; a name that is there already gets the new value.
 void read_env(const sandbox::ConfigTable& table, const Variables& variables, std::map<std::string, std::string>& env);
-// Leaves `time_limit` as it is where the table does not set it.
-void read_limits(const sandbox::ConfigTable& table, std::optional<std::chrono::seconds>& time_limit);
+// The name of a profile, or the path of one beside the pipeline file; whether it is there is not looked at.
+std::string read_profile_name(const sandbox::ConfigValue& value);
 std::vector<std::string> read_devices(const sandbox::ConfigValue& value);
 std::vector<HostNeed> read_needs(const sandbox::ConfigTable& table);
 // Throws for a key that the file format has, but not this version of the program.

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "sandbox/config_text.hpp"
+#include "sandbox/limits_text.hpp"
 #include "sandbox/os/format.hpp"
 #include "stages/stage_options.hpp"
 
@@ -17,8 +18,8 @@ using sandbox::ConfigValue;
 using sandbox::quote;
 using sandbox::os::format;
 
-constexpr std::array<std::string_view, 11> stage_keys = {"from",    "in",  "script", "run",     "out",  "env",
-                                                         "network", "ids", "limits", "devices", "needs"};
+constexpr std::array<std::string_view, 12> stage_keys = {"from",    "in",  "script",  "run",    "out",     "env",
+                                                         "network", "ids", "profile", "limits", "devices", "needs"};
 
 // The path that `inner` lies in, of those in `all`; empty where there is none.
 std::string enclosing(std::string_view inner, const std::unordered_set<std::string>& all) {
@@ -50,12 +51,16 @@ Reference parse_reference(std::string_view text) {
 
 StageDefaults read_defaults(const ConfigTable& table, const Variables& variables) {
     for (const ConfigEntry& entry : table.entries()) refuse_later_key(table, entry);
-    table.allow_only({"network", "ids", "env", "limits"});
+    table.allow_only({"network", "ids", "env", "profile", "limits"});
     StageDefaults defaults;
     if (const ConfigValue* network = table.find("network")) defaults.network = read_network(*network);
     if (const ConfigValue* ids = table.find("ids")) defaults.ids = read_ids(*ids);
     if (const ConfigValue* env = table.find("env")) read_env(env->as_table(), variables, defaults.env);
-    if (const ConfigValue* limits = table.find("limits")) read_limits(limits->as_table(), defaults.time_limit);
+    if (const ConfigValue* profile = table.find("profile")) {
+        defaults.profile = read_profile_name(*profile);
+        defaults.profile_at = position_of(profile->at());
+    }
+    if (const ConfigValue* limits = table.find("limits")) sandbox::read_limits(limits->as_table(), defaults.limits);
     return defaults;
 }
 
@@ -79,7 +84,9 @@ Stage StageReader::read(const ConfigTable& stages, const ConfigEntry& entry) con
     stage.at = position_of(entry.key_at);
     stage.network = defaults_.network;
     stage.ids = defaults_.ids;
-    stage.time_limit = defaults_.time_limit;
+    stage.profile = defaults_.profile;
+    stage.profile_at = defaults_.profile_at.line != 0 ? defaults_.profile_at : stage.at;
+    stage.limits = defaults_.limits;
     stage.env.assign(defaults_.env.begin(), defaults_.env.end());
     for (const ConfigEntry& key : table.entries()) read_key(stage, table, key);
 
@@ -128,7 +135,10 @@ void StageReader::read_key(Stage& stage, const ConfigTable& table, const ConfigE
     } else if (key == "ids") {
         stage.ids = read_ids(value);
     } else if (key == "limits") {
-        read_limits(value.as_table(), stage.time_limit);
+        sandbox::read_limits(value.as_table(), stage.limits);
+    } else if (key == "profile") {
+        stage.profile = read_profile_name(value);
+        stage.profile_at = position_of(value.at());
     } else if (key == "devices") {
         stage.devices = read_devices(value);
     } else if (key == "needs") {

@@ -1,7 +1,6 @@
 // Reads one [stage.NAME] table and the [defaults] that stages share. Each stage is read for itself: whether
 // the stages that it names exist is a matter of references.hpp.
 #pragma once
-#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,7 +16,9 @@ struct StageDefaults {
     sandbox::Network network = sandbox::Network::none;
     sandbox::IdMode ids = sandbox::IdMode::range;
     std::map<std::string, std::string> env;
-    std::optional<std::chrono::seconds> time_limit;
+    std::string profile = "build";
+    Position profile_at;
+    sandbox::Limits limits;
 };
 
 StageDefaults read_defaults(const sandbox::ConfigTable& table, const Variables& variables);

@@ -106,22 +106,6 @@ std::string expand(const ConfigValue& value, const Variables& variables) {
     return result;
 }
 
-std::chrono::seconds read_duration(const ConfigValue& value) {
-    constexpr std::string_view help = "a number and s, m or h: \"90s\", \"30m\", \"2h\"";
-    if (value.is_integer()) {
-        throw value.error(format("{} needs a unit, but is {}", value.path(), value.found()), std::string(help));
-    }
-    const std::string& text = value.as_string();
-    const std::string_view digits = std::string_view(text).substr(0, text.empty() ? 0 : text.size() - 1);
-    // Seven digits are 114 days, or 1,141 years of hours: nothing overflows.
-    const bool number = !digits.empty() && digits.size() <= 7 && std::ranges::all_of(digits, is_digit);
-    const std::int64_t count = number ? std::stoll(std::string(digits)) : 0;
-    if (count > 0 && text.back() == 's') return std::chrono::seconds(count);
-    if (count > 0 && text.back() == 'm') return std::chrono::minutes(count);
-    if (count > 0 && text.back() == 'h') return std::chrono::hours(count);
-    throw value.error(format("{} must be a time, but is {}", value.path(), value.found()), std::string(help));
-}
-
 std::string relative_path_fault(std::string_view path) {
     if (path.empty()) return "is empty";
     if (path.front() == '/') return "must not be absolute";

@@ -1,7 +1,6 @@
-// The rules for the single words of a pipeline file: names, variables, times, paths. Each function takes the
+// The rules for the single words of a pipeline file: names, variables, paths. Each function takes the
 // value where it was written, so that its error points there. Knows no other stage and no file.
 #pragma once
-#include <chrono>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,9 +26,6 @@ using Variables = std::unordered_map<std::string, std::string>;
 // itself, so that a shell's $HOME and $(date) need no escape. Refuses NUL, which no path and no argument can
 // hold.
 std::string expand(const sandbox::ConfigValue& value, const Variables& variables);
-
-// "90s", "30m", "2h".
-std::chrono::seconds read_duration(const sandbox::ConfigValue& value);
 
 // Why `path` is not a clean relative path, empty where it is: components without "." and "..", one slash
 // between them, none at either end, no control characters.

@@ -1,15 +1,22 @@
 #include "runtime/cli/command_line.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
+#include "runtime/cli/bwrap.hpp"
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/doctor.hpp"
+#include "runtime/cli/profile_command.hpp"
 #include "runtime/cli/run.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "sandbox/config.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 
@@ -127,14 +134,15 @@ void add_doctor(CLI::App& app, Words& words) {
     command->callback([&words] { words.command = run_doctor; });
 }
 
-int parse_and_run(int argc, char** argv) {
+// Into `words`; the exit code where there is nothing to run.
+std::optional<int> parse(int argc, char** argv, Words& words) {
     CLI::App app("A rootless container runner for builds: every stage in a fresh jail, committed whole or not at all.",
                  "stagebox");
     app.set_version_flag("--version", STAGEBOX_VERSION);
     app.require_subcommand(1);
-    Words words;
     add_build(app, words);
     app.add_subcommand("run", "One command in a jail (stagebox run --help)");
+    app.add_subcommand("profile", "What jails allow: ls, show, learn (stagebox profile --help)");
     add_shell(app, words);
     add_looks(app, words);
     add_store(app, words);
@@ -145,21 +153,45 @@ int parse_and_run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : wrong_input;
     }
-    return words.command(words);
+    return std::nullopt;
 }
 
-int report(const char* text, int code) {
-    std::fprintf(stderr, "error: %s\n", text);
+int parse_and_run(int argc, char** argv) {
+    Words words;
+    const std::optional<int> ended = parse(argc, argv, words);
+    return ended ? *ended : words.command(words);
+}
+
+// The lines of an error, which may name what was typed, as a terminal can show them.
+int report(std::string_view text, int code) {
+    for (const char* prefix = "error: "; !text.empty(); prefix = "") {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        std::fprintf(stderr, "%s%s\n", prefix, sandbox::os::printable(text.substr(0, end)).c_str());
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
     return code;
+}
+
+// A program with the setuid or setgid bit would build jails with somebody else's rights: the environment, the store and
+// everything else here are those of whoever calls.
+void refuse_borrowed_ids() {
+    if (::getuid() == ::geteuid() && ::getgid() == ::getegid()) return;
+    throw std::invalid_argument(
+        "this program has the setuid or setgid bit, and refuses to work with it: chmod ug-s takes the bit away; an "
+        "ordinary user's jail needs no rights but the user's own");
 }
 
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+    if (argc > 0 && is_bwrap(argv[0])) return bwrap({argv + 1, argv + argc});
     const bool is_run = argc > 1 && std::string_view(argv[1]) == "run";
     try {
+        refuse_borrowed_ids();
         // `run` has options whose order means something, as bubblewrap's, and a reader of its own.
         if (is_run) return run({argv + 2, argv + argc});
+        // So has what `profile learn` runs.
+        if (argc > 1 && std::string_view(argv[1]) == "profile") return profile({argv + 2, argv + argc});
         return parse_and_run(argc, argv);
     } catch (const sandbox::ConfigError& error) {
         std::fprintf(stderr, "%s\n", error.what());
@@ -169,6 +201,11 @@ int run_command_line(int argc, char** argv) {
     } catch (const std::exception& error) {
         return report(error.what(), is_run ? jail_not_built : cannot_run);
     }
+}
+
+int check_command_line(int argc, char** argv) {
+    Words words;
+    return parse(argc, argv, words).value_or(0);
 }
 
 }  // namespace runtime::cli

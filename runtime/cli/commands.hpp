@@ -1,9 +1,13 @@
 // The commands behind the command line, each with its options as a value. `build` is supervisor/build.hpp's, `doctor`
 // doctor.hpp's, `run` run.hpp's.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "sandbox/os/fd.hpp"
+#include "sandbox/spec.hpp"
+#include "stages/kinds/exec.hpp"
 #include "stages/pipeline_file.hpp"
 
 namespace runtime::cli {
@@ -22,6 +26,18 @@ int plan(const PipelineOptions& options, const std::string& name);
 enum class ShellAt : unsigned char { before, failed };
 // `shell STAGE`: the stage's jail with a terminal, as it was before its command, or as the command left it.
 int shell(const PipelineOptions& options, const std::string& name, ShellAt at);
+// The stage's jail, ready to run in the foreground on the caller's streams; `act`'s answer. What it changes is discarded.
+int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
+             const std::function<int(stages::kinds::Lowered&)>& act);
+
+// What a stage has made of its root, as `run --root FILE:STAGE` starts from it.
+struct StageRoot {
+    std::vector<std::string> layers;  // absolute, from the top one down
+    sandbox::IdMode ids = sandbox::IdMode::single;
+    sandbox::os::Fd shared;  // nothing of the store is deleted as long as it is open
+};
+// Throws where the stage is not built, or runs on the host's root, which has no layers.
+StageRoot stage_root(const PipelineOptions& options, const std::string& name);
 
 // `store ls`: records, by pipeline and stage. An empty path: the default store.
 int store_list(const std::string& path);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/supervisor/user_network.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/probe.hpp"
@@ -78,7 +79,8 @@ Json to_json(const std::vector<Finding>& findings) {
 }  // namespace
 
 int doctor(const DoctorOptions& options) {
-    const std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
+    std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
+    findings.push_back(supervisor::probe_user_network());
     const std::string text =
         options.format == DoctorFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);
     std::fputs(text.c_str(), stdout);

@@ -1,15 +1,35 @@
 // One jail in the foreground of a terminal or a script: signals are passed on, the exit code is the command's.
 #pragma once
+#include <functional>
+
+#include "runtime/supervisor/denial_watch.hpp"
+#include "runtime/supervisor/user_network.hpp"
+#include "sandbox/launch.hpp"
 #include "sandbox/spec.hpp"
 
 namespace runtime::cli {
 
+// What is heard of the calls that the jail's filter denies (Spec::denials). Where the command does not end with 0, they are
+// told on standard error too.
+struct Hearing {
+    supervisor::NoticeHandlers handlers = {};
+    // After the jail's end; may be empty.
+    std::function<void(const supervisor::DenialLog&)> at_end = {};
+};
+
+// Who wants to follow a jail's life; what is empty is not called.
+struct Follower {
+    supervisor::BeforeBuilding before_start = {};
+    std::function<void()> started = {};  // the command runs
+};
+
 // Runs the command in the jail and waits for it. Errors of the jail are told on standard error.
 // The command's own exit code; 128+N; 126 or 127; 125 where the jail could not be built.
-int run_in_foreground(const sandbox::Spec& spec, const sandbox::Command& command);
+int run_in_foreground(const sandbox::Spec& spec, const sandbox::Command& command, const Hearing& hearing = {},
+                      const Follower& follower = {});
 
-// The same on a terminal of the jail's own, relayed to the caller's: nothing the payload does to its terminal reaches
-// the outer one, and the window's size follows. Standard input must be a terminal.
-int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command);
+// The same on a terminal of the jail's own, relayed to the caller's streams: nothing the payload does to its terminal
+// reaches the outer one, and the window's size follows. Where standard input is no terminal, its end is the terminal's.
+int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command, const Follower& follower = {});
 
 }  // namespace runtime::cli

@@ -1,227 +1,172 @@
 #include "runtime/cli/run.hpp"
 
-#include <algorithm>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
 #include <cstdio>
-#include <map>
-#include <stdexcept>
-#include <string_view>
+#include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "runtime/cli/foreground.hpp"
+#include "runtime/cli/jail_status.hpp"
+#include "runtime/cli/run_help.hpp"
+#include "runtime/cli/run_report.hpp"
+#include "runtime/cli/run_root.hpp"
+#include "sandbox/caps.hpp"
+#include "sandbox/config_text.hpp"
 #include "sandbox/idmap.hpp"
-#include "sandbox/launch.hpp"
+#include "sandbox/limits_text.hpp"
+#include "sandbox/loosening.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/profile.hpp"
-#include "stages/kinds/mounts.hpp"
-
-extern char** environ;
 
 namespace runtime::cli {
 
+using sandbox::os::Fd;
 using sandbox::os::format;
 
 namespace {
 
-constexpr const char* help =
-    R"(Usage: stagebox run [OPTIONS] [--] COMMAND [ARGUMENTS]
+// Microseconds since the clock's start.
+std::int64_t now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1000;
+}
 
-One command in a fresh jail: user, mount, PID, network, IPC, UTS and cgroup namespaces of its own, a system call filter,
-few capabilities, no descriptors but 0, 1 and 2. The options are bubblewrap's, and work in the order in which they stand.
-Without any that mounts, the jail's root is the host's /usr, read-only, with the few files of /etc that programs need and a
-fresh /proc, /sys, /dev, /run and /tmp.
-
-  --bind SRC DEST        Show SRC, writable
-  --ro-bind SRC DEST     Show SRC, read-only
-  --tmpfs DEST           An empty file system in memory
-  --proc DEST            The jail's own procfs
-  --dev DEST             A minimal /dev
-  --mqueue DEST          POSIX message queues
-  --dir DEST             An empty directory
-  --symlink TEXT DEST    A symbolic link
-  --root DIR             DIR as the root, writable, with /proc, /sys, /dev, /run and /tmp
-  --setenv NAME VALUE    Set an environment variable
-  --unsetenv NAME        Remove one
-  --clearenv             Remove all (the default)
-  --keepenv              Start from the caller's environment
-  --chdir DIR            The working directory
-  --hostname NAME        The jail's host name
-  --share-net            Use the host's network
-  --ids single|range     Which ids the jail has: the caller's alone (default), or a range from /etc/subuid
-  --profile NAME|FILE    What the jail allows (default: build)
-  --unshare-all, --unshare-user, --unshare-ipc, --unshare-pid, --unshare-net, --unshare-uts, --unshare-cgroup,
-  --die-with-parent, --new-session
-                         Accepted; always so
-  -h, --help             This text
-
-Exit codes: the command's own; 128+N when signal N ended it; 126 and 127 where it cannot be executed or found; 125 where
-the jail could not be built.
-)";
-
-class Reader {
+// Where the time of a run goes: each phase lasts until it is marked.
+class Timings {
   public:
-    explicit Reader(const std::vector<std::string>& arguments) : left_(arguments.begin(), arguments.end()) {
-        env_ = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
+    void mark(const char* phase) {
+        const std::int64_t moment = now();
+        phases_.emplace_back(phase, moment - last_);
+        last_ = moment;
     }
-
-    RunRequest read() {
-        while (!left_.empty() && left_.front().starts_with("-")) {
-            const std::string option = take();
-            if (option == "--") break;
-            read_option(option);
-            if (request_.wants_help) return std::move(request_);
-        }
-        if (left_.empty()) throw std::invalid_argument("there is no command to run; see stagebox run --help");
-        request_.command.argv = left_;
-        request_.command.env.assign(env_.begin(), env_.end());
-        finish_mounts();
-        return std::move(request_);
+    void print() const {
+        std::string text;
+        for (const auto& [phase, duration] : phases_) text += format("{:>9} us  {}\n", duration, phase);
+        std::fputs(text.c_str(), stderr);
     }
 
   private:
-    std::string take() {
-        std::string word = left_.front();
-        left_.erase(left_.begin());
-        return word;
-    }
-
-    std::string value(const std::string& option) {
-        if (left_.empty()) throw std::invalid_argument(format("{} lacks a value; see stagebox run --help", option));
-        return take();
-    }
-
-    void add(sandbox::Mount mount) { mounts_.push_back(std::move(mount)); }
-
-    void read_option(const std::string& option) {
-        if (!read_mount(option) && !read_environment(option) && !read_setting(option)) {
-            throw std::invalid_argument(format("{} is not an option of run; see stagebox run --help", option));
-        }
-    }
-
-    bool read_mount(const std::string& option) {
-        if (option == "--bind" || option == "--ro-bind") {
-            const std::string source = value(option);
-            const auto access = option == "--bind" ? sandbox::Access::read_write : sandbox::Access::read_only;
-            add(sandbox::Bind{absolute(source), value(option), access});
-        } else if (option == "--tmpfs") {
-            add(sandbox::Tmpfs{value(option), 0755, 0});
-        } else if (option == "--proc") {
-            add(sandbox::Proc{value(option)});
-        } else if (option == "--dev") {
-            add(sandbox::Dev{value(option)});
-        } else if (option == "--mqueue") {
-            add(sandbox::Mqueue{value(option)});
-        } else if (option == "--dir") {
-            add(sandbox::Directory{value(option), 0755});
-        } else if (option == "--symlink") {
-            const std::string text = value(option);
-            add(sandbox::Symlink{value(option), text});
-        } else if (option == "--root") {
-            add(sandbox::Bind{absolute(value(option)), "/", sandbox::Access::read_write});
-            has_root_directory_ = true;
-        } else {
-            return false;
-        }
-        return true;
-    }
-
-    bool read_environment(const std::string& option) {
-        if (option == "--setenv") {
-            const std::string name = value(option);
-            env_[name] = value(option);
-        } else if (option == "--unsetenv") {
-            env_.erase(value(option));
-        } else if (option == "--clearenv") {
-            env_.clear();
-        } else if (option == "--keepenv") {
-            for (char** one = environ; *one != nullptr; ++one) {
-                const std::string_view text = *one;
-                const std::size_t equals = text.find('=');
-                if (equals != std::string_view::npos)
-                    env_[std::string(text.substr(0, equals))] = text.substr(equals + 1);
-            }
-        } else {
-            return false;
-        }
-        return true;
-    }
-
-    bool read_setting(const std::string& option) {
-        static constexpr std::string_view always[] = {"--unshare-all",    "--unshare-user",    "--unshare-ipc",
-                                                      "--unshare-pid",    "--unshare-net",     "--unshare-uts",
-                                                      "--unshare-cgroup", "--die-with-parent", "--new-session"};
-        if (option == "--help" || option == "-h") {
-            request_.wants_help = true;
-        } else if (option == "--chdir") {
-            request_.command.cwd = value(option);
-        } else if (option == "--hostname") {
-            request_.hostname = value(option);
-        } else if (option == "--share-net") {
-            request_.spec.network = sandbox::Network::host;
-        } else if (option == "--profile") {
-            request_.profile = value(option);
-        } else if (option == "--ids") {
-            request_.ids = ids(value(option));
-        } else {
-            return std::find(std::begin(always), std::end(always), option) != std::end(always);
-        }
-        return true;
-    }
-
-    static sandbox::IdMode ids(const std::string& word) {
-        if (word == "single") return sandbox::IdMode::single;
-        if (word == "range") return sandbox::IdMode::range;
-        throw std::invalid_argument(format("--ids takes single or range, not \"{}\"", word));
-    }
-
-    static std::string absolute(const std::string& path) {
-        try {
-            return sandbox::os::real_path(path);
-        } catch (const sandbox::os::SysError& error) {
-            throw std::invalid_argument(error.what());
-        }
-    }
-
-    void finish_mounts() {
-        auto& mounts = request_.spec.mounts;
-        if (mounts_.empty()) {
-            stages::kinds::add_host_root(request_.spec.network, mounts);
-            stages::kinds::add_system_mounts(request_.spec.network, mounts);
-            stages::kinds::add_network_files(request_.spec.network, mounts);
-            return;
-        }
-        const bool has_root = std::visit([](const auto& kind) { return kind.target == "/"; }, mounts_.front());
-        if (!has_root) mounts.emplace_back(sandbox::Tmpfs{"/", 0755, 0});
-        mounts.insert(mounts.end(), mounts_.begin(), mounts_.end());
-        if (has_root_directory_) stages::kinds::add_system_mounts(request_.spec.network, mounts);
-    }
-
-    std::vector<std::string> left_;
-    std::vector<sandbox::Mount> mounts_;
-    std::map<std::string, std::string> env_;
-    RunRequest request_;
-    bool has_root_directory_ = false;
+    std::int64_t last_ = now();
+    std::vector<std::pair<const char*, std::int64_t>> phases_;
 };
 
-}  // namespace
-
-RunRequest parse_run(const std::vector<std::string>& arguments) {
-    return Reader(arguments).read();
+// Without a terminal of the jail's own, output does not pass through here: it is the caller's own.
+void check_limits(const sandbox::Limits& limits) {
+    const sandbox::UnkeptLimits unkept = sandbox::unkept_limits(limits);
+    if (!unkept.names.empty()) {
+        throw std::runtime_error(
+            format("limits that cannot be kept here: {}; {}", sandbox::list_words(unkept.names), unkept.remedy));
+    }
+    if (limits.idle) {
+        throw std::runtime_error(
+            "the limit idle cannot be kept here: the command writes to the caller's own output, which "
+            "nobody watches; leave it out of the profile, or run the command as a stage");
+    }
 }
 
-int run(const std::vector<std::string>& arguments) {
-    RunRequest request = parse_run(arguments);
-    if (request.wants_help) {
-        std::fputs(help, stdout);
-        return 0;
-    }
-    sandbox::apply_profile(sandbox::load_profile(request.profile), request.spec);
-    if (!request.hostname.empty()) request.spec.hostname = request.hostname;
-    request.spec.ids = sandbox::resolve_idmap(request.ids).map;
+void fill_in(RunRequest& request) {
+    sandbox::Spec& spec = request.spec;
+    const sandbox::Profile profile = sandbox::load_profile(request.profile);
+    for (const std::string& note : profile.notes) std::fprintf(stderr, "stagebox: %s\n", note.c_str());
+    sandbox::apply_profile(profile, spec);
+    sandbox::check_loosenings(spec, request.profile);
+    check_limits(spec.limits);
+    std::uint64_t& capabilities = spec.allow.capabilities;
+    const std::uint64_t known = (std::uint64_t{2} << static_cast<unsigned>(sandbox::last_capability())) - 1;
+    capabilities = ((capabilities | request.added_capabilities) & ~request.dropped_capabilities) & known;
+    spec.allow.more_filters = request.filters;
+    spec.denials = sandbox::Denials::reported;
+    if (!request.hostname.empty()) spec.hostname = request.hostname;
     request.command.stdin_fd = 0;
     request.command.stdout_fd = 1;
     request.command.stderr_fd = 2;
-    return run_in_foreground(request.spec, request.command);
+    const char* term = std::getenv("TERM");
+    if (request.has_terminal && term != nullptr) request.command.env.emplace_back("TERM", term);
+}
+
+// What waits for the jail, and what is told of it, before its first step.
+void before_start(const RunRequest& request, const sandbox::Plan& plan, pid_t pid) {
+    if (request.info_fd >= 0) {
+        write_jail_info(request.info_fd, pid, plan.clone_flags);
+        ::close(request.info_fd);
+    }
+    if (request.json_status_fd >= 0) write_jail_status(request.json_status_fd, pid, plan.clone_flags);
+    if (request.block_fd < 0) return;
+    char byte = 0;
+    static_cast<void>(sandbox::os::try_sys([&] { return ::read(request.block_fd, &byte, 1); }));
+    ::close(request.block_fd);
+}
+
+void write_report(const RunRequest& request, const sandbox::os::Json& report) {
+    const std::string text = report.dump(2, ' ', false, sandbox::os::Json::error_handler_t::replace) + "\n";
+    const Fd file(
+        sandbox::os::sys([&] { return ::open(request.report.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); },
+                         "open {}", request.report));
+    sandbox::os::write_all(file.get(), text, request.report);
+}
+
+int start(RunRequest& request, Timings& timings) {
+    bool has_started = false;
+    sandbox::os::Json report;
+    Follower follower;
+    follower.before_start = [&](const sandbox::Plan& plan, pid_t pid) {
+        timings.mark("plan, namespaces and id maps");
+        before_start(request, plan, pid);
+        if (!request.report.empty()) report = report_of(request, plan);
+    };
+    follower.started = [&] {
+        timings.mark("root, fences and exec");
+        has_started = true;
+    };
+    Hearing hearing;
+    if (!request.report.empty()) {
+        hearing.at_end = [&](const supervisor::DenialLog& log) { report["denials"] = supervisor::to_json(log); };
+    }
+    const int code = request.has_terminal ? run_on_terminal(request.spec, request.command, follower)
+                                          : run_in_foreground(request.spec, request.command, hearing, follower);
+    timings.mark("command");
+    if (has_started && request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
+    if (has_started && !request.report.empty()) {
+        report["exit"] = code;
+        write_report(request, report);
+    }
+    return code;
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments) {
+    Timings timings;
+    RunRequest request = parse_run(arguments);
+    if (request.wants == Wants::help) {
+        std::fputs(run_help, stdout);
+        return 0;
+    }
+    if (request.wants == Wants::version) {
+        std::puts(STAGEBOX_VERSION);
+        return 0;
+    }
+    for (const std::string& warning : request.warnings) std::fprintf(stderr, "stagebox: %s\n", warning.c_str());
+    timings.mark("options");
+    fill_in(request);
+    timings.mark("profile");
+    request.spec.ids = sandbox::resolve_idmap(request.ids).map;
+    timings.mark("ids");
+    std::optional<RunRoot> root;
+    if (!request.root.empty()) {
+        root.emplace(request);
+        timings.mark("root");
+    }
+    const int code = start(request, timings);
+    if (request.has_timings) timings.print();
+    return code;
 }
 
 }  // namespace runtime::cli

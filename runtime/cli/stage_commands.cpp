@@ -47,9 +47,9 @@ enum class Missing : unsigned char { imagine, refuse };
 
 // What the store has of the stages before this one.
 supervisor::Resolved resolve_from_store(const stages::Pipeline& pipeline, const store::Store& store,
-                                        const sandbox::Profile& profile, const std::string& name, Missing missing) {
+                                        supervisor::Profiles& profiles, const std::string& name, Missing missing) {
     const stages::Graph graph(pipeline);
-    supervisor::Resolver resolver(pipeline, store, profile);
+    supervisor::Resolver resolver(pipeline, store, profiles);
     supervisor::Results results;
     const std::string wanted[] = {name};
     for (const std::size_t place : graph.order_for(wanted)) {
@@ -140,13 +140,18 @@ void import_inputs(store::Store& store, store::Keeper& keeper, sandbox::os::Even
 int check(const PipelineOptions& options) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     std::vector<const stages::Stage*> all;
-    for (const stages::Stage& stage : pipeline.stages) all.push_back(&stage);
+    supervisor::Profiles profiles(pipeline);
+    for (const stages::Stage& stage : pipeline.stages) {
+        all.push_back(&stage);
+        profiles.check(stage);
+    }
     const auto missing = supervisor::missing_needs(all);
     const auto count = [](std::size_t number, const char* what) {
         return format("{} {}{}", number, what, number == 1 ? "" : "s");
     };
     std::cout << format("{}: {}, {}: valid\n", options.file, count(pipeline.stages.size(), "stage"),
                         count(pipeline.results.size(), "result"));
+    for (const std::string& note : profiles.notes()) std::cout << note << "\n";
     if (!missing.empty()) std::cout << supervisor::to_text(missing) << "\n";
     return 0;
 }
@@ -154,8 +159,8 @@ int check(const PipelineOptions& options) {
 int plan(const PipelineOptions& options, const std::string& name) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     const store::Store store(store_path(options));
-    const sandbox::Profile profile = sandbox::load_profile("build");
-    const supervisor::Resolved resolved = resolve_from_store(pipeline, store, profile, name, Missing::imagine);
+    supervisor::Profiles profiles(pipeline);
+    const supervisor::Resolved resolved = resolve_from_store(pipeline, store, profiles, name, Missing::imagine);
     const stages::Stage& stage = *pipeline.find(name);
     const stages::kinds::Places places = {.root = resolved.root,
                                           .skeleton = store.path() + "/staging/NEW/skeleton",
@@ -165,18 +170,38 @@ int plan(const PipelineOptions& options, const std::string& name) {
                                           .inputs = resolved.inputs,
                                           .script = resolved.script};
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
-    const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profile, ids);
+    const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
     std::cout << sandbox::describe(sandbox::make_plan(lowered.spec, lowered.command));
     return 0;
 }
 
-int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
+StageRoot stage_root(const PipelineOptions& options, const std::string& name) {
+    const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
+    store::Store store(store_path(options));
+    sandbox::os::Fd shared = store.share();
+    supervisor::Profiles profiles(pipeline);
+    const supervisor::Resolved resolved = resolve_from_store(pipeline, store, profiles, name, Missing::refuse);
+    const stages::Stage& stage = *pipeline.find(name);
+    if (std::holds_alternative<stages::HostRoot>(stage.from)) {
+        throw std::invalid_argument(format("stage {} runs on the host's root, and so has none of its own", name));
+    }
+    const auto record = store.find(resolved.key);
+    if (!record || !store.holds(*record)) {
+        throw std::runtime_error(
+            format("stage {} is not built; build it first: stagebox build -f {} {}", name, pipeline.file, name));
+    }
+    const supervisor::Resolver resolver(pipeline, store, profiles);
+    return {resolver.layers_of(*record, resolved), stage.ids, std::move(shared)};
+}
+
+int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
+             const std::function<int(stages::kinds::Lowered&)>& act) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     store::Store store(store_path(options));
     const sandbox::os::Fd shared = store.share();
-    const sandbox::Profile profile = sandbox::load_profile("build");
+    supervisor::Profiles profiles(pipeline);
     supervisor::Resolved resolved =
-        resolve_from_store(pipeline, store, profile, name, at == ShellAt::failed ? Missing::imagine : Missing::refuse);
+        resolve_from_store(pipeline, store, profiles, name, at == ShellAt::failed ? Missing::imagine : Missing::refuse);
     const stages::Stage& stage = *pipeline.find(name);
     const bool is_on_host = std::holds_alternative<stages::HostRoot>(stage.from);
     Json failed;
@@ -197,14 +222,24 @@ int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
         if (is_on_host) places.root.clear();
         // What the command had made of its outputs is shown as it is: the failed stage is kept for this.
         if (!failed.is_null()) places.out = store.failed_path(failed.at("key").get<std::string>()) + "/out";
-        stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profile, ids);
+        stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
         answer_of(loop, [&](auto done) { keeper.prepare(staging.place(), lowered.mount_points, std::move(done)); });
         import_inputs(store, keeper, loop, staging, resolved);
-        const std::vector<std::string> command = lowered.command.argv;
-        lowered.command.argv = {"/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash; else exec sh; fi"};
         lowered.command.stdin_fd = 0;
         lowered.command.stdout_fd = 1;
         lowered.command.stderr_fd = 2;
+        code = act(lowered);
+    }
+    for (const std::string& place : store.trash()) {
+        answer_of(loop, [&](auto done) { keeper.remove(place, std::move(done)); });
+    }
+    return code;
+}
+
+int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
+    return in_stage(options, name, at, [&](stages::kinds::Lowered& lowered) {
+        const std::vector<std::string> command = lowered.command.argv;
+        lowered.command.argv = {"/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash; else exec sh; fi"};
         std::string words;
         for (const std::string& word : command) words += " " + word;
         std::cerr << format("stage {}, as {}; its command is:{}\n", name,
@@ -212,15 +247,10 @@ int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
         if (::isatty(0) == 1) {
             const char* term = std::getenv("TERM");
             lowered.command.env.emplace_back("TERM", term == nullptr ? "dumb" : term);
-            code = run_on_terminal(lowered.spec, lowered.command);
-        } else {
-            code = run_in_foreground(lowered.spec, lowered.command);
+            return run_on_terminal(lowered.spec, lowered.command);
         }
-    }
-    for (const std::string& place : store.trash()) {
-        answer_of(loop, [&](auto done) { keeper.remove(place, std::move(done)); });
-    }
-    return code;
+        return run_in_foreground(lowered.spec, lowered.command);
+    });
 }
 
 }  // namespace runtime::cli

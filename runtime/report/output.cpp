@@ -41,6 +41,7 @@ long StageOutput::read_some() {
     const std::string_view bytes(buffer, static_cast<std::size_t>(got));
     sandbox::os::write_all(log_.get(), bytes, "the stage's log");
     take(bytes);
+    if (came_) came_();
     return got;
 }
 

@@ -1,6 +1,7 @@
 // A stage's output: read from its pipe, cut into lines, kept as a log, its last lines remembered for a failure report.
 #pragma once
 #include <deque>
+#include <functional>
 #include <string>
 
 #include "runtime/report/console.hpp"
@@ -20,6 +21,8 @@ class StageOutput {
     // Where the jail writes to; close_writer() once it has been started.
     [[nodiscard]] int writer() const noexcept { return writer_.get(); }
     void close_writer() { writer_.reset(); }
+    // Called after every byte or bunch of bytes that comes.
+    void on_output(std::function<void()> came) { came_ = std::move(came); }
     // Takes what is still in the pipe; nobody writes any more.
     void finish();
     [[nodiscard]] const std::deque<std::string>& last_lines() const noexcept { return last_; }
@@ -35,6 +38,7 @@ class StageOutput {
     sandbox::os::EventLoop& loop_;
     sandbox::os::Fd reader_;
     sandbox::os::Fd writer_;
+    std::function<void()> came_;
     std::string line_;
     std::deque<std::string> last_;
 };

@@ -22,6 +22,9 @@ std::string summary_table(const Console& console, const std::vector<StageLine>& 
                        stage.seconds > 0 ? human_seconds(stage.seconds) : "-",
                        stage.layer_bytes > 0 ? human_bytes(stage.layer_bytes) : "-");
     }
+    for (const StageLine& stage : stages) {
+        if (!stage.loosened.empty()) text += format("loosened: {}: {}\n", stage.name, stage.loosened);
+    }
     return text;
 }
 
@@ -33,6 +36,7 @@ std::string failure_text(const Console& console, const FailedStage& failed) {
         // A failure report is read by people: what the console does to a line is done here too.
         for (const std::string& line : failed.last_lines) text += format("    {}\n", sandbox::os::printable(line));
     }
+    for (const std::string& denial : failed.denials) text += format("  {}\n", denial);
     text += format("  log: {}\n", failed.log);
     for (const std::string& command : failed.commands) text += format("  {}\n", command);
     return text;

@@ -14,6 +14,7 @@ struct StageLine {
     std::string state;       // "built", "cached", "failed", "skipped"
     double seconds = 0;      // of the run that made it; 0 where there was none
     double layer_bytes = 0;  // of its layer and artifacts
+    std::string loosened;    // how its jail was looser than the strictest: "host-network, devices"
 };
 
 struct FailedStage {
@@ -22,6 +23,7 @@ struct FailedStage {
     std::string remedy;
     std::string log;
     std::deque<std::string> last_lines;
+    std::vector<std::string> denials;   // what its filter denied it, and what would allow that
     std::vector<std::string> commands;  // to go on
 };
 

@@ -1,13 +1,12 @@
 #include "runtime/store/keeper.hpp"
 
 #include <fcntl.h>
-#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/store/keeper_work.hpp"
@@ -73,12 +72,9 @@ Keeper::Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loo
     line_ = Fd(pair[0]);
     Fd child_line(pair[1]);
     int pidfd = -1;
-    struct clone_args how = {};
-    how.flags = CLONE_NEWUSER | CLONE_PIDFD;
-    how.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-    how.exit_signal = SIGCHLD;
     const pid_t parent = ::getpid();
-    const long pid = sys([&] { return ::syscall(SYS_clone3, &how, sizeof how); }, "start the store's helper");
+    const long pid = sandbox::os::clone_process(CLONE_NEWUSER, pidfd);
+    if (pid < 0) throw sandbox::os::SysError(static_cast<int>(-pid), "start the store's helper");
     if (pid == 0) {
         die_with(parent);
         ::setsid();  // the signals of the caller's terminal are for the supervisor, which needs this process to the end
@@ -142,6 +138,7 @@ namespace {
 void add_options(Json& body, const SealOptions& options) {
     body["kind"] = options.kind == TreeKind::layer ? "layer" : "artifact";
     if (options.epoch) body["epoch"] = *options.epoch;
+    if (options.owners == Owners::recorded) body["owners"] = "recorded";
 }
 
 }  // namespace

@@ -1,14 +1,13 @@
 #include "runtime/store/keeper_work.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/store/tree.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/resolve.hpp"
 
 namespace runtime::store {
 namespace {
@@ -34,6 +33,7 @@ SealOptions options_of(const Json& request) {
     SealOptions options;
     options.kind = text(request, "kind") == "layer" ? TreeKind::layer : TreeKind::artifact;
     if (request.contains("epoch")) options.epoch = request.at("epoch").get<std::int64_t>();
+    if (request.contains("owners")) options.owners = Owners::recorded;
     return options;
 }
 
@@ -78,10 +78,7 @@ Json seal(const Json& request) {
 Fd open_output_parent(int out, const std::string& path) {
     const std::size_t slash = path.rfind('/');
     const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
-    open_how how = {};
-    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const long fd = sandbox::os::try_sys([&] { return ::syscall(SYS_openat2, out, parent.c_str(), &how, sizeof how); });
+    const long fd = sandbox::open_below(out, parent.c_str(), O_RDONLY | O_DIRECTORY, sandbox::Links::refused);
     if (fd == -ENOENT) throw TreeError(format("the stage did not make /out/{}", path));
     if (fd < 0) throw SysError(static_cast<int>(-fd), format("open /out/{}", parent));
     return Fd(static_cast<int>(fd));

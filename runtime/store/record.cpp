@@ -31,6 +31,7 @@ Json to_json(const Record& record) {
     json["usage"] = {{"seconds", record.usage.seconds},
                      {"cpu_seconds", record.usage.cpu_seconds},
                      {"peak_bytes", record.usage.peak_bytes}};
+    if (!record.denials.is_null()) json["denials"] = record.denials;
     json["components"] = record.components;
     return json;
 }
@@ -50,6 +51,7 @@ Record record_from(const Json& json) {
     record.usage = {.seconds = json.at("usage").at("seconds").get<double>(),
                     .cpu_seconds = json.at("usage").at("cpu_seconds").get<double>(),
                     .peak_bytes = json.at("usage").at("peak_bytes").get<std::uint64_t>()};
+    if (json.contains("denials")) record.denials = json.at("denials");
     return record;
 }
 

@@ -38,6 +38,7 @@ struct Record {
     std::string tree;             // digest of the whole root, for the keys of stages that start from it
     std::map<std::string, Object> artifacts;
     Usage usage;
+    sandbox::os::Json denials;  // what its filter denied it (supervisor/denial_log.hpp); null: nothing
 };
 
 sandbox::os::Json to_json(const Record& record);

@@ -29,11 +29,18 @@ enum class TreeKind : std::uint8_t {
     artifact,  // plain files
 };
 
+// Who owns the files of a tree.
+enum class Owners : std::uint8_t {
+    of_files,  // the files' own
+    recorded,  // those that a view of root wrote down beside them (sandbox/root_view_owner.hpp), devices included
+};
+
 struct SealOptions {
     TreeKind kind = TreeKind::artifact;
     // SOURCE_DATE_EPOCH, seconds: every directory gets this time, and everything newer. Without it times stay as
     // they are, and are not part of the digest.
     std::optional<std::int64_t> epoch;
+    Owners owners = Owners::of_files;
 };
 
 // The deepest nesting that is digested and kept. No tool that works with paths gets as far.
@@ -41,6 +48,7 @@ inline constexpr int deepest_tree = 1000;
 
 // Strips what overlayfs leaves in extended attributes, sets times, and digests: path, type, mode, owner, time, size,
 // content, link target, extended attributes, which names are one file. Access times and inode numbers are no part.
+// Recorded owners are digested as the owners they stand for; where they are not asked for, their attributes are removed.
 // `name` in `parent` is a directory or a regular file; anything else is refused.
 TreeFacts seal_tree(int parent, const std::string& name, const SealOptions& options);
 
@@ -55,7 +63,7 @@ TreeFacts import_tree(int from, const std::string& path, int to, const std::stri
 TreeFacts digest_import(int from, const std::string& path);
 
 // Copies an artifact out to `name` in `to`, which must not exist: files and directories of the caller, modes without
-// set-id bits. Devices, sockets and FIFOs are refused.
+// set-id bits. Devices, also recorded ones, sockets and FIFOs are refused.
 void export_tree(int from, const std::string& path, int to, const std::string& name);
 
 }  // namespace runtime::store

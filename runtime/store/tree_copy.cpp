@@ -2,6 +2,7 @@
 #include <sys/sendfile.h>
 
 #include "runtime/store/tree_digest.hpp"
+#include "runtime/store/tree_owner.hpp"
 #include "runtime/store/tree_walk.hpp"
 
 namespace runtime::store {
@@ -57,6 +58,12 @@ class Destination {
 void refuse_special(const TreeEntry& entry) {
     if (S_ISREG(entry.status.st_mode) || S_ISLNK(entry.status.st_mode)) return;
     throw TreeError(format("{} is a device, a socket or a FIFO", entry.path == "." ? entry.name : entry.path));
+}
+
+void refuse_recorded_device(const TreeEntry& entry) {
+    const auto owner = S_ISREG(entry.status.st_mode) ? recorded_owner(entry) : std::nullopt;
+    if (!owner || owner->type == 0) return;
+    throw TreeError(format("{} is a device", entry.path == "." ? entry.name : entry.path));
 }
 
 // Digests in the import's normal form; copies at the same time where there is a destination.
@@ -139,6 +146,7 @@ class Export {
 
     void other(const TreeEntry& entry) {
         refuse_special(entry);
+        refuse_recorded_device(entry);
         const auto [parent, name] = destination_.place_of(entry.path);
         if (S_ISLNK(entry.status.st_mode)) {
             const std::string target = link_target(entry);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/store/tree_digest.hpp"
+#include "runtime/store/tree_owner.hpp"
 #include "runtime/store/tree_walk.hpp"
 
 namespace runtime::store {
@@ -50,15 +51,21 @@ class Seal {
   public:
     explicit Seal(const SealOptions& options) : options_(options) {}
 
-    void directory(const TreeEntry& entry, int fd) {
+    void directory(const TreeEntry& bare, int fd) {
+        const TreeEntry entry = with_owner(bare);
         const std::int64_t time = options_.epoch.value_or(0);
         if (options_.epoch) set_time(entry, *options_.epoch);
         digest_.entry(entry.path, attributes('d', entry.status, time));
         extended_attributes(fd, entry.path);
     }
 
-    void other(const TreeEntry& entry) {
+    void other(const TreeEntry& bare) {
+        const TreeEntry entry = with_owner(bare);
         const std::int64_t time = settle_time(entry);
+        if (S_ISREG(bare.status.st_mode) && !S_ISREG(entry.status.st_mode)) {
+            recorded_device(entry, bare.status, time);
+            return;
+        }
         switch (entry.status.st_mode & S_IFMT) {
             case S_IFREG: regular(entry, time); break;
             case S_IFLNK:
@@ -74,6 +81,23 @@ class Seal {
     TreeFacts finish(bool is_directory) { return digest_.finish(is_directory); }
 
   private:
+    [[nodiscard]] TreeEntry with_owner(const TreeEntry& entry) const {
+        TreeEntry known = entry;
+        if (options_.owners == Owners::recorded) {
+            if (const auto owner = recorded_owner(entry)) sandbox::show_owner(*owner, known.status);
+        }
+        return known;
+    }
+
+    // A regular file that stands for a device. What a payload wrote into it through another name is still there.
+    void recorded_device(const TreeEntry& entry, const struct stat& file_status, std::int64_t time) {
+        // Never a whiteout, whatever its number.
+        named_device(entry, time);
+        const Fd file = sandbox::os::open_to_read(entry.parent, entry.name);
+        extended_attributes(file.get(), entry.path);
+        digest_.content(file.get(), static_cast<std::uint64_t>(file_status.st_size), entry.path);
+    }
+
     static Attributes attributes(char type, const struct stat& status, std::int64_t time) {
         return {type, status.st_mode & 07777U, status.st_uid, status.st_gid, time};
     }
@@ -113,6 +137,10 @@ class Seal {
             digest_.entry(entry.path, {.type = 'w'});
             return;
         }
+        named_device(entry, time);
+    }
+
+    void named_device(const TreeEntry& entry, std::int64_t time) {
         digest_.entry(entry.path, attributes(S_ISCHR(entry.status.st_mode) ? 'c' : 'b', entry.status, time));
         digest_.field(format("{}:{}", major(entry.status.st_rdev), minor(entry.status.st_rdev)));
     }
@@ -121,6 +149,11 @@ class Seal {
         for (const std::string& name : attribute_names(fd, path)) {
             const bool is_overlay = name.starts_with(overlay_prefix);
             if (is_overlay && (options_.kind == TreeKind::artifact || name != overlay_opaque)) {
+                sys([&] { return ::fremovexattr(fd, name.c_str()); }, "remove the attribute {} of {}", name, path);
+                continue;
+            }
+            if (name == sandbox::owner_attribute) {
+                if (options_.owners == Owners::recorded) continue;
                 sys([&] { return ::fremovexattr(fd, name.c_str()); }, "remove the attribute {} of {}", name, path);
                 continue;
             }

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <set>
+#include <span>
 
 #include "runtime/report/summary.hpp"
 #include "runtime/session/receipt.hpp"
@@ -35,6 +37,7 @@ const char* kind_name(Failure::Kind kind) {
     switch (kind) {
         case Failure::Kind::command: return "command";
         case Failure::Kind::time_limit: return "time-limit";
+        case Failure::Kind::idle_limit: return "idle-limit";
         case Failure::Kind::output: return "output";
         case Failure::Kind::pin: return "pin";
         case Failure::Kind::jail: return "jail";
@@ -49,12 +52,19 @@ double made_bytes(const store::Record& record) {
     return bytes;
 }
 
-report::StageLine line_of(const StageStatus& status) {
+std::string joined(std::span<const std::string_view> words) {
+    std::string text;
+    for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+    return text;
+}
+
+report::StageLine line_of(const StageStatus& status, std::span<const std::string_view> loosened) {
     const bool has_record = status.state == StageState::cached || status.state == StageState::built;
     return {.name = status.stage->name,
             .state = state_name(status.state),
             .seconds = has_record ? status.record.usage.seconds : 0,
-            .layer_bytes = has_record ? made_bytes(status.record) : 0};
+            .layer_bytes = has_record ? made_bytes(status.record) : 0,
+            .loosened = joined(loosened)};
 }
 
 report::FailedStage failed_of(const StageStatus& status, const BuildOptions& options) {
@@ -63,6 +73,7 @@ report::FailedStage failed_of(const StageStatus& status, const BuildOptions& opt
                                .remedy = status.failure->remedy,
                                .log = status.log,
                                .last_lines = status.last_lines,
+                               .denials = to_lines(status.denials, 5),
                                .commands = {}};
     const std::string file = options.file == "stagebox.toml" ? "" : format(" -f {}", options.file);
     const std::string store = options.store.empty() ? "" : format(" --store {}", options.store);
@@ -72,27 +83,44 @@ report::FailedStage failed_of(const StageStatus& status, const BuildOptions& opt
     return failed;
 }
 
-void print_summary(const BuildRun& run, const BuildOptions& options, report::Console& console) {
+// One line: a command that ended well has coped with what it was denied.
+std::string denials_note(const StageStatus& status) {
+    std::string calls;
+    std::set<std::string> named;
+    for (const Denial& denial : status.denials.denials()) {
+        if (named.size() == 5 || !named.insert(denial.kind.call).second) continue;
+        calls += format("{}{}", calls.empty() ? "" : ", ", denial.kind.call);
+    }
+    return format("denied in stage {}, {} times: {}; its record and the run's log have all", status.stage->name,
+                  status.denials.total(), calls);
+}
+
+void print_summary(BuildRun& run, const BuildOptions& options, report::Console& console) {
     std::vector<report::StageLine> lines;
-    for (const StageStatus& status : run.stages()) lines.push_back(line_of(status));
+    for (const StageStatus& status : run.stages()) lines.push_back(line_of(status, run.loosened(*status.stage)));
     console.note("\n" + report::summary_table(console, lines));
     for (const StageStatus& status : run.stages()) {
         if (status.state == StageState::failed && status.failure->kind != Failure::Kind::interrupted) {
             console.note(report::failure_text(console, failed_of(status, options)));
+        } else if (status.state == StageState::built && status.denials.total() > 0) {
+            console.note(denials_note(status));
         }
     }
 }
 
-void write_events(const BuildRun& run, const store::Store& store, const session::Receipt& receipt) {
+void write_events(BuildRun& run, const store::Store& store, const session::Receipt& receipt) {
     std::string events;
     for (const StageStatus& status : run.stages()) {
         Json details = {{"stage", status.stage->name}, {"state", state_name(status.state)}};
+        details["profile"] = status.stage->profile;
+        details["loosened"] = run.loosened(*status.stage);
         if (!status.record.key.empty()) details["key"] = status.record.key;
         if (status.record.usage.seconds > 0) {
             details["seconds"] = status.record.usage.seconds;
             details["cpu_seconds"] = status.record.usage.cpu_seconds;
             details["peak_bytes"] = status.record.usage.peak_bytes;
         }
+        if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
         if (status.failure) {
             details["failure"] = {{"kind", kind_name(status.failure->kind)}, {"what", status.failure->what}};
         }

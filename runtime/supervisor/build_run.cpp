@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -35,14 +36,14 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
       store_(store),
       console_(console),
       graph_(pipeline),
-      profile_(sandbox::load_profile("build")),
+      profiles_(pipeline),
       lock_file_(pipeline.directory),
-      resolver_(pipeline, store, profile_),
+      resolver_(pipeline, store, profiles_),
       context_{loop_,
                store,
                [this](sandbox::IdMode mode) -> store::Keeper& { return keeper(mode); },
                [this](sandbox::IdMode mode) -> const sandbox::IdMap& { return ids(mode); },
-               profile_,
+               profiles_,
                console,
                pipeline.name,
                store.begin_run()},
@@ -51,7 +52,9 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
     for (const std::size_t place : graph_.order_for(options.stages)) {
         index_of_place_[place] = stages_.size();
         stages_.emplace_back().stage = &pipeline.stages[place];
+        profiles_.check(pipeline.stages[place]);
     }
+    for (const std::string& note : profiles_.notes()) console_.warning(note);
     loop_.take_signals({SIGINT, SIGTERM, SIGHUP}, [this](int number) { on_signal(number); });
 }
 
@@ -187,7 +190,7 @@ void BuildRun::begin(StageStatus& status) {
 std::optional<store::Record> BuildRun::look_up(const stages::Stage& stage, const Resolved& resolved) {
     if (is_refreshed(stage)) return std::nullopt;
     auto record = store_.find(resolved.key);
-    const Pin* pinned = stage.network == sandbox::Network::host ? lock_file_.find(stage.name) : nullptr;
+    const Pin* pinned = stage.network != sandbox::Network::none ? lock_file_.find(stage.name) : nullptr;
     if (pinned == nullptr || pinned->key != resolved.key) return record;
     if (record && pin_of(*record) == *pinned) return record;
     store::Record from_pin;
@@ -209,7 +212,7 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
     auto record = look_up(*status.stage, resolved);
     if (!record || !store_.holds(*record)) return false;
     store_.touch(record->key);
-    if (status.stage->network == sandbox::Network::host) pin(*status.stage, *record);
+    if (status.stage->network != sandbox::Network::none) pin(*status.stage, *record);
     results_[status.stage->name] = {*record, resolver_.layers_of(*record, resolved)};
     status.record = std::move(*record);
     log_.info("stage {}: in the store under {}", status.stage->name, resolved.key);
@@ -230,6 +233,10 @@ void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
 
 void BuildRun::ended(StageStatus& status, StageEnd end) {
     status.last_lines = status.run->last_lines();
+    status.denials = status.run->denials();
+    for (const std::string& line : to_lines(status.denials, DenialLog::most_kinds)) {
+        log_.info("stage {}: {}", status.stage->name, line);
+    }
     if (auto* built = std::get_if<Built>(&end)) {
         status.failure = check_pin(*status.stage, built->record);
         if (!status.failure) {
@@ -247,7 +254,7 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
 }
 
 std::optional<Failure> BuildRun::check_pin(const stages::Stage& stage, const store::Record& record) {
-    if (stage.network != sandbox::Network::host || is_refreshed(stage)) return std::nullopt;
+    if (stage.network == sandbox::Network::none || is_refreshed(stage)) return std::nullopt;
     const Pin* pinned = lock_file_.find(stage.name);
     if (pinned == nullptr || pinned->key != record.key || *pinned == pin_of(record)) return std::nullopt;
     return Failure{Failure::Kind::pin, "the network gave something else than stagebox.lock has pinned",
@@ -268,7 +275,7 @@ void BuildRun::write_record(StageStatus& status) {
     keeper(status.stage->ids).sync([this, &status](const Json&, const std::string& error) {
         if (!error.empty()) throw store::StoreError(error);
         store_.write(status.record);
-        if (status.stage->network == sandbox::Network::host) pin(*status.stage, status.record);
+        if (status.stage->network != sandbox::Network::none) pin(*status.stage, status.record);
         log_.info("stage {}: recorded, {:.2f} s, {:.2f} s of CPU", status.stage->name, status.record.usage.seconds,
                   status.record.usage.cpu_seconds);
         finish(status, StageState::built);
@@ -290,22 +297,34 @@ void BuildRun::wait_for(bool& answered) {
 void BuildRun::export_results(const std::string& directory) {
     // The keeper's working directory is the store, so it is given whole paths.
     const std::string top = directory.starts_with("/") ? directory : sandbox::os::real_path(".") + "/" + directory;
-    sandbox::os::make_directories(top, 0777);
+    std::map<std::string, const stages::Result*> targets;
     for (const stages::Result& result : pipeline_.results) {
-        const auto found = results_.find(result.stage);
-        if (found == results_.end()) continue;
-        const store::Object& object = found->second.record.artifacts.at(result.artifact);
-        const stages::Stage& stage = *pipeline_.find(result.stage);
-        const auto output = std::ranges::find(stage.outputs, result.artifact, &stages::Output::name);
+        const auto& outputs = pipeline_.find(result.stage)->outputs;
+        const auto output = std::ranges::find(outputs, result.artifact, &stages::Output::name);
         const std::string target = top + "/" + output->path.substr(output->path.rfind('/') + 1);
-        bool answered = false;
-        keeper(stage.ids).export_to("artifacts/" + object.id, target, [&](const Json&, const std::string& error) {
+        const auto [other, is_new] = targets.emplace(target, &result);
+        if (is_new) continue;
+        throw store::StoreError(
+            format("the results {} and {} would both be {}; nothing is written: give one of their "
+                   "outputs another name",
+                   other->second->name, result.name, target));
+    }
+    sandbox::os::make_directories(top, 0777);
+    for (const auto& [target, result] : targets) export_result(*result, target);
+}
+
+void BuildRun::export_result(const stages::Result& result, const std::string& target) {
+    const auto found = results_.find(result.stage);
+    if (found == results_.end()) return;
+    const store::Object& object = found->second.record.artifacts.at(result.artifact);
+    bool answered = false;
+    keeper(pipeline_.find(result.stage)->ids)
+        .export_to("artifacts/" + object.id, target, [&](const Json&, const std::string& error) {
             answered = true;
             if (!error.empty()) throw store::StoreError(format("write {}: {}", target, error));
         });
-        wait_for(answered);
-        console_.note(format("{}: {}", result.name, target));
-    }
+    wait_for(answered);
+    console_.note(format("{}: {}", result.name, target));
 }
 
 // The mapping of the range can delete what any jail made, because it has the caller's own id too; that of one id cannot.

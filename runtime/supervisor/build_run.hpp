@@ -28,6 +28,7 @@ struct StageStatus {
     std::unique_ptr<LockWait> lock_wait;
     std::optional<store::KeyLock> lock;
     store::Record record;
+    DenialLog denials;
 };
 
 class BuildRun {
@@ -40,7 +41,8 @@ class BuildRun {
 
     // Runs all; returns when each stage has ended one way or another, and its record is on the disk.
     void run();
-    // Copies the results whose stages are done to a directory, under the names the stages gave them.
+    // Copies the results whose stages are done to a directory, under the names the stages gave them. Two of one name: an
+    // error, and nothing is written.
     void export_results(const std::string& directory);
     // Deletes what was discarded. The helper processes end with the object.
     void empty_trash();
@@ -52,12 +54,17 @@ class BuildRun {
     [[nodiscard]] const std::string& place() const noexcept { return context_.run; }
     // The run's own log: what was done, and why.
     [[nodiscard]] Log& log() noexcept { return log_; }
+    // How the stage's jail is looser than the strictest.
+    [[nodiscard]] std::vector<std::string_view> loosened(const stages::Stage& stage) {
+        return profiles_.loosened(stage);
+    }
     [[nodiscard]] std::vector<pid_t> helpers() const;
     [[nodiscard]] const sandbox::IdMap& ids(sandbox::IdMode mode);
     // The widest mapping that this build has used; of one id where it used none.
     [[nodiscard]] sandbox::IdMap ids_in_use() const;
 
   private:
+    void export_result(const stages::Result& result, const std::string& target);
     store::Keeper& keeper(sandbox::IdMode mode);
     store::Keeper& cleaner();
     void on_signal(int number);
@@ -83,7 +90,7 @@ class BuildRun {
     report::Console& console_;
     stages::Graph graph_;
     sandbox::os::EventLoop loop_;
-    sandbox::Profile profile_;
+    Profiles profiles_;
     std::map<sandbox::IdMode, sandbox::IdMap> ids_;
     std::map<sandbox::IdMode, std::unique_ptr<store::Keeper>> keepers_;
     LockFile lock_file_;

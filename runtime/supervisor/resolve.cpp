@@ -37,8 +37,8 @@ std::string tree_digest(const std::string& root, const std::string& layer) {
     return stages::digest_of(format("tree\n{}\n{}\n", root, layer));
 }
 
-Resolver::Resolver(const stages::Pipeline& pipeline, const store::Store& store, const sandbox::Profile& profile)
-    : pipeline_(pipeline), store_(store), profile_digest_(stages::digest_of(profile.material)) {}
+Resolver::Resolver(const stages::Pipeline& pipeline, const store::Store& store, Profiles& profiles)
+    : pipeline_(pipeline), store_(store), profiles_(profiles) {}
 
 const std::string& Resolver::host_packages() {
     if (host_packages_.empty()) host_packages_ = stages::host_packages_digest();
@@ -103,7 +103,7 @@ Resolved Resolver::resolve(const stages::Stage& stage, const Results& results) {
         resolved.script = sandbox::os::read_file(directory.get(), stage.script->path);
         material.script = stages::digest_of(resolved.script);
     }
-    material.profile = profile_digest_;
+    material.profile = stages::digest_of(profiles_.of(stage).material);
     material.architecture = machine();
     if (std::holds_alternative<stages::HostRoot>(stage.from)) material.host_packages = host_packages();
     resolved.components = stages::key_components(stage, material);

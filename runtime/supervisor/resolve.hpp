@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "runtime/store/store.hpp"
+#include "runtime/supervisor/profiles.hpp"
 #include "sandbox/os/json.hpp"
-#include "sandbox/profile.hpp"
 #include "stages/kinds/exec.hpp"
 #include "stages/pipeline.hpp"
 
@@ -40,7 +40,7 @@ struct Resolved {
 
 class Resolver {
   public:
-    Resolver(const stages::Pipeline& pipeline, const store::Store& store, const sandbox::Profile& profile);
+    Resolver(const stages::Pipeline& pipeline, const store::Store& store, Profiles& profiles);
     // `results` has every stage that this one names. Throws what is wrong with a local file, or with the host.
     Resolved resolve(const stages::Stage& stage, const Results& results);
     // The layers of the stage's own result, once it has one.
@@ -56,7 +56,7 @@ class Resolver {
 
     const stages::Pipeline& pipeline_;
     const store::Store& store_;
-    std::string profile_digest_;
+    Profiles& profiles_;
     std::string host_packages_;  // asked for once
     std::map<std::string, store::TreeFacts> local_facts_;
 };

@@ -48,7 +48,6 @@ StageRun::StageRun(StageContext& context, const stages::Stage& stage, Resolved r
       started_(std::chrono::steady_clock::now()) {}
 
 StageRun::~StageRun() {
-    context_.loop.cancel(time_limit_);
     context_.loop.cancel(grace_);
     if (jail_) context_.loop.forget(jail_->pidfd());
 }
@@ -80,7 +79,7 @@ void StageRun::start() {
     places.out = staging_->path("out");
     places.inputs = resolved_.inputs;
     places.script = resolved_.script;
-    lowered_ = stages::kinds::lower(stage_, places, context_.profile, context_.ids(stage_.ids));
+    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.ids(stage_.ids));
     keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, Failure::Kind::jail));
 }
 
@@ -117,21 +116,25 @@ void StageRun::launch() {
     lowered_.command.stdin_fd = null.get();
     lowered_.command.stdout_fd = output_->writer();
     lowered_.command.stderr_fd = output_->writer();
-    auto launched = sandbox::launch(sandbox::make_plan(lowered_.spec, lowered_.command));
+    auto launched = supervisor::launch(lowered_.spec, lowered_.command, network_);
     output_->close_writer();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
         fail({error->is_exec() ? Failure::Kind::command : Failure::Kind::jail, error->what, error->remedy});
         return;
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
+    watch_ = watch_denials(context_.loop, *jail_, lowered_.spec);
     context_.loop.watch(jail_->pidfd(), [this] { jail_ended(); });
-    if (stage_.time_limit) {
-        time_limit_ = context_.loop.after(*stage_.time_limit, [this] {
-            is_out_of_time_ = true;
-            jail_->signal(SIGTERM);
-            grace_ = context_.loop.after(grace, [this] { kill(); });
-        });
-    }
+    limits_.emplace(context_.loop, lowered_.spec.limits, [this](Limit which, const std::string& what) {
+        const bool is_time = which == Limit::time;
+        over_limit_ = {is_time ? Failure::Kind::time_limit : Failure::Kind::idle_limit, what,
+                       format("raise limits.{} of the stage", is_time ? "time" : "idle")};
+        jail_->signal(SIGTERM);
+        grace_ = context_.loop.after(grace, [this] { kill(); });
+    });
+    output_->on_output([this] {
+        if (limits_) limits_->output();
+    });
 }
 
 void StageRun::stop() {
@@ -144,16 +147,20 @@ void StageRun::stop() {
 }
 
 void StageRun::kill() {
-    is_stopped_ = is_stopped_ || !is_out_of_time_;
+    is_stopped_ = is_stopped_ || !over_limit_;
     if (jail_) jail_->kill();
 }
 
 void StageRun::jail_ended() {
     context_.loop.forget(jail_->pidfd());
-    context_.loop.cancel(time_limit_);
+    limits_.reset();
     context_.loop.cancel(grace_);
     const sandbox::Outcome outcome = jail_->wait();
     jail_.reset();
+    if (watch_) denials_ = watch_->log();
+    watch_.reset();
+    network_lost_ = network_.why_lost().value_or("");
+    network_ = UserNetwork();
     output_->finish();
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
     record_.usage = {.seconds = passed.count(),
@@ -163,16 +170,15 @@ void StageRun::jail_ended() {
 }
 
 void StageRun::judge(const sandbox::Outcome& outcome) {
-    if (is_out_of_time_) {
-        fail({Failure::Kind::time_limit, format("not done after its time limit of {} s", stage_.time_limit->count()),
-              "raise limits.time of the stage"});
+    if (over_limit_) {
+        fail(*over_limit_);
     } else if (is_stopped_) {
         fail({Failure::Kind::interrupted, "stopped", {}});
     } else if (const auto* exited = std::get_if<sandbox::Exited>(&outcome.how)) {
         if (exited->code == 0) {
             seal();
         } else {
-            fail({Failure::Kind::command, format("its command ended with exit code {}", exited->code), {}});
+            fail({Failure::Kind::command, format("its command ended with exit code {}", exited->code), network_lost_});
         }
     } else if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how)) {
         fail({Failure::Kind::command,
@@ -183,6 +189,11 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
     }
 }
 
+store::Owners StageRun::owners() const {
+    const bool has_view = lowered_.spec.root_view == sandbox::RootView::whole;
+    return has_view ? store::Owners::recorded : store::Owners::of_files;
+}
+
 // From here on no process of the stage exists, so nothing can change what is sealed.
 void StageRun::seal() {
     record_.key = resolved_.key;
@@ -190,6 +201,7 @@ void StageRun::seal() {
     record_.pipeline = context_.pipeline;
     record_.stage = stage_.name;
     record_.run = context_.run;
+    if (!denials_.is_empty()) record_.denials = to_json(denials_);
     seal_layer();
 }
 
@@ -198,7 +210,7 @@ void StageRun::seal_layer() {
         take_outputs();
         return;
     }
-    keeper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch},
+    keeper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
                  [this, alive = std::weak_ptr<bool>(alive_)](const Json& answer, const std::string& error) {
                      if (alive.expired()) return;
                      if (!error.empty()) {
@@ -224,7 +236,7 @@ void StageRun::take_outputs() {
     const stages::Output& output = stage_.outputs[next_output_];
     const std::string part = format("artifact-{}", next_output_++);
     keeper_.take_output(
-        staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch},
+        staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
         [this, alive = std::weak_ptr<bool>(alive_), &output](const Json& answer, const std::string& error) {
             if (alive.expired()) return;
             if (!error.empty()) {
@@ -264,9 +276,10 @@ void StageRun::keep_failed(const Failure& failure) {
         const bool is_directory = input.type == stages::kinds::FileType::directory;
         inputs.push_back({{"target", input.target}, {"trees", input.trees}, {"directory", is_directory}});
     }
-    const Json note = {{"pipeline", context_.pipeline}, {"stage", stage_.name}, {"key", resolved_.key},
-                       {"ended", now_text()},           {"why", failure.what},  {"log", log_place(context_, stage_)},
-                       {"root", resolved_.root},        {"inputs", inputs}};
+    Json note = {{"pipeline", context_.pipeline}, {"stage", stage_.name}, {"key", resolved_.key},
+                 {"ended", now_text()},           {"why", failure.what},  {"log", log_place(context_, stage_)},
+                 {"root", resolved_.root},        {"inputs", inputs}};
+    if (!denials_.is_empty()) note["denials"] = to_json(denials_);
     sandbox::os::write_file_atomically(context_.store.directory(), staging_->place("stage.json"), note.dump(2) + "\n");
     std::move(*staging_).keep_as_failed(resolved_.key);
 }

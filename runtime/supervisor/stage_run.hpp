@@ -12,7 +12,10 @@
 #include "runtime/report/output.hpp"
 #include "runtime/store/keeper.hpp"
 #include "runtime/store/store.hpp"
+#include "runtime/supervisor/denial_watch.hpp"
+#include "runtime/supervisor/limit_watch.hpp"
 #include "runtime/supervisor/resolve.hpp"
+#include "runtime/supervisor/user_network.hpp"
 #include "sandbox/launch.hpp"
 
 namespace runtime::supervisor {
@@ -22,6 +25,7 @@ struct Failure {
     enum class Kind : std::uint8_t {
         command,  // ended with another code than 0, or by a signal
         time_limit,
+        idle_limit,
         output,  // an output is missing or refused
         pin,     // the network gave something else than what is pinned
         jail,    // could not be built
@@ -43,14 +47,11 @@ struct StageContext {
     store::Store& store;
     std::function<store::Keeper&(sandbox::IdMode)> keeper;
     std::function<const sandbox::IdMap&(sandbox::IdMode)> ids;
-    const sandbox::Profile& profile;
+    Profiles& profiles;
     report::Console& console;
     std::string pipeline;  // name
     std::string run;       // place of the run in the store
 };
-
-// How long a payload that was asked to end may take.
-inline constexpr std::chrono::seconds grace{10};
 
 class StageRun {
   public:
@@ -70,6 +71,8 @@ class StageRun {
     [[nodiscard]] const stages::Stage& stage() const noexcept { return stage_; }
     [[nodiscard]] const Resolved& resolved() const noexcept { return resolved_; }
     [[nodiscard]] const std::deque<std::string>& last_lines() const { return output_->last_lines(); }
+    // What the filter denied its command; whole when the jail has ended.
+    [[nodiscard]] const DenialLog& denials() const noexcept { return denials_; }
     [[nodiscard]] std::string log_path() const;
 
   private:
@@ -82,6 +85,7 @@ class StageRun {
     void jail_ended();
     void judge(const sandbox::Outcome& outcome);
     void seal();
+    [[nodiscard]] store::Owners owners() const;
     void seal_layer();
     void take_outputs();
     void commit();
@@ -95,15 +99,19 @@ class StageRun {
     store::Keeper& keeper_;
     std::unique_ptr<report::StageOutput> output_;
     std::optional<store::Staging> staging_;
+    UserNetwork network_;
+    std::string network_lost_;  // why, where it was before the jail's end
     std::optional<sandbox::Jail> jail_;
+    std::unique_ptr<DenialWatch> watch_;
+    DenialLog denials_;
     stages::kinds::Lowered lowered_;
     store::Record record_;
     std::chrono::steady_clock::time_point started_;
-    sandbox::os::EventLoop::Timer time_limit_ = 0;
+    std::optional<LimitWatch> limits_;
     sandbox::os::EventLoop::Timer grace_ = 0;
     std::size_t next_import_ = 0;
     std::size_t next_output_ = 0;
-    bool is_out_of_time_ = false;
+    std::optional<Failure> over_limit_;
     bool is_stopped_ = false;
     // Callbacks that come after the object is gone find this empty.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -1,7 +1,7 @@
 // stagebox-filterc PROFILES_DIR OUTPUT.cpp: run while the program is built. Writes the files of profiles/ and
 // the compiled filter of each profile as C++ (see profile_data.hpp), so that a start of the program neither
 // reads nor compiles them. A seccomp file that asks for a kernel version is refused: it would be this
-// machine's, not the user's.
+// machine's, not the user's. The profiles are read as the program reads them; only here, what ships is still on the disk.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -13,14 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "sandbox/filter.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/os/json.hpp"
 #include "sandbox/profile.hpp"
+#include "sandbox/profile_data.hpp"
 
 namespace {
 
-using sandbox::FilterProgram;
 using sandbox::os::format;
 namespace fs = std::filesystem;
 
@@ -47,42 +45,39 @@ std::vector<Source> read_sources(const fs::path& folder) {
     return sources;
 }
 
-FilterProgram compile(const std::vector<Source>& sources, const sandbox::ProfileFile& profile) {
-    std::vector<FilterProgram> programs;
-    for (const std::string& name : profile.filters) {
-        const auto it = std::ranges::find(sources, name, &Source::name);
-        if (it == sources.end()) throw std::runtime_error(format("there is no file {}", name));
-        if (it->text.find("minKernel") != std::string::npos) {
-            throw std::runtime_error(format("{}: minKernel cannot be decided at build time", name));
-        }
-        programs.push_back(sandbox::compile_filter(sandbox::os::Json::parse(it->text), profile.capabilities));
-    }
-    return sandbox::chain_filters(programs);
+std::vector<Source>& sources() {
+    static std::vector<Source> all;
+    return all;
 }
 
-// The arrays that one EmbeddedFilter refers to.
-std::string arrays_of(const FilterProgram& program, const sandbox::ProfileFile& profile, std::size_t number) {
-    std::string text = format("constexpr std::string_view files_{}[] = {{", number);
-    for (const std::string& name : profile.filters) text += format("\"{}\", ", name);
-    text += format("}};\nconstexpr std::uint64_t filter_{}[] = {{", number);
+void refuse_kernel_versions() {
+    for (const Source& source : sources()) {
+        if (source.text.find("minKernel") != std::string::npos) {
+            throw std::runtime_error(format("{}: minKernel cannot be decided at build time", source.name));
+        }
+    }
+}
+
+std::string array_of(const sandbox::FilterProgram& program, std::size_t number) {
+    std::string text = format("constexpr std::uint64_t filter_{}[] = {{", number);
     for (std::size_t i = 0; i < program.instructions.size(); ++i) {
         text += format("{}0x{:x},", i % 6 == 0 ? "\n    " : " ", program.instructions[i]);
     }
     return text + "\n};\n";
 }
 
-std::string generate(const std::vector<Source>& sources) {
+std::string generate() {
     std::string files;
     std::string arrays;
     std::string filters;
     std::size_t number = 0;
-    for (const Source& source : sources) {
+    for (const Source& source : sources()) {
         files += format("    {{\"{}\", R\"~embedded~({})~embedded~\"}},\n", source.name, source.text);
         if (!source.name.ends_with(".toml")) continue;
-        const sandbox::ProfileFile profile =
-            sandbox::read_profile_file(sandbox::parse_config(source.text, source.name));
-        arrays += arrays_of(compile(sources, profile), profile, number);
-        filters += format("    {{files_{0}, {1:#x}, filter_{0}}},\n", number, profile.capabilities);
+        const sandbox::Profile profile =
+            sandbox::load_profile(source.name.substr(0, source.name.size() - 5), sandbox::ProfilePlaces{});
+        arrays += array_of(profile.filter, number);
+        filters += format("    {{\"{}\", filter_{}}},\n", profile.filter_id, number);
         ++number;
     }
     return format(
@@ -97,10 +92,28 @@ std::string generate(const std::vector<Source>& sources) {
 
 }  // namespace
 
+namespace sandbox {
+
+std::span<const EmbeddedFile> embedded_files() {
+    static std::vector<EmbeddedFile> files;
+    if (files.empty()) {
+        for (const Source& source : sources()) files.push_back({source.name, source.text});
+    }
+    return files;
+}
+
+std::span<const EmbeddedFilter> embedded_filters() {
+    return {};
+}
+
+}  // namespace sandbox
+
 int main(int argc, char** argv) {
     try {
         if (argc != 3) throw std::runtime_error("usage: stagebox-filterc PROFILES_DIR OUTPUT");
-        const std::string text = generate(read_sources(argv[1]));
+        sources() = read_sources(argv[1]);
+        refuse_kernel_versions();
+        const std::string text = generate();
         std::ofstream file(argv[2], std::ios::binary | std::ios::trunc);
         file << text;
         file.close();

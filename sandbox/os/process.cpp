@@ -12,6 +12,43 @@
 #include "sandbox/os/sys.hpp"
 
 namespace sandbox::os {
+namespace {
+
+// What CLONE_CLEAR_SIGHAND does; only system calls, because it runs in the child.
+void reset_handlers() noexcept {
+    for (int number = 1; number < NSIG; ++number) {
+        struct sigaction now = {};
+        if (::sigaction(number, nullptr, &now) != 0 || now.sa_handler == SIG_IGN) continue;
+        now = {};
+        ::sigaction(number, &now, nullptr);
+    }
+}
+
+// With every signal blocked until the handlers are reset: none of the parent's may run in the child.
+long clone_by_registers(std::uint64_t flags, int& pidfd) noexcept {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before);
+    long pid = ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
+    if (pid < 0) pid = -errno;
+    if (pid == 0) reset_handlers();
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    return pid;
+}
+
+}  // namespace
+
+long clone_process(std::uint64_t flags, int& pidfd) noexcept {
+    struct clone_args how = {};
+    how.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    how.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+    how.exit_signal = SIGCHLD;
+    const long pid = ::syscall(SYS_clone3, &how, sizeof how);
+    if (pid >= 0) return pid;
+    // EPERM may also be the kernel's own answer; then the older call gets the same one.
+    return errno == ENOSYS || errno == EPERM ? clone_by_registers(flags, pidfd) : -errno;
+}
 
 Child& Child::operator=(Child&& other) noexcept {
     if (this != &other) {
@@ -66,11 +103,8 @@ Helper start_helper(const std::string& path, const std::vector<std::string>& arg
 
     const pid_t parent = ::getpid();
     int pidfd = -1;
-    struct clone_args how = {};
-    how.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-    how.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-    how.exit_signal = SIGCHLD;
-    const long pid = sys([&] { return ::syscall(SYS_clone3, &how, sizeof how); }, "start {}", path);
+    const long pid = clone_process(0, pidfd);
+    if (pid < 0) throw SysError(static_cast<int>(-pid), format("start {}", path));
     if (pid == 0) {
         // Only system calls from here: the program may hold locks that this copy of it can never release.
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,13 @@ class Child {
     pid_t pid_ = -1;
     Fd pidfd_;
 };
+
+// fork(2) with namespaces and a pidfd: `flags` are CLONE_NEW* of the low 32 bits. By clone3(2), or by clone(2) where a
+// container's filter refuses the newer call: filters cannot look into its structure, so many answer ENOSYS or EPERM to it.
+// In the child, signals that the parent handles are back at their default; what is blocked stays so. Returns the child's
+// pid, 0 in the child, or -errno; `pidfd` is close-on-exec. The raw call: a child that does more than system calls finds
+// what glibc knows about its process wrong.
+long clone_process(std::uint64_t flags, int& pidfd) noexcept;
 
 struct Captured {
     Ending ending;

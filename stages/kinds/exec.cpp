@@ -26,7 +26,10 @@ class Lowering {
 
     Lowered run(const sandbox::Profile& profile, const sandbox::IdMap& ids) {
         lowered_.spec.ids = ids;
+        if (ids.mode == sandbox::IdMode::single) lowered_.spec.root_view = sandbox::RootView::whole;
+        lowered_.spec.denials = sandbox::Denials::reported;
         lowered_.spec.network = stage_.network;
+        lowered_.spec.limits = stage_.limits;
         sandbox::apply_profile(profile, lowered_.spec);
         if (std::holds_alternative<HostRoot>(stage_.from)) {
             add_host_root(stage_.network, lowered_.spec.mounts);

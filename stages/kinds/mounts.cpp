@@ -63,20 +63,24 @@ void add_host_root(sandbox::Network network, std::vector<sandbox::Mount>& mounts
     mounts.emplace_back(sandbox::File{"/etc/passwd", passwd, 0644});
     mounts.emplace_back(sandbox::File{"/etc/group", group, 0644});
     // With the host's network its own file is shown, see add_network_files().
-    if (network == sandbox::Network::none) mounts.emplace_back(sandbox::File{"/etc/hosts", hosts, 0644});
+    if (network != sandbox::Network::host) mounts.emplace_back(sandbox::File{"/etc/hosts", hosts, 0644});
     mounts.emplace_back(sandbox::File{"/etc/nsswitch.conf", nsswitch, 0644});
 }
 
 void add_system_mounts(sandbox::Network network, std::vector<sandbox::Mount>& mounts) {
     mounts.emplace_back(sandbox::Proc{"/proc"});
     // The kernel gives sysfs only to who owns the network namespace that it shows.
-    if (network == sandbox::Network::none) mounts.emplace_back(sandbox::Sysfs{"/sys"});
+    if (network != sandbox::Network::host) mounts.emplace_back(sandbox::Sysfs{"/sys"});
     mounts.emplace_back(sandbox::Dev{"/dev"});
     mounts.emplace_back(sandbox::Tmpfs{"/run", 0755, 0});
     mounts.emplace_back(sandbox::Tmpfs{"/tmp", sticky, 0});
 }
 
 void add_network_files(sandbox::Network network, std::vector<sandbox::Mount>& mounts) {
+    if (network == sandbox::Network::user) {
+        mounts.emplace_back(
+            sandbox::File{"/etc/resolv.conf", std::string("nameserver ") + sandbox::user_network_dns + "\n", 0644});
+    }
     if (network != sandbox::Network::host) return;
     for (const HostPath& path : host_network_etc_paths()) {
         const std::string real = real_path(std::string(path.path));

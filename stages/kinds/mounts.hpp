@@ -14,7 +14,7 @@ void add_host_root(sandbox::Network network, std::vector<sandbox::Mount>& mounts
 // /proc, /sys (where the network is the jail's own), /dev, and empty /run and /tmp.
 void add_system_mounts(sandbox::Network network, std::vector<sandbox::Mount>& mounts);
 
-// With the host's network: the files by which the host finds names and addresses.
+// With the host's network: the files by which the host finds names and addresses. With `user`: where names are asked for.
 void add_network_files(sandbox::Network network, std::vector<sandbox::Mount>& mounts);
 
 }  // namespace stages::kinds

@@ -1,6 +1,6 @@
 // Runs commands in turns and says how long each took: A B C, A B C, … so that what disturbs the machine
 // disturbs all.
-//     start_bench ROUNDS [AGAINST...] < COMMANDS
+//     start_bench ROUNDS[xCOPIES] [AGAINST...] < COMMANDS
 // A line of COMMANDS has three fields with tabs between: a name, a preparation for the shell that is not
 // measured (may be empty), and the command, whose words are separated by single blanks. With ten rounds or
 // more, one before them fills the caches and is not counted. Prints a table: minimum, median and maximum of
@@ -60,27 +60,41 @@ class Spawner {
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
 
-    [[nodiscard]] Measured run(const std::vector<std::string>& words) const {
+    [[nodiscard]] Measured run(const std::vector<std::string>& words, int copies = 1) const {
         std::vector<char*> argv;
+        argv.reserve(words.size() + 1);
         for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
         const Clock::time_point began = Clock::now();
-        pid_t pid = -1;
-        const int error = ::posix_spawnp(&pid, argv[0], &actions_, nullptr, argv.data(), environ);
-        if (error != 0) throw std::system_error(error, std::generic_category(), words.front());
+        std::vector<pid_t> running;
+        running.reserve(static_cast<std::size_t>(copies));
+        for (int i = 0; i < copies; ++i) running.push_back(start(argv));
         Measured measured;
-        rusage usage{};
-        if (::wait4(pid, &measured.status, 0, &usage) != pid) {
-            throw std::system_error(errno, std::generic_category(), "wait");
-        }
+        for (const pid_t pid : running) wait_for(pid, measured);
         measured.wall = std::chrono::duration<double>(Clock::now() - began).count();
-        measured.cpu = seconds(usage.ru_utime) + seconds(usage.ru_stime);
         return measured;
     }
 
   private:
     static double seconds(const timeval& time) {
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    }
+
+    [[nodiscard]] pid_t start(const std::vector<char*>& argv) const {
+        pid_t pid = -1;
+        const int error = ::posix_spawnp(&pid, argv[0], &actions_, nullptr, argv.data(), environ);
+        if (error != 0) throw std::system_error(error, std::generic_category(), argv[0]);
+        return pid;
+    }
+
+    static void wait_for(pid_t pid, Measured& measured) {
+        int status = 0;
+        rusage usage{};
+        if (::wait4(pid, &status, 0, &usage) != pid) {
+            throw std::system_error(errno, std::generic_category(), "wait");
+        }
+        if (status != 0) measured.status = status;
+        measured.cpu += seconds(usage.ru_utime) + seconds(usage.ru_stime);
     }
 
     posix_spawn_file_actions_t actions_{};
@@ -104,13 +118,29 @@ std::vector<Contestant> read_contestants() {
     return contestants;
 }
 
-Measured measure(const Contestant& contestant) {
+struct Repetition {
+    int rounds = 0;
+    int copies = 1;
+};
+
+Repetition parse_repetition(const char* text) {
+    Repetition repetition;
+    char* end = nullptr;
+    repetition.rounds = static_cast<int>(std::strtol(text, &end, 10));
+    if (*end == 'x') repetition.copies = static_cast<int>(std::strtol(end + 1, &end, 10));
+    if (*end != '\0' || repetition.rounds < 1 || repetition.copies < 1) {
+        throw std::invalid_argument("usage: start_bench ROUNDS[xCOPIES] [AGAINST...] < COMMANDS");
+    }
+    return repetition;
+}
+
+Measured measure(const Contestant& contestant, int copies) {
     const Spawner spawner(Output::discarded);
     if (!contestant.preparation.empty()) {
         const Measured prepared = Spawner(Output::shown).run({"sh", "-c", contestant.preparation});
         if (prepared.status != 0) throw std::runtime_error(contestant.name + ": its preparation failed");
     }
-    const Measured measured = spawner.run(contestant.words);
+    const Measured measured = spawner.run(contestant.words, copies);
     if (measured.status != 0) {
         static_cast<void>(Spawner(Output::shown).run(contestant.words));
         throw std::runtime_error(contestant.name + " failed");
@@ -118,10 +148,10 @@ Measured measure(const Contestant& contestant) {
     return measured;
 }
 
-void run_rounds(std::vector<Contestant>& contestants, int rounds) {
-    for (int round = rounds < 10 ? 0 : -1; round < rounds; ++round) {
+void run_rounds(std::vector<Contestant>& contestants, const Repetition& repetition) {
+    for (int round = repetition.rounds < 10 ? 0 : -1; round < repetition.rounds; ++round) {
         for (Contestant& contestant : contestants) {
-            const Measured measured = measure(contestant);
+            const Measured measured = measure(contestant, repetition.copies);
             if (round < 0) continue;
             contestant.wall.push_back(measured.wall);
             contestant.cpu.push_back(measured.cpu);
@@ -163,10 +193,9 @@ void print_table(const std::vector<Contestant>& contestants, const std::vector<s
 
 int main(int argc, char** argv) {
     try {
-        const int rounds = argc > 1 ? std::atoi(argv[1]) : 0;
-        if (rounds < 1) throw std::invalid_argument("usage: start_bench ROUNDS [AGAINST...] < COMMANDS");
+        const Repetition repetition = parse_repetition(argc > 1 ? argv[1] : "");
         std::vector<Contestant> contestants = read_contestants();
-        run_rounds(contestants, rounds);
+        run_rounds(contestants, repetition);
         print_table(contestants, {argv + 2, argv + argc});
         return 0;
     } catch (const std::exception& error) {

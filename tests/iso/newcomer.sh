@@ -58,7 +58,7 @@ ok() { printf '   ok: %s\n' "$*"; }
 # The table at the end of a build, as "debs=cached rootfs=cached ...".
 states() {
     awk '$1 == "stage" && $2 == "result" { inside = 1; next }
-         inside && NF == 0 { inside = 0 }
+         inside && (NF == 0 || $1 ~ /:$/) { inside = 0 }
          inside { printf "%s%s=%s", (n++ ? " " : ""), $1, $2 }' "$log"
 }
 

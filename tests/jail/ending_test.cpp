@@ -41,7 +41,6 @@ TEST_CASE("a jail that cannot be built is 125, in words", "[ending]") {
     fails({"--chdir", "/nowhere"}, "enter the working directory /nowhere");
     fails({"--tmpfs", "relative"}, "is not an absolute path");
     fails({"--tmpfs", "/a/../b"}, "is not an absolute path without . and ..");
-    fails({"--tmpfs", "/a", "--proc", "/a"}, "two mounts have the target /a");
     fails({"--no-such-option"}, "--no-such-option is not an option of run");
     fails({"--ids", "many"}, "--ids takes single or range");
     fails({"--profile", "./no-such-profile.toml"}, "no-such-profile.toml");
@@ -87,7 +86,8 @@ TEST_CASE("a signal to stagebox run reaches the payload", "[ending]") {
     }
 }
 
-TEST_CASE("an orphan that left its session and ignores every signal ends with the payload", "[ending]") {
+TEST_CASE("an orphan that left its session and ignores every signal ends with the payload",
+          "[ending][threat][teardown]") {
     const std::string ids = GENERATE("single", "range");
     const std::string marker = unique_marker();
     const Result ended = probe(ids, {"orphan", "1000", marker});
@@ -96,7 +96,7 @@ TEST_CASE("an orphan that left its session and ignores every signal ends with th
     CHECK(becomes_true([&] { return processes_with(marker).empty(); }, 1s));
 }
 
-TEST_CASE("a fork bomb ends with the payload", "[ending]") {
+TEST_CASE("a fork bomb ends with the payload", "[ending][threat][teardown]") {
     const std::string ids = GENERATE("single", "range");
     const std::string marker = unique_marker();
     const std::string bomb = "/probe forkbomb 300 " + marker + " >/tmp/said &\n";
@@ -106,7 +106,7 @@ TEST_CASE("a fork bomb ends with the payload", "[ending]") {
     CHECK(becomes_true([&] { return processes_with(marker).empty(); }, 1s));
 }
 
-TEST_CASE("kill -9 of stagebox run takes every process of the jail with it", "[ending][alone]") {
+TEST_CASE("kill -9 of stagebox run takes every process of the jail with it", "[ending][alone][threat][teardown]") {
     const std::string ids = GENERATE("single", "range");
     const std::string marker = unique_marker();
     Process process(start_of(join({"--ids", ids}, with_programs()),

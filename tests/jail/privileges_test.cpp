@@ -33,7 +33,7 @@ std::string answer_to(long number, const Words& arguments = {}) {
 
 }  // namespace
 
-TEST_CASE("the five capability sets are the profile's", "[privileges]") {
+TEST_CASE("the five capability sets are the profile's", "[privileges][threat][credentials]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     std::uint64_t kept = 0;
@@ -53,7 +53,8 @@ TEST_CASE("the five capability sets are the profile's", "[privileges]") {
     CHECK(value_of(seen.out, "Seccomp") == "2");
 }
 
-TEST_CASE("a payload is the jail's root, a leader of its own session, in no other group", "[privileges]") {
+TEST_CASE("a payload is the jail's root, a leader of its own session, in no other group",
+          "[privileges][threat][credentials]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const Result seen = probe(ids, {"ids"});
@@ -68,7 +69,7 @@ TEST_CASE("a payload is the jail's root, a leader of its own session, in no othe
     }
 }
 
-TEST_CASE("a range has 65536 ids that files can have; a single id stands alone", "[privileges]") {
+TEST_CASE("a range has 65536 ids that files can have; a single id stands alone", "[privileges][threat][credentials]") {
     const Result range = shell("range", "echo x >/tmp/x; chown 12345:65535 /tmp/x && stat -c %u:%g /tmp/x");
     CHECK(range.out == "12345:65535\n");
     CHECK(shell("range", "echo x >/tmp/x; chown 65536 /tmp/x").err.find("Invalid argument") != std::string::npos);
@@ -84,7 +85,7 @@ TEST_CASE("a range has 65536 ids that files can have; a single id stands alone",
     CHECK(outer != 0);
 }
 
-TEST_CASE("system calls that reach beyond the jail answer EPERM or ENOSYS", "[privileges]") {
+TEST_CASE("system calls that reach beyond the jail answer EPERM or ENOSYS", "[privileges][threat][syscalls]") {
     const std::vector<std::pair<const char*, long>> calls = {
         {"mount", SYS_mount},
         {"umount2", SYS_umount2},
@@ -132,7 +133,7 @@ TEST_CASE("system calls that reach beyond the jail answer EPERM or ENOSYS", "[pr
     CHECK(answer_to(SYS_dup, {"1"}) == "3");
 }
 
-TEST_CASE("new namespaces cannot be had, whatever the call", "[privileges]") {
+TEST_CASE("new namespaces cannot be had, whatever the call", "[privileges][threat][syscalls]") {
     for (const int flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
                            CLONE_NEWCGROUP, CLONE_NEWUSER | CLONE_NEWNS}) {
         INFO(flag);
@@ -143,7 +144,7 @@ TEST_CASE("new namespaces cannot be had, whatever the call", "[privileges]") {
     CHECK(value_of(probe("range", {"unshare", "0"}).out, "clone") == "ok");
 }
 
-TEST_CASE("mounts cannot be made, copied or removed", "[privileges]") {
+TEST_CASE("mounts cannot be made, copied or removed", "[privileges][threat][syscalls]") {
     const Result asked = tests::jail::run(join(bare(), {"--dir", "/target"}), {"/probe", "mount-tmpfs", "/target"});
     REQUIRE(asked.code == 0);
     for (const char* key : {"mount", "fsopen", "open_tree", "umount"}) {
@@ -152,14 +153,15 @@ TEST_CASE("mounts cannot be made, copied or removed", "[privileges]") {
     }
 }
 
-TEST_CASE("unknown system calls answer ENOSYS in each ABI", "[privileges]") {
+TEST_CASE("unknown system calls answer ENOSYS in each ABI", "[privileges][threat][syscalls]") {
     const auto all_answer_enosys = [](const Words& abi, const std::string& range, std::size_t count) {
         const Result asked = probe("single", join(join({"syscall"}, abi), {range}));
         std::istringstream lines(asked.out);
         std::size_t answers = 0;
         for (std::string line; std::getline(lines, line); ++answers) {
             INFO(line);
-            CHECK(line.ends_with("=ENOSYS"));
+            // A call that has a fence of its own answers EPERM in every ABI that has it.
+            CHECK((line.ends_with("=ENOSYS") || (!abi.empty() && line.ends_with("=EPERM"))));
         }
         CHECK(answers == count);
     };
@@ -187,7 +189,7 @@ TEST_CASE("unknown system calls answer ENOSYS in each ABI", "[privileges]") {
 #endif
 }
 
-TEST_CASE("sockets are those of programs, not of the kernel's insides", "[privileges]") {
+TEST_CASE("sockets are those of programs, not of the kernel's insides", "[privileges][threat][syscalls]") {
     const auto socket_of = [](int family, int type, int protocol) {
         return answer_to(SYS_socket, {format("{}", family), format("{}", type), format("{}", protocol)});
     };
@@ -205,7 +207,7 @@ TEST_CASE("sockets are those of programs, not of the kernel's insides", "[privil
     CHECK(value_of(asked.out, "connect") == "ENOENT");
 }
 
-TEST_CASE("init is closed to the payload", "[privileges]") {
+TEST_CASE("init is closed to the payload", "[privileges][threat][runner]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const Result asked = probe(ids, {"open-init"});
@@ -223,7 +225,7 @@ TEST_CASE("init is closed to the payload", "[privileges]") {
     CHECK(probe(ids, {"read", "/proc/self/environ"}).code == 0);
 }
 
-TEST_CASE("what /proc and /sys let root change cannot be changed", "[privileges]") {
+TEST_CASE("what /proc and /sys let root change cannot be changed", "[privileges][threat][masks]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     for (const char* path : {"/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches",
@@ -237,7 +239,7 @@ TEST_CASE("what /proc and /sys let root change cannot be changed", "[privileges]
     CHECK(value_of(probe(ids, {"write", "/proc/self/comm", "renamed"}).out, "write") == "ok");
 }
 
-TEST_CASE("what of /proc would show the host is hidden, where the kernel has it", "[privileges]") {
+TEST_CASE("what of /proc would show the host is hidden, where the kernel has it", "[privileges][threat][masks]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
@@ -254,7 +256,7 @@ TEST_CASE("what of /proc would show the host is hidden, where the kernel has it"
     CHECK(probe(ids, {"read", "/proc/uptime"}).code == 0);
 }
 
-TEST_CASE("a payload can neither type into its caller's terminal nor change it", "[privileges]") {
+TEST_CASE("a payload can neither type into its caller's terminal nor change it", "[privileges][threat][terminal]") {
     const sandbox::os::Fd outer(sys([] { return ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC); }, "open a terminal"));
     sys([&] { return ::grantpt(outer.get()); }, "set the terminal up");
     sys([&] { return ::unlockpt(outer.get()); }, "unlock the terminal");

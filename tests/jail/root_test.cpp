@@ -5,44 +5,11 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/jail/jail.hpp"
+#include "tests/jail/hostile_root.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;
 namespace fs = std::filesystem;
-
-namespace {
-
-// A root that a jail can use, on the host: the mount points are there, and everybody may write.
-class HostileRoot {
-  public:
-    HostileRoot() : canary_(workspace_.path() + "/canary") {
-        fs::create_directory(path());
-        fs::copy_file(probe_program(), path() + "/probe");
-        fs::permissions(path(), fs::perms::all);
-        for (const char* name : {"proc", "sys", "dev", "run", "tmp"}) fs::create_directory(path() + "/" + name);
-    }
-    [[nodiscard]] std::string path() const { return workspace_.path() + "/root"; }
-    [[nodiscard]] const Canary& canary() const { return canary_; }
-    // A link's text, with the canary's path for the word CANARY.
-    [[nodiscard]] std::string expand(std::string text) const {
-        const std::size_t at = text.find("CANARY");
-        return at == std::string::npos ? text : text.replace(at, 6, canary_.path());
-    }
-    void replace(const std::string& name, const std::string& target) const {
-        fs::remove_all(path() + "/" + name);
-        fs::create_symlink(target, path() + "/" + name);
-    }
-    [[nodiscard]] Result run(const std::string& ids, const Words& options, const Words& command) const {
-        return tests::jail::run(join({"--ids", ids, "--root", path()}, options), command);
-    }
-
-  private:
-    Workspace workspace_;
-    Canary canary_;
-};
-
-}  // namespace
 
 TEST_CASE("a root directory of the host is usable", "[root]") {
     const std::string ids = GENERATE("single", "range");
@@ -51,11 +18,11 @@ TEST_CASE("a root directory of the host is usable", "[root]") {
     const Result seen = root.run(ids, {}, {"/probe", "pids"});
     INFO(seen.err);
     CHECK(seen.code == 0);
-    CHECK(seen.out == "1=stagebox\n2=probe\n");
+    CHECK(seen.out == "1=stagebox-init\n2=probe\n");
     CHECK(value_of(root.run(ids, {}, {"/probe", "write", "/dev/null", "x"}).out, "write") == "ok");
 }
 
-TEST_CASE("a mount's target that is a symbolic link is refused", "[root]") {
+TEST_CASE("a mount's target that is a symbolic link is refused", "[root][threat][paths]") {
     const std::string ids = GENERATE("single", "range");
     const std::string name = GENERATE("proc", "sys", "dev", "run", "tmp");
     const std::string text =
@@ -72,7 +39,7 @@ TEST_CASE("a mount's target that is a symbolic link is refused", "[root]") {
     CHECK(root.canary().is_unchanged());
 }
 
-TEST_CASE("a symbolic link above a target leads to a place inside the root, or nowhere", "[root]") {
+TEST_CASE("a symbolic link above a target leads to a place inside the root, or nowhere", "[root][threat][paths]") {
     const std::string ids = GENERATE("single", "range");
     const std::string text = GENERATE("CANARY", "../canary", "../../../../../../../../../..CANARY");
     const HostileRoot root;
@@ -103,7 +70,7 @@ TEST_CASE("a symbolic link above a target leads to a place inside the root, or n
     CHECK(root.canary().is_unchanged());
 }
 
-TEST_CASE("a root's own devices and masks do not stand in for the host's", "[root]") {
+TEST_CASE("a root's own devices and masks do not stand in for the host's", "[root][threat][masks]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const HostileRoot root;
@@ -117,7 +84,7 @@ TEST_CASE("a root's own devices and masks do not stand in for the host's", "[roo
     CHECK(root.canary().is_unchanged());
 }
 
-TEST_CASE("files and links are not made through a symbolic link either", "[root]") {
+TEST_CASE("files and links are not made through a symbolic link either", "[root][threat][paths]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     const HostileRoot root;

@@ -56,10 +56,10 @@ TEST_CASE("a payload sees its own processes only", "[view]") {
     INFO(ids);
     const Result seen = probe(ids, {"pids"});
     REQUIRE(seen.code == 0);
-    CHECK(seen.out == "1=stagebox\n2=probe\n");
+    CHECK(seen.out == "1=stagebox-init\n2=probe\n");
 }
 
-TEST_CASE("a payload has the descriptors 0, 1 and 2, whatever its caller had open", "[view]") {
+TEST_CASE("a payload has the descriptors 0, 1 and 2, whatever its caller had open", "[view][threat][descriptors]") {
     const std::string ids = GENERATE("single", "range");
     INFO(ids);
     Start start = start_of(join({"--ids", ids}, bare()), {"/probe", "fds"});
@@ -97,7 +97,7 @@ TEST_CASE("a payload's mounts are those that were asked for", "[view]") {
     CHECK(words_of(probe(ids, {"list", "/"}).out) == std::set<std::string>{"dev", "probe", "proc"});
 }
 
-TEST_CASE("nothing of the host is seen but what was declared", "[view]") {
+TEST_CASE("nothing of the host is seen but what was declared", "[view][threat][paths]") {
     const Workspace workspace;
     const Canary canary(workspace.path() + "/canary");
     const std::string ids = GENERATE("single", "range");
@@ -120,7 +120,7 @@ TEST_CASE("nothing of the host is seen but what was declared", "[view]") {
     CHECK(canary.is_unchanged());
 }
 
-TEST_CASE("what is bound is writable only where that was asked for", "[view]") {
+TEST_CASE("what is bound is writable only where that was asked for", "[view][threat][paths]") {
     const Workspace workspace;
     const Canary canary(workspace.path() + "/canary");
     const Result read_only =
@@ -138,7 +138,7 @@ TEST_CASE("what is bound is writable only where that was asked for", "[view]") {
     CHECK_FALSE(other.is_unchanged());
 }
 
-TEST_CASE("the environment has nothing of the caller's", "[view]") {
+TEST_CASE("the environment has nothing of the caller's", "[view][threat][helpers]") {
     Start start = start_of(bare(), {"/probe", "env"});
     start.env = {{"SECRET_TOKEN", "s3cret"}, {"LD_PRELOAD", ""}, {"GCONV_PATH", "/nowhere"}};
     const Result seen = tests::support::run(start);

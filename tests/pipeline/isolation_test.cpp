@@ -7,7 +7,7 @@
 using namespace tests::pipeline;
 using namespace tests::support;
 
-TEST_CASE("a marker that one stage leaves is not seen by the next", "[isolation]") {
+TEST_CASE("a marker that one stage leaves is not seen by the next", "[isolation][threat][covert]") {
     const Workspace workspace;
     workspace.pipeline(R"toml(
 [stage.leave]
@@ -38,7 +38,7 @@ test "$(ls -d /proc/[0-9]* | wc -l)" -lt 6
     CHECK(has_clean_receipt(built));
 }
 
-TEST_CASE("stages that run at the same time do not see each other", "[isolation]") {
+TEST_CASE("stages that run at the same time do not see each other", "[isolation][threat][covert]") {
     const Workspace workspace;
     std::string stages;
     for (const std::string name : {"one", "two"}) {
@@ -60,7 +60,7 @@ out = {{ seen = "seen" }}
     CHECK(content_of(workspace.artifact_of("two", "seen")).starts_with("/dev/shm:\ntwo\n\n/tmp:\ntwo\n"));
 }
 
-TEST_CASE("a stage sees nothing of its caller's environment, input and descriptors", "[isolation]") {
+TEST_CASE("a stage sees nothing of its caller's environment, input and descriptors", "[isolation][threat][descriptors]") {
     const Workspace workspace;
     workspace.pipeline(R"toml(
 [stage.a]

@@ -30,7 +30,7 @@ bool can_be_cleaned(const Workspace& workspace) {
 
 }  // namespace
 
-TEST_CASE("outputs that lead elsewhere or are no files are refused", "[output]") {
+TEST_CASE("outputs that lead elsewhere or are no files are refused", "[output][threat][outputs]") {
     struct Case {
         const char* script;
         const char* output;
@@ -72,7 +72,7 @@ TEST_CASE("outputs that lead elsewhere or are no files are refused", "[output]")
     CHECK(canary.is_unchanged());
 }
 
-TEST_CASE("a device cannot be made at all", "[output]") {
+TEST_CASE("a device cannot be made at all", "[output][threat][outputs]") {
     const Workspace workspace;
     write_stage(workspace,
                 "mkdir /out/x; mknod /out/x/null c 1 3 || echo refused; mknod /out/x/vda b 254 0 || echo refused", "x");
@@ -82,7 +82,7 @@ TEST_CASE("a device cannot be made at all", "[output]") {
     CHECK(fs::is_empty(workspace.artifact_of("a", "x")));
 }
 
-TEST_CASE("what is strange but harmless is exported as itself", "[output]") {
+TEST_CASE("what is strange but harmless is exported as itself", "[output][threat][outputs]") {
     const Workspace workspace;
     const Canary canary(workspace.path() + "/canary");
     write_stage(workspace,
@@ -109,7 +109,7 @@ TEST_CASE("what is strange but harmless is exported as itself", "[output]") {
     CHECK(canary.is_unchanged());
 }
 
-TEST_CASE("a tree with a FIFO or a socket in it is not exported", "[output]") {
+TEST_CASE("a tree with a FIFO or a socket in it is not exported", "[output][threat][outputs]") {
     const Workspace workspace;
     write_stage(workspace, "mkdir /out/x; echo 1 > /out/x/a; mkfifo \"/out/x/$(printf 'b\\n\\033[31mred')\"", "x");
     const std::string results = workspace.path() + "/results";
@@ -122,7 +122,8 @@ TEST_CASE("a tree with a FIFO or a socket in it is not exported", "[output]") {
     CHECK_FALSE(fs::exists(results + "/x"));
 }
 
-TEST_CASE("a stage that makes its trees hard to delete does not fill the store for ever", "[output]") {
+TEST_CASE("a stage that makes its trees hard to delete does not fill the store for ever",
+          "[output][threat][teardown]") {
     const Workspace workspace;
     write_stage(workspace,
                 "mkdir -p /out/x/a/b/c; echo 1 > /out/x/a/b/c/d; chown -R 77:77 /out/x/a; chmod -R 000 /out/x/a\n"
@@ -132,4 +133,38 @@ TEST_CASE("a stage that makes its trees hard to delete does not fill the store f
     CHECK(failed.code == 1);
     CHECK(workspace.names_in("failed").size() == 1);
     CHECK(can_be_cleaned(workspace));
+}
+
+TEST_CASE("two results of one name are not written one over the other", "[output]") {
+    const Workspace workspace;
+    const std::string stages = R"toml(
+[stage.one]
+from = "host"
+run = ["sh", "-c", "echo 1 > /out/x"]
+out = { x = "x" }
+
+[stage.two]
+from = "host"
+run = ["sh", "-c", "echo 2 > /out/NAME"]
+out = { x = "NAME" }
+
+[result]
+first = "one.x"
+second = "two.x"
+)toml";
+    const auto named = [&](const std::string& name) {
+        std::string text = stages;
+        for (std::size_t at = text.find("NAME"); at != std::string::npos; at = text.find("NAME"))
+            text.replace(at, 4, name);
+        workspace.pipeline(text);
+        return workspace.build({"--output", workspace.path() + "/results"});
+    };
+    const Result refused = named("x");
+    INFO(refused.err);
+    CHECK(refused.code != 0);
+    CHECK(says(refused, "the results first and second would both be"));
+    CHECK_FALSE(fs::exists(workspace.path() + "/results/x"));
+    CHECK(named("y").code == 0);
+    CHECK(content_of(workspace.path() + "/results/x") == "1\n");
+    CHECK(content_of(workspace.path() + "/results/y") == "2\n");
 }

@@ -55,15 +55,12 @@ static int run_ids(int argc, char** argv) {
     uid_t uid[3];
     gid_t gid[3];
     gid_t groups[256];
-    if (getresuid(&uid[0], &uid[1], &uid[2]) != 0 || getresgid(&gid[0], &gid[1], &gid[2]) != 0)
-        return cannot("ids");
-    printf("ruid=%u\neuid=%u\nsuid=%u\nrgid=%u\negid=%u\nsgid=%u\n", uid[0], uid[1], uid[2], gid[0], gid[1],
-           gid[2]);
+    if (getresuid(&uid[0], &uid[1], &uid[2]) != 0 || getresgid(&gid[0], &gid[1], &gid[2]) != 0) return cannot("ids");
+    printf("ruid=%u\neuid=%u\nsuid=%u\nrgid=%u\negid=%u\nsgid=%u\n", uid[0], uid[1], uid[2], gid[0], gid[1], gid[2]);
     const int count = getgroups(256, groups);
     if (count < 0) return cannot("groups");
     printf("groups=");
-    for (int i = 0; i < count; ++i)
-        printf("%s%u", i == 0 ? "" : ",", groups[i]);
+    for (int i = 0; i < count; ++i) printf("%s%u", i == 0 ? "" : ",", groups[i]);
     printf("\npid=%d\nppid=%d\npgid=%d\nsid=%d\n", getpid(), getppid(), getpgrp(), getsid(0));
     return 0;
 }
@@ -132,8 +129,7 @@ static int copy_out(const char* path) {
     if (fd < 0) return cannot("open");
     char buffer[4096];
     ssize_t length = 0;
-    while ((length = read(fd, buffer, sizeof(buffer))) > 0)
-        fwrite(buffer, 1, (size_t)length, stdout);
+    while ((length = read(fd, buffer, sizeof(buffer))) > 0) fwrite(buffer, 1, (size_t)length, stdout);
     const int failed = length < 0;
     if (failed) cannot("read");
     close(fd);
@@ -208,8 +204,7 @@ static int run_stat(int argc, char** argv) {
 
 static int run_env(int argc, char** argv) {
     (void)argc, (void)argv;
-    for (char** entry = environ; *entry != NULL; ++entry)
-        printf("%s\n", *entry);
+    for (char** entry = environ; *entry != NULL; ++entry) printf("%s\n", *entry);
     return 0;
 }
 
@@ -230,8 +225,7 @@ static int run_hostname(int argc, char** argv) {
 }
 
 static int run_echo(int argc, char** argv) {
-    for (int i = 1; i < argc; ++i)
-        printf("%s%s", i == 1 ? "" : " ", argv[i]);
+    for (int i = 1; i < argc; ++i) printf("%s%s", i == 1 ? "" : " ", argv[i]);
     printf("\n");
     return 0;
 }
@@ -254,8 +248,16 @@ static int run_open_init(int argc, char** argv) {
         snprintf(path, sizeof(path), "/proc/1/%s", *name);
         say_result(*name, readlink(path, target, sizeof(target)) < 0 ? errno : 0);
     }
+    /* The numbers may be seen; what is behind them may not. */
     DIR* dir = opendir("/proc/1/fd");
-    say_result("fd", dir == NULL ? errno : 0);
+    int fd_error = dir == NULL ? errno : EACCES;
+    for (struct dirent* entry = dir == NULL ? NULL : readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (entry->d_name[0] == '.') continue;
+        const int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd >= 0 || readlinkat(dirfd(dir), entry->d_name, target, sizeof(target)) >= 0) fd_error = 0;
+        if (fd >= 0) close(fd);
+    }
+    say_result("fd", fd_error);
     if (dir != NULL) closedir(dir);
     const int exe = open("/proc/1/exe", O_WRONLY | O_CLOEXEC);
     say_result("exe-write", exe < 0 ? errno : 0);
@@ -299,12 +301,14 @@ static void print_usage(const struct command* table) {
 int main(int argc, char** argv) {
     int status = 2;
     if (argc > 1 && (run_command(view_commands, argc - 1, argv + 1, &status) ||
-                     run_command(call_commands, argc - 1, argv + 1, &status))) {
+                     run_command(call_commands, argc - 1, argv + 1, &status) ||
+                     run_command(attack_commands, argc - 1, argv + 1, &status))) {
         fflush(stdout);
         return status;
     }
     fprintf(stderr, "usage:\n");
     print_usage(view_commands);
     print_usage(call_commands);
+    print_usage(attack_commands);
     return 2;
 }

@@ -11,6 +11,8 @@ struct command {
 
 /* Commands that make system calls or processes: probe_calls.c. Ends with a null name. */
 extern const struct command call_commands[];
+/* Those that attack what is outside of a jail: probe_attack.c. */
+extern const struct command attack_commands[];
 
 /* Prints key=ok, or key=ENOENT and so on, for 0 or an errno. */
 void say_result(const char* key, int error);

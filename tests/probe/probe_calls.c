@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -100,12 +101,28 @@ static void print_call(const char* abi, long call, const long* arguments) {
     }
 }
 
+/* vfork: its child returns on the stack that its parent is still to return on. */
+static int is_vfork(const char* abi, long call) {
+#if defined(SYS_vfork)
+    return call == (strcmp(abi, "--i386") == 0 ? 190 : SYS_vfork);
+#else
+    (void)abi, (void)call;
+    return 0;
+#endif
+}
+
 static void print_call_apart(const char* abi, long call, const long* arguments) {
+    if (is_vfork(abi, call)) {
+        printf("%ld=unasked\n", call);
+        return;
+    }
     fflush(stdout);
     const pid_t child = fork();
     if (child == 0) {
         setpgid(0, 0);
-        alarm(1); /* pause and its kind */
+        /* pause and its kind */
+        const struct itimerval limit = {{0, 0}, {0, 200000}};
+        setitimer(ITIMER_REAL, &limit, NULL);
         print_call(abi, call, arguments);
         fflush(stdout);
         _exit(0);
@@ -127,8 +144,7 @@ static int run_syscall(int argc, char** argv) {
     }
     need_arguments(argc, 1);
     long arguments[6] = {0};
-    for (int i = 0; i < 6 && i + 2 < argc; ++i)
-        arguments[i] = (long)number(argv[i + 2]);
+    for (int i = 0; i < 6 && i + 2 < argc; ++i) arguments[i] = (long)number(argv[i + 2]);
     char* dash = strchr(argv[1], '-');
     if (dash == NULL) {
         print_call(abi, (long)number(argv[1]), arguments);
@@ -136,8 +152,7 @@ static int run_syscall(int argc, char** argv) {
     }
     *dash = '\0';
     const long last = (long)number(dash + 1);
-    for (long call = (long)number(argv[1]); call <= last; ++call)
-        print_call_apart(abi, call, arguments);
+    for (long call = (long)number(argv[1]); call <= last; ++call) print_call_apart(abi, call, arguments);
     return 0;
 }
 
@@ -174,8 +189,7 @@ static int run_ptrace(int argc, char** argv) {
     char byte = 0;
     struct iovec here = {&byte, 1};
     struct iovec there = {(void*)0x400000, 1};
-    say_result("process_vm_readv",
-               syscall(SYS_process_vm_readv, pid, &here, 1, &there, 1, 0) >= 0 ? 0 : errno);
+    say_result("process_vm_readv", syscall(SYS_process_vm_readv, pid, &here, 1, &there, 1, 0) >= 0 ? 0 : errno);
     return 0;
 }
 
@@ -216,14 +230,12 @@ static int run_orphan(int argc, char** argv) {
         fflush(stdout);
         _exit(grandchild < 0);
     }
-    for (int signal_number = 1; signal_number < NSIG; ++signal_number)
-        signal(signal_number, SIG_IGN);
+    for (int signal_number = 1; signal_number < NSIG; ++signal_number) signal(signal_number, SIG_IGN);
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     const time_t end = time(NULL) + (time_t)seconds;
-    while (time(NULL) < end)
-        sleep(1);
+    while (time(NULL) < end) sleep(1);
     _exit(0);
 }
 
@@ -236,15 +248,13 @@ static int run_forkbomb(int argc, char** argv) {
         const pid_t child = fork();
         if (child < 0) break;
         if (child == 0) {
-            for (;;)
-                pause();
+            for (;;) pause();
         }
     }
     printf("made=%lld\n", made);
     say_result("fork", made < count ? errno : 0);
     fflush(stdout);
-    while (pause() == -1)
-        continue;
+    while (pause() == -1) continue;
     return 0;
 }
 
@@ -269,8 +279,50 @@ static int run_sleep(int argc, char** argv) {
     printf("sleeping=%d\n", getpid());
     fflush(stdout);
     struct timespec left = {(time_t)number(argv[1]), 0};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+    return 0;
+}
+
+/* A call that the build profile denies, over and over: COUNT times (0: without end) in each of PROCESSES processes. Says
+ * what the first process was told first and last. */
+static int run_deny_loop(int argc, char** argv) {
+    need_arguments(argc, 2);
+    const long long count = number(argv[1]);
+    for (long long made = 1; made < number(argv[2]); ++made) {
+        if (fork() != 0) continue;
+        for (long long i = 0; count == 0 || i < count; ++i)
+            mount("none", "/", "tmpfs", 0, NULL);
+        _exit(0);
+    }
+    int first = 0;
+    for (long long i = 0; count == 0 || i < count; ++i) {
+        if (mount("none", "/", "tmpfs", 0, NULL) == 0) return 1;
+        if (i == 0) first = errno;
+    }
+    const int last = errno;
+    while (wait(NULL) > 0)
         continue;
+    say_result("first", first);
+    say_result("last", last);
+    return 0;
+}
+
+/* COUNT processes, one after the other, that are killed while they wait for the answer to a call that is denied. */
+static int run_deny_killed(int argc, char** argv) {
+    need_arguments(argc, 1);
+    for (long long i = 0; i < number(argv[1]); ++i) {
+        const pid_t child = fork();
+        if (child < 0) return 1;
+        if (child == 0) {
+            for (;;)
+                mount("none", "/", "tmpfs", 0, NULL);
+        }
+        const struct timespec moment = {0, (i * 37 % 500) * 1000};
+        nanosleep(&moment, NULL);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    printf("killed=%lld\n", number(argv[1]));
     return 0;
 }
 
@@ -282,6 +334,8 @@ const struct command call_commands[] = {
     {"mount-tmpfs", "DIR", run_mount_tmpfs},
     {"ptrace", "PID", run_ptrace},
     {"tiocsti", "", run_tiocsti},
+    {"deny-loop", "COUNT PROCESSES", run_deny_loop},
+    {"deny-killed", "COUNT", run_deny_killed},
     {"orphan", "SECONDS", run_orphan},
     {"forkbomb", "COUNT", run_forkbomb},
     {"exit", "CODE", run_exit},

@@ -55,6 +55,14 @@ std::string probe_program() {
     return PROBE_BINARY;
 }
 
+std::string loader_program() {
+    return LOADER_BINARY;
+}
+
+std::string evil_library() {
+    return EVIL_LIBRARY;
+}
+
 Workspace::Workspace() : path_(fs::canonical(make_directory())) {
     // The ids of a jail pass through to what they are shown.
     fs::permissions(path_, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
@@ -160,7 +168,7 @@ std::vector<std::pair<std::string, std::string>> table_of(const Result& build) {
         std::string stage;
         std::string state;
         words >> stage >> state;
-        if (is_in_table && state.empty()) break;
+        if (is_in_table && (state.empty() || stage.ends_with(":"))) break;  // a note comes after it
         if (is_in_table) table.emplace_back(stage, state);
         if (stage == "stage" && state == "result") is_in_table = true;
     }

@@ -13,6 +13,9 @@ namespace tests::support {
 // What ran, and what is run in jails: set by the build.
 std::string stagebox_program();
 std::string probe_program();
+// What hostile roots hold, see tests/probe: a program in the dynamic loader's place, and a library that leaves a mark.
+std::string loader_program();
+std::string evil_library();
 
 class Workspace {
   public:

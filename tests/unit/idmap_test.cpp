@@ -212,3 +212,35 @@ TEST_CASE("a map program without privilege is named as such", "[idmap]") {
     CHECK(flaw->remedy == "sudo apt-get install --reinstall uidmap");
     CHECK_FALSE(sandbox::find_flaw(sandbox::find_map_program("newuidmap")));
 }
+
+TEST_CASE("root of a user namespace takes ids that exist there, or says that there are too few", "[idmap]") {
+    Files at;
+    const std::string uid_map = at.files.subuid + ".uid_map";
+    at.files.uid_map = uid_map;
+    at.files.gid_map = uid_map;
+    const auto choice = [&](IdMode mode) { return resolve_idmap(mode, root, at.files).map; };
+
+    SECTION("enough for a range beside its own") {
+        Files::write(uid_map, "0 1000 1\n1 100000 131071\n");
+        CHECK(choice(IdMode::range) == sandbox::IdMap{IdMode::range, 65536, 65536, 65536});
+        CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 65536, 65536, 1});
+        at.subids("root:200000:65536\n");  // a line for ids that this namespace does not have
+        CHECK(choice(IdMode::range).uid_base == 65536);
+    }
+    SECTION("the usual 65537 of a rootless container") {
+        Files::write(uid_map, "0 1000 1\n1 100000 65536\n");
+        CHECK(refusal(root, at.files).find("have no free block of 65536") != std::string::npos);
+        CHECK(refusal(root, at.files).find("--ids single") != std::string::npos);
+        CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 65000, 65000, 1});
+    }
+    SECTION("one id") {
+        Files::write(uid_map, "0 1000 1\n");
+        CHECK(refusal(root, at.files).find("have no free block of 65536") != std::string::npos);
+        CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 0, 0, 1});
+    }
+    SECTION("the machine's own root never maps itself") {
+        Files::write(uid_map, "0 0 4294967295\n");
+        CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 0x70000000, 0x70000000, 1});
+    }
+    ::unlink(uid_map.c_str());
+}

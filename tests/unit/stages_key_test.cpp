@@ -85,7 +85,7 @@ TEST_CASE("key: every component that can change the result changes the key", "[k
 TEST_CASE("key: what cannot change the result does not change the key", "[key]") {
     const std::vector<Change> changes = {
         [](Action& a) { a.stage.name = "other"; },
-        [](Action& a) { a.stage.time_limit = std::chrono::seconds(1); },
+        [](Action& a) { a.stage.limits.time = std::chrono::seconds(1); },
         [](Action& a) {
             a.stage.needs = {{"apt-get", "apt", {}}};
         },

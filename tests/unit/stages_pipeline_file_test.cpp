@@ -1,3 +1,4 @@
+#include "sandbox/limits_text.hpp"
 #include "stages/pipeline_file.hpp"
 
 #include <fcntl.h>
@@ -104,7 +105,7 @@ TEST_CASE("pipeline file: every key arrives", "[pipeline]") {
     CHECK(debs.run.empty());
     REQUIRE(debs.outputs.size() == 2);
     CHECK(debs.outputs[1].path == "lists/bookworm");
-    CHECK(debs.time_limit == std::chrono::seconds(90));
+    CHECK(debs.limits.time == std::chrono::seconds(90));
     CHECK(debs.devices == std::vector<std::string>{"kvm"});
     REQUIRE(debs.needs.size() == 2);
     CHECK(debs.needs[1].what == "/usr/lib/grub/i386-pc");
@@ -117,14 +118,14 @@ TEST_CASE("pipeline file: every key arrives", "[pipeline]") {
     CHECK(std::get<stages::ArtifactTree>(rootfs.inputs[0].source).artifact == "debs");
     CHECK(std::get<stages::LocalPath>(rootfs.inputs[1].source).path == "overlay");
     CHECK(rootfs.run[2] == "echo bookworm ${suite} $HOME $(id) $$ $bookworm");
-    CHECK(rootfs.time_limit == std::chrono::minutes(30));
+    CHECK(rootfs.limits.time == std::chrono::minutes(30));
     CHECK(rootfs.env == decltype(rootfs.env){{"LC_ALL", "C"}, {"SUITE", "bookworm"}});
 
     const Stage& system = pipeline.stages[2];
     CHECK(std::get<stages::StageTree>(system.from).stage == "rootfs");
     CHECK(std::get<stages::StageTree>(system.inputs[0].source).stage == "rootfs");
     CHECK(system.script->path == "scripts/debs.sh");
-    CHECK(system.time_limit == std::chrono::hours(2));
+    CHECK(system.limits.time == std::chrono::hours(2));
     CHECK(pipeline.stages[3].ids == sandbox::IdMode::single);
 
     REQUIRE(pipeline.results.size() == 1);
@@ -278,7 +279,7 @@ TEST_CASE("words: the places of inputs", "[pipeline]") {
 
 TEST_CASE("words: times", "[pipeline]") {
     const auto time = [](const std::string& text) {
-        return stages::read_duration(sandbox::parse_config("t = \"" + text + "\"", "t").require("t"));
+        return sandbox::read_duration(sandbox::parse_config("t = \"" + text + "\"", "t").require("t"));
     };
     CHECK(time("1s") == std::chrono::seconds(1));
     CHECK(time("90m") == std::chrono::seconds(5400));

@@ -1,0 +1,13 @@
+// The owner that a view of root wrote down beside a file (sandbox/root_view_owner.hpp), read from a tree that no process
+// writes any more. Shared by the parts of tree.hpp.
+#pragma once
+#include <optional>
+
+#include "runtime/store/tree_walk.hpp"
+#include "sandbox/root_view_owner.hpp"
+
+namespace runtime::store {
+
+std::optional<sandbox::Owner> recorded_owner(const TreeEntry& entry);
+
+}  // namespace runtime::store

@@ -1,0 +1,77 @@
+#include "runtime/supervisor/profiles.hpp"
+
+#include "sandbox/config_text.hpp"
+#include "sandbox/filter_rules.hpp"
+#include "sandbox/limits_text.hpp"
+#include "sandbox/loosening.hpp"
+#include "sandbox/os/format.hpp"
+#include "stages/pipeline_file.hpp"
+
+namespace runtime::supervisor {
+
+using sandbox::Loosening;
+using sandbox::os::format;
+
+Profiles::Profiles(const stages::Pipeline& pipeline)
+    : pipeline_(pipeline), places_(sandbox::profile_places(pipeline.directory)) {}
+
+const sandbox::Profile& Profiles::of(const stages::Stage& stage) {
+    const auto known = profiles_.find(stage.profile);
+    if (known != profiles_.end()) return known->second;
+    const bool is_path = stage.profile.starts_with("./");
+    const std::string name = is_path ? pipeline_.directory + stage.profile.substr(1) : stage.profile;
+    try {
+        return profiles_.emplace(stage.profile, sandbox::load_profile(name, places_)).first->second;
+    } catch (const sandbox::ConfigError& error) {
+        if (error.line() > 0) throw;  // inside the profile's file
+        throw stages::error_at(pipeline_, stage.profile_at, error.message(), error.hint());
+    } catch (const sandbox::FilterError& error) {
+        throw stages::error_at(pipeline_, stage.profile_at,
+                               format("the profile {} cannot be used: {}", stage.profile, error.what()));
+    }
+}
+
+void Profiles::check(const stages::Stage& stage) {
+    const sandbox::Profile& profile = of(stage);
+    const auto need = [&](Loosening which, const std::string& asked) {
+        if (profile.file.allowed.has(which)) return;
+        const std::string_view word = sandbox::word_of(which);
+        throw stages::error_at(
+            pipeline_, stage.at,
+            format("the stage {} has {}, which its profile {} does not allow", stage.name, asked, stage.profile),
+            format("take a profile with allow = [\"{0}\"], or write one that extends {1} with "
+                   "allow-add = [\"{0}\"]",
+                   word, stage.profile));
+    };
+    if (stage.network == sandbox::Network::host) need(Loosening::host_network, "network = \"host\"");
+    if (!stage.devices.empty()) need(Loosening::devices, "devices");
+    const sandbox::UnkeptLimits unkept =
+        sandbox::unkept_limits(sandbox::merge_limits(profile.file.limits, stage.limits));
+    if (unkept.names.empty()) return;
+    throw stages::error_at(
+        pipeline_, stage.at,
+        format("the stage {} has limits that cannot be kept here: {}", stage.name, sandbox::list_words(unkept.names)),
+        unkept.remedy);
+}
+
+const sandbox::Profile& Profiles::checked(const stages::Stage& stage) {
+    check(stage);
+    return of(stage);
+}
+
+std::vector<std::string> Profiles::notes() const {
+    std::vector<std::string> notes;
+    for (const auto& [name, profile] : profiles_) {
+        notes.insert(notes.end(), profile.notes.begin(), profile.notes.end());
+    }
+    return notes;
+}
+
+std::vector<std::string_view> Profiles::loosened(const stages::Stage& stage) {
+    sandbox::Loosenings in_force = of(stage).file.allowed;
+    if (stage.network != sandbox::Network::host) in_force.drop(Loosening::host_network);
+    if (stage.devices.empty()) in_force.drop(Loosening::devices);
+    return sandbox::words_of(in_force);
+}
+
+}  // namespace runtime::supervisor
