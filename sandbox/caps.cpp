@@ -54,9 +54,13 @@ int last_capability() {
     return static_cast<int>(cap_max_bits()) - 1;
 }
 
-std::string describe_capabilities(std::uint64_t mask) {
+std::uint64_t known_capabilities() {
     const int last = last_capability();
-    const std::uint64_t all = last >= 63 ? ~std::uint64_t{0} : capability_bit(last + 1) - 1;
+    return last >= 63 ? ~std::uint64_t{0} : capability_bit(last + 1) - 1;
+}
+
+std::string describe_capabilities(std::uint64_t mask) {
+    const std::uint64_t all = known_capabilities();
     if (mask == 0) return "none";
     if ((mask & all) == all) return "all";
     std::string text;

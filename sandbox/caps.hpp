@@ -22,6 +22,8 @@ std::string capability_name(int number);
 // The highest number that the running kernel knows. A bounding set has to be emptied up to it: the kernel may
 // be newer than every name in this program.
 int last_capability();
+// All that the running kernel knows, as a mask.
+std::uint64_t known_capabilities();
 
 // For reports: "chown, dac_override", "none", or "all" where every capability of the running kernel is in the
 // mask.

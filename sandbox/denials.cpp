@@ -1,29 +1,16 @@
 #include "sandbox/denials.hpp"
 
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
+
+#include "sandbox/bpf.hpp"
 
 namespace sandbox {
 namespace {
-
-sock_filter decode(std::uint64_t instruction) {
-    sock_filter decoded{};
-    std::memcpy(&decoded, &instruction, sizeof decoded);
-    return decoded;
-}
-
-std::uint64_t encode(const sock_filter& instruction) {
-    std::uint64_t encoded = 0;
-    std::memcpy(&encoded, &instruction, sizeof encoded);
-    return encoded;
-}
 
 // Filters give their answers as constants: libseccomp writes no other, and one that computed its answer would not be
 // reported, which takes nothing from what it denies.
@@ -41,10 +28,10 @@ bool is_denial(const sock_filter& instruction) {
 FilterProgram report_denials(const FilterProgram& program) {
     FilterProgram reporting = program;
     for (std::uint64_t& instruction : reporting.instructions) {
-        sock_filter decoded = decode(instruction);
+        sock_filter decoded = decode_bpf(instruction);
         if (!is_denial(decoded)) continue;
         decoded.k = SECCOMP_RET_USER_NOTIF;
-        instruction = encode(decoded);
+        instruction = encode_bpf(decoded);
     }
     return reporting;
 }
@@ -54,42 +41,35 @@ FilterProgram observe_calls(const FilterProgram& program) {
     constexpr std::uint32_t arch_at = offsetof(seccomp_data, arch);
     constexpr std::uint32_t number_at = offsetof(seccomp_data, nr);
     const sock_filter head[] = {
-        {BPF_LD | BPF_W | BPF_ABS, 0, 0, arch_at},    {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, native_call(0).arch},
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, arch_at},    {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, native_architecture},
         {BPF_LD | BPF_W | BPF_ABS, 0, 0, number_at},  {BPF_JMP | BPF_JEQ | BPF_K, 2, 0, SYS_execve},
         {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SYS_write}, {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_exit_group},
         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
     };
     FilterProgram observing;
-    for (const sock_filter& instruction : head) observing.instructions.push_back(encode(instruction));
+    for (const sock_filter& instruction : head) observing.instructions.push_back(encode_bpf(instruction));
     for (const std::uint64_t instruction : program.instructions) {
-        sock_filter decoded = decode(instruction);
+        sock_filter decoded = decode_bpf(instruction);
         if (returns_constant(decoded) && decoded.k == SECCOMP_RET_ALLOW) decoded.k = SECCOMP_RET_USER_NOTIF;
-        observing.instructions.push_back(encode(decoded));
+        observing.instructions.push_back(encode_bpf(decoded));
     }
     if (program.instructions.empty()) {
-        observing.instructions.push_back(encode({BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF}));
+        observing.instructions.push_back(encode_bpf({BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF}));
     }
     return observing;
 }
 
 bool asks_supervisor(const FilterProgram& program) {
     return std::ranges::any_of(program.instructions, [](std::uint64_t instruction) {
-        const sock_filter decoded = decode(instruction);
+        const sock_filter decoded = decode_bpf(instruction);
         return returns_constant(decoded) && (decoded.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;
     });
 }
 
 seccomp_data native_call(int number) {
-#if defined(__x86_64__)
-    constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-    constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
-#else
-#error "which AUDIT_ARCH_* is this machine's?"
-#endif
     seccomp_data call = {};
     call.nr = number;
-    call.arch = native;
+    call.arch = native_architecture;
     return call;
 }
 

@@ -18,14 +18,6 @@
 namespace sandbox {
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
-#else
-#error "the native architecture is asked about first, and this one has no number here yet"
-#endif
-
 // How a list of ranges is searched with the least time: by cutting it in two (JGE), or, where all but a few single numbers
 // have one answer, by asking for these (JEQ). The optimal tree by dynamic programming, as for binary search trees with
 // weights (Knuth 1971). A weight is how many of the numbers that the kernel tries are in a range.
@@ -145,11 +137,12 @@ class Layout {
             if (i + 1 == all.size() || all[i + 1].first != all[i].first + 1) {
                 throw FilterGraphError("the filter looks at ranges of architectures");
             }
-            if (all[i].first != native) tests.emplace_back(all[i].first, architecture(all[i]));
+            if (all[i].first != native_architecture) tests.emplace_back(all[i].first, architecture(all[i]));
         }
         // Laid out last, so that it comes first.
         for (const FilterArchitecture& one : all) {
-            if (one.first == native && one.ranges != all.front().ranges) tests.emplace_back(native, architecture(one));
+            if (one.first == native_architecture && one.ranges != all.front().ranges)
+                tests.emplace_back(native_architecture, architecture(one));
         }
         Label* next = otherwise;
         for (const auto& [value, target] : tests) next = jump(BPF_JEQ, value, target, next);

@@ -125,17 +125,17 @@ struct FirstSteps {
     const Channels* channels;
     int task;
     int last_capability;
+    std::uint64_t capabilities;
 };
 
 // The ids are not mapped yet, so the exec is not root's, and only ambient capabilities outlive it (capabilities(7)).
-long keep_capabilities(int last_capability) {
+long keep_capabilities(const FirstSteps& first) {
     __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const std::uint64_t all = (std::uint64_t{2} << static_cast<unsigned>(last_capability)) - 1;
-    const auto low = static_cast<std::uint32_t>(all);
-    const auto high = static_cast<std::uint32_t>(all >> 32U);
+    const auto low = static_cast<std::uint32_t>(first.capabilities);
+    const auto high = static_cast<std::uint32_t>(first.capabilities >> 32U);
     const __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
     long done = call(SYS_capset, &header, data);
-    for (int capability = 0; done >= 0 && capability <= last_capability; ++capability) {
+    for (int capability = 0; done >= 0 && capability <= first.last_capability; ++capability) {
         done = call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
     }
     return done;
@@ -150,7 +150,7 @@ int become_init(void* argument) {
     for (const int kept : channels.keep) {
         if (done >= 0) done = call(SYS_fcntl, kept, F_SETFD, 0);
     }
-    if (done >= 0) done = keep_capabilities(first.last_capability);
+    if (done >= 0) done = keep_capabilities(first);
     const char* const argv[] = {"stagebox-init", nullptr};
     const char* const envp[] = {nullptr};
     if (done >= 0) done = call(SYS_execveat, channels.program.get(), "", argv, envp, AT_EMPTY_PATH);
@@ -162,7 +162,7 @@ int become_init(void* argument) {
 // Returns the child, or errno. The parent waits until the child has its own program (vfork(2)), so nothing is copied.
 std::variant<os::Child, int> clone_child(const Plan& plan, const Channels& channels, int task) {
     int pidfd = -1;
-    FirstSteps first{&channels, task, last_capability()};
+    FirstSteps first{&channels, task, last_capability(), known_capabilities()};
     alignas(16) std::array<char, 16 * 1024> stack;
     const auto flags = static_cast<int>(plan.clone_flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD);
     const AllSignalsBlocked blocked;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "sandbox/bpf.hpp"
 #include "sandbox/filter.hpp"
 #include "sandbox/filter_eval.hpp"
 #include "sandbox/filter_shrink.hpp"
@@ -17,12 +18,6 @@ namespace sandbox {
 namespace {
 
 using os::format;
-
-#if defined(__x86_64__)
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
-#endif
 
 FilterRules rules_of(const FilterText& file, std::uint64_t capabilities) {
     return read_filter_rules(os::Json::parse(file.text), {capabilities, running_kernel()});
@@ -49,7 +44,7 @@ FilterProgram closing(const std::vector<std::string>& calls) {
 // What a program of the jail's init does: one execve(2), with all of its arguments unknown here.
 void check_start(const FilterProgram& program) {
     seccomp_data data{};
-    data.arch = native;
+    data.arch = native_architecture;
     data.nr = SYS_execve;
     if (evaluate(program, data).permits()) return;
     throw FilterError("the filter does not allow execve, so no command could ever start; add it to the allowed calls");

@@ -14,16 +14,13 @@
 #include <cstring>
 #include <vector>
 
+#include "sandbox/bpf.hpp"
 #include "sandbox/filter.hpp"
 
 namespace sandbox::view {
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
-#else
+#if !defined(__x86_64__) && !defined(__aarch64__)
 #error "the view of root is written for x86-64 and arm64: their struct stat is the kernel's own"
 #endif
 constexpr std::uint32_t x32_bit = 0x40000000;
@@ -152,7 +149,7 @@ class Writer {
   public:
     FilterProgram program() {
         load(offsetof(seccomp_data, arch));
-        jump(BPF_JEQ, native, 1, 0);
+        jump(BPF_JEQ, native_architecture, 1, 0);
         answer(SECCOMP_RET_ERRNO | ENOSYS);
         load(offsetof(seccomp_data, nr));
 #if defined(__x86_64__)
@@ -217,7 +214,7 @@ class Writer {
 }  // namespace
 
 Call read_call(const seccomp_data& data) {
-    if (data.arch != native) return Unknown{};
+    if (data.arch != native_architecture) return Unknown{};
     Call call = read_common(data.nr, data.args);
 #if defined(__x86_64__)
     if (std::holds_alternative<Unknown>(call)) call = read_older(data.nr, data.args);

@@ -156,13 +156,9 @@ void write_profile(const LearnRequest& request, const Student& student, const st
 
 int learn_from_run(const LearnRequest& request) {
     RunRequest run = parse_run(request.command);
-    sandbox::apply_profile(sandbox::load_profile(run.profile), run.spec);
-    if (!run.hostname.empty()) run.spec.hostname = run.hostname;
+    prepare_run(run);
     run.spec.ids = sandbox::resolve_idmap(run.ids).map;
     run.spec.denials = sandbox::Denials::observed;
-    run.command.stdin_fd = 0;
-    run.command.stdout_fd = 1;
-    run.command.stderr_fd = 2;
     Student student;
     const int code = run_in_foreground(run.spec, run.command, student.hearing());
     if (code == jail_not_built) return code;

@@ -71,26 +71,6 @@ void check_limits(const sandbox::Limits& limits) {
     }
 }
 
-void fill_in(RunRequest& request) {
-    sandbox::Spec& spec = request.spec;
-    const sandbox::Profile profile = sandbox::load_profile(request.profile);
-    for (const std::string& note : profile.notes) std::fprintf(stderr, "stagebox: %s\n", note.c_str());
-    sandbox::apply_profile(profile, spec);
-    sandbox::check_loosenings(spec, request.profile);
-    check_limits(spec.limits);
-    std::uint64_t& capabilities = spec.allow.capabilities;
-    const std::uint64_t known = (std::uint64_t{2} << static_cast<unsigned>(sandbox::last_capability())) - 1;
-    capabilities = ((capabilities | request.added_capabilities) & ~request.dropped_capabilities) & known;
-    spec.allow.more_filters = request.filters;
-    spec.denials = sandbox::Denials::reported;
-    if (!request.hostname.empty()) spec.hostname = request.hostname;
-    request.command.stdin_fd = 0;
-    request.command.stdout_fd = 1;
-    request.command.stderr_fd = 2;
-    const char* term = std::getenv("TERM");
-    if (request.has_terminal && term != nullptr) request.command.env.emplace_back("TERM", term);
-}
-
 // What waits for the jail, and what is told of it, before its first step.
 void before_start(const RunRequest& request, const sandbox::Plan& plan, pid_t pid) {
     if (request.info_fd >= 0) {
@@ -142,6 +122,26 @@ int start(RunRequest& request, Timings& timings) {
 
 }  // namespace
 
+void prepare_run(RunRequest& request) {
+    sandbox::Spec& spec = request.spec;
+    const sandbox::Profile profile = sandbox::load_profile(request.profile);
+    for (const std::string& note : profile.notes) std::fprintf(stderr, "stagebox: %s\n", note.c_str());
+    sandbox::apply_profile(profile, spec);
+    sandbox::check_loosenings(spec, request.profile);
+    check_limits(spec.limits);
+    std::uint64_t& capabilities = spec.allow.capabilities;
+    capabilities =
+        ((capabilities | request.added_capabilities) & ~request.dropped_capabilities) & sandbox::known_capabilities();
+    spec.allow.more_filters = request.filters;
+    spec.denials = sandbox::Denials::reported;
+    if (!request.hostname.empty()) spec.hostname = request.hostname;
+    request.command.stdin_fd = 0;
+    request.command.stdout_fd = 1;
+    request.command.stderr_fd = 2;
+    const char* term = std::getenv("TERM");
+    if (request.has_terminal && term != nullptr) request.command.env.emplace_back("TERM", term);
+}
+
 int run(const std::vector<std::string>& arguments) {
     Timings timings;
     RunRequest request = parse_run(arguments);
@@ -155,7 +155,7 @@ int run(const std::vector<std::string>& arguments) {
     }
     for (const std::string& warning : request.warnings) std::fprintf(stderr, "stagebox: %s\n", warning.c_str());
     timings.mark("options");
-    fill_in(request);
+    prepare_run(request);
     timings.mark("profile");
     request.spec.ids = sandbox::resolve_idmap(request.ids).map;
     timings.mark("ids");
