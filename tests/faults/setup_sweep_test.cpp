@@ -173,7 +173,7 @@ bool is_traceable() {
 }  // namespace
 
 TEST_CASE("each system call of a jail's set-up fails once: no payload, and the error says what and why",
-          "[faults][threat][failclosed][sweep]") {
+          "[faults][alone][threat][failclosed][sweep]") {
     if (!is_traceable()) return;
     const Sweep sweep(jail_options());
     INFO(sweep.undisturbed().result.err);
@@ -191,7 +191,7 @@ TEST_CASE("each system call of a jail's set-up fails once: no payload, and the e
 }
 
 TEST_CASE("whoever is killed at any call of a jail's set-up, nothing runs and nothing is left",
-          "[faults][threat][failclosed][sweep]") {
+          "[faults][alone][threat][failclosed][sweep]") {
     if (!is_traceable()) return;
     const Sweep sweep(jail_options());
     REQUIRE(sweep.undisturbed().result.code == 0);
