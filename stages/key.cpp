@@ -39,6 +39,8 @@ void add_command(Json& key, const Stage& stage, const KeyMaterial& material) {
     } else {
         key["run"] = stage.run;
     }
+    // What it does stays in the stage's layer, so it can change the result.
+    if (!stage.on_failure.recover.empty()) key["recover"] = stage.on_failure.recover;
 }
 
 void add_inputs(Json& key, const Stage& stage, const KeyMaterial& material) {

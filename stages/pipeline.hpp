@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sandbox/spec.hpp"
+#include "stages/failure.hpp"
 
 namespace stages {
 
@@ -73,6 +74,7 @@ struct Stage {
     // Devices of the host beyond the minimal /dev, shown where the host has them: "kvm".
     std::vector<std::string> devices;
     std::vector<HostNeed> needs;
+    FailureRules on_failure;
 };
 
 // What a finished build hands to the user: an artifact under a name of its own.

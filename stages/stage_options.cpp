@@ -1,7 +1,6 @@
 #include "stages/stage_options.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "sandbox/config_text.hpp"
 #include "sandbox/os/format.hpp"
@@ -108,13 +107,6 @@ std::vector<HostNeed> read_needs(const ConfigTable& table) {
         needs.push_back({entry.key, package, position_of(entry.key_at)});
     }
     return needs;
-}
-
-void refuse_later_key(const ConfigTable& table, const ConfigEntry& entry) {
-    constexpr std::array<std::string_view, 2> later = {"errors", "retry"};
-    if (std::ranges::find(later, entry.key) == later.end()) return;
-    throw table.source().error(entry.key_at, format("{} is not offered by this version", quote(entry.key)),
-                               "leave it out: no file is read as if it said less than it does");
 }
 
 }  // namespace stages

@@ -19,7 +19,5 @@ void read_env(const sandbox::ConfigTable& table, const Variables& variables, std
 std::string read_profile_name(const sandbox::ConfigValue& value);
 std::vector<std::string> read_devices(const sandbox::ConfigValue& value);
 std::vector<HostNeed> read_needs(const sandbox::ConfigTable& table);
-// Throws for a key that the file format has, but not this version of the program.
-void refuse_later_key(const sandbox::ConfigTable& table, const sandbox::ConfigEntry& entry);
 
 }  // namespace stages

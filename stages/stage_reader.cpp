@@ -7,6 +7,7 @@
 #include "sandbox/config_text.hpp"
 #include "sandbox/limits_text.hpp"
 #include "sandbox/os/format.hpp"
+#include "stages/failure_options.hpp"
 #include "stages/stage_options.hpp"
 
 namespace stages {
@@ -18,8 +19,9 @@ using sandbox::ConfigValue;
 using sandbox::quote;
 using sandbox::os::format;
 
-constexpr std::array<std::string_view, 12> stage_keys = {"from",    "in",  "script",  "run",    "out",     "env",
-                                                         "network", "ids", "profile", "limits", "devices", "needs"};
+constexpr std::array<std::string_view, 17> stage_keys = {
+    "from",   "in",      "script", "run",    "out",      "env",   "network", "ids",  "profile",
+    "limits", "devices", "needs",  "errors", "optional", "retry", "recover", "grace"};
 
 // The path that `inner` lies in, of those in `all`; empty where there is none.
 std::string enclosing(std::string_view inner, const std::unordered_set<std::string>& all) {
@@ -50,9 +52,9 @@ Reference parse_reference(std::string_view text) {
 }  // namespace
 
 StageDefaults read_defaults(const ConfigTable& table, const Variables& variables) {
-    for (const ConfigEntry& entry : table.entries()) refuse_later_key(table, entry);
-    table.allow_only({"network", "ids", "env", "profile", "limits"});
+    table.allow_only({"network", "ids", "env", "profile", "limits", "errors", "retry", "grace"});
     StageDefaults defaults;
+    for (const ConfigEntry& entry : table.entries()) read_shared_failure_key(entry, defaults.on_failure);
     if (const ConfigValue* network = table.find("network")) defaults.network = read_network(*network);
     if (const ConfigValue* ids = table.find("ids")) defaults.ids = read_ids(*ids);
     if (const ConfigValue* env = table.find("env")) read_env(env->as_table(), variables, defaults.env);
@@ -87,6 +89,7 @@ Stage StageReader::read(const ConfigTable& stages, const ConfigEntry& entry) con
     stage.profile = defaults_.profile;
     stage.profile_at = defaults_.profile_at.line != 0 ? defaults_.profile_at : stage.at;
     stage.limits = defaults_.limits;
+    stage.on_failure = defaults_.on_failure;
     stage.env.assign(defaults_.env.begin(), defaults_.env.end());
     for (const ConfigEntry& key : table.entries()) read_key(stage, table, key);
 
@@ -143,8 +146,8 @@ void StageReader::read_key(Stage& stage, const ConfigTable& table, const ConfigE
         stage.devices = read_devices(value);
     } else if (key == "needs") {
         stage.needs = read_needs(value.as_table());
-    } else {
-        refuse_later_key(table, entry);
+    } else if (!read_shared_failure_key(entry, stage.on_failure) &&
+               !read_stage_failure_key(entry, variables_, stage.on_failure)) {
         throw table.unknown_key(entry, stage_keys);
     }
 }

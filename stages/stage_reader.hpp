@@ -19,6 +19,7 @@ struct StageDefaults {
     std::string profile = "build";
     Position profile_at;
     sandbox::Limits limits;
+    FailureRules on_failure;
 };
 
 StageDefaults read_defaults(const sandbox::ConfigTable& table, const Variables& variables);

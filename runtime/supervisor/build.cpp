@@ -33,19 +33,6 @@ const char* state_name(StageState state) {
     }
 }
 
-const char* kind_name(Failure::Kind kind) {
-    switch (kind) {
-        case Failure::Kind::command: return "command";
-        case Failure::Kind::time_limit: return "time-limit";
-        case Failure::Kind::idle_limit: return "idle-limit";
-        case Failure::Kind::output: return "output";
-        case Failure::Kind::pin: return "pin";
-        case Failure::Kind::jail: return "jail";
-        case Failure::Kind::interrupted: return "interrupted";
-    }
-    return "unknown";
-}
-
 double made_bytes(const store::Record& record) {
     double bytes = record.layer ? static_cast<double>(record.layer->bytes) : 0;
     for (const auto& [name, object] : record.artifacts) bytes += static_cast<double>(object.bytes);
@@ -100,7 +87,7 @@ void print_summary(BuildRun& run, const BuildOptions& options, report::Console& 
     for (const StageStatus& status : run.stages()) lines.push_back(line_of(status, run.loosened(*status.stage)));
     console.note("\n" + report::summary_table(console, lines));
     for (const StageStatus& status : run.stages()) {
-        if (status.state == StageState::failed && status.failure->kind != Failure::Kind::interrupted) {
+        if (status.state == StageState::failed && status.failure->kind != FailureClass::interrupted) {
             console.note(report::failure_text(console, failed_of(status, options)));
         } else if (status.state == StageState::built && status.denials.total() > 0) {
             console.note(denials_note(status));
@@ -122,7 +109,7 @@ void write_events(BuildRun& run, const store::Store& store, const session::Recei
         }
         if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
         if (status.failure) {
-            details["failure"] = {{"kind", kind_name(status.failure->kind)}, {"what", status.failure->what}};
+            details["failure"] = {{"class", name_of(status.failure->kind)}, {"what", status.failure->what}};
         }
         events += report::event_line(now_text(), "stage", details);
     }
@@ -136,7 +123,7 @@ int exit_code(const BuildRun& run, const session::Receipt& receipt) {
     int code = done;
     for (const StageStatus& status : run.stages()) {
         if (status.state != StageState::failed) continue;
-        if (status.failure->kind == Failure::Kind::jail) return jail_failed;
+        if (status.failure->kind == FailureClass::jail) return jail_failed;
         code = stage_failed;
     }
     return code;

@@ -257,7 +257,7 @@ std::optional<Failure> BuildRun::check_pin(const stages::Stage& stage, const sto
     if (stage.network == sandbox::Network::none || is_refreshed(stage)) return std::nullopt;
     const Pin* pinned = lock_file_.find(stage.name);
     if (pinned == nullptr || pinned->key != record.key || *pinned == pin_of(record)) return std::nullopt;
-    return Failure{Failure::Kind::pin, "the network gave something else than stagebox.lock has pinned",
+    return Failure{FailureClass::pin, "the network gave something else than stagebox.lock has pinned",
                    format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name)};
 }
 

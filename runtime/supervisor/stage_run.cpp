@@ -56,11 +56,11 @@ std::string StageRun::log_path() const {
     return context_.store.path() + "/" + log_place(context_, stage_);
 }
 
-store::Keeper::Answer StageRun::then(Step next, Failure::Kind kind) {
+store::Keeper::Answer StageRun::then(Step next, FailureClass kind) {
     return [this, alive = std::weak_ptr<bool>(alive_), next, kind](const Json&, const std::string& error) {
         if (alive.expired()) return;
         if (is_stopped_) {
-            fail({Failure::Kind::interrupted, "stopped", {}});
+            fail({FailureClass::interrupted, "stopped", {}});
         } else if (!error.empty()) {
             fail({kind, error, {}});
         } else {
@@ -80,7 +80,7 @@ void StageRun::start() {
     places.inputs = resolved_.inputs;
     places.script = resolved_.script;
     lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.ids(stage_.ids));
-    keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, Failure::Kind::jail));
+    keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, FailureClass::jail));
 }
 
 // One after the other: most pipelines have one or two, and they are small.
@@ -100,9 +100,9 @@ void StageRun::import_inputs() {
         [this, alive = std::weak_ptr<bool>(alive_), part, &input](const Json& answer, const std::string& error) {
             if (alive.expired()) return;
             if (!error.empty()) {
-                fail({Failure::Kind::jail, format("copy {}: {}", input.source, error), {}});
+                fail({FailureClass::jail, format("copy {}: {}", input.source, error), {}});
             } else if (object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
-                fail({Failure::Kind::jail, format("{} changed while it was copied", input.source),
+                fail({FailureClass::jail, format("{} changed while it was copied", input.source),
                       "start the build again when nothing writes there"});
             } else {
                 context_.store.commit_artifact(*staging_, part, input.id);
@@ -119,7 +119,7 @@ void StageRun::launch() {
     auto launched = supervisor::launch(lowered_.spec, lowered_.command, network_);
     output_->close_writer();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
-        fail({error->is_exec() ? Failure::Kind::command : Failure::Kind::jail, error->what, error->remedy});
+        fail({error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy});
         return;
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
@@ -127,7 +127,7 @@ void StageRun::launch() {
     context_.loop.watch(jail_->pidfd(), [this] { jail_ended(); });
     limits_.emplace(context_.loop, lowered_.spec.limits, [this](Limit which, const std::string& what) {
         const bool is_time = which == Limit::time;
-        over_limit_ = {is_time ? Failure::Kind::time_limit : Failure::Kind::idle_limit, what,
+        over_limit_ = {is_time ? FailureClass::wall_time : FailureClass::idle_time, what,
                        format("raise limits.{} of the stage", is_time ? "time" : "idle")};
         jail_->signal(SIGTERM);
         grace_ = context_.loop.after(grace, [this] { kill(); });
@@ -173,19 +173,20 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
     if (over_limit_) {
         fail(*over_limit_);
     } else if (is_stopped_) {
-        fail({Failure::Kind::interrupted, "stopped", {}});
+        fail({FailureClass::interrupted, "stopped", {}});
     } else if (const auto* exited = std::get_if<sandbox::Exited>(&outcome.how)) {
         if (exited->code == 0) {
             seal();
         } else {
-            fail({Failure::Kind::command, format("its command ended with exit code {}", exited->code), network_lost_});
+            fail({FailureClass::script_error, format("its command ended with exit code {}", exited->code),
+                  network_lost_});
         }
     } else if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how)) {
-        fail({Failure::Kind::command,
+        fail({FailureClass::signal,
               format("its command was ended by signal {} ({})", signaled->number, ::strsignal(signaled->number)),
               {}});
     } else {
-        fail({Failure::Kind::command, "its jail was killed from outside, or by the kernel for want of memory", {}});
+        fail({FailureClass::signal, "its jail was killed from outside, or by the kernel for want of memory", {}});
     }
 }
 
@@ -214,7 +215,7 @@ void StageRun::seal_layer() {
                  [this, alive = std::weak_ptr<bool>(alive_)](const Json& answer, const std::string& error) {
                      if (alive.expired()) return;
                      if (!error.empty()) {
-                         fail({Failure::Kind::output, "its layer: " + error, {}});
+                         fail({FailureClass::output, "its layer: " + error, {}});
                          return;
                      }
                      const store::TreeFacts facts = store::facts_of(answer);
@@ -226,7 +227,7 @@ void StageRun::seal_layer() {
 
 void StageRun::take_outputs() {
     if (is_stopped_) {
-        fail({Failure::Kind::interrupted, "stopped", {}});
+        fail({FailureClass::interrupted, "stopped", {}});
         return;
     }
     if (next_output_ == stage_.outputs.size()) {
@@ -240,7 +241,7 @@ void StageRun::take_outputs() {
         [this, alive = std::weak_ptr<bool>(alive_), &output](const Json& answer, const std::string& error) {
             if (alive.expired()) return;
             if (!error.empty()) {
-                fail({Failure::Kind::output, format("its output {}: {}", output.name, error), {}});
+                fail({FailureClass::output, format("its output {}: {}", output.name, error), {}});
                 return;
             }
             const store::TreeFacts facts = store::facts_of(answer);
@@ -264,7 +265,7 @@ void StageRun::commit() {
 void StageRun::fail(Failure failure) {
     output_->finish();
     const bool has_run = record_.usage.seconds > 0;
-    if (staging_ && has_run && failure.kind != Failure::Kind::interrupted) keep_failed(failure);
+    if (staging_ && has_run && failure.kind != FailureClass::interrupted) keep_failed(failure);
     staging_.reset();
     done_(std::move(failure));
 }

@@ -13,27 +13,13 @@
 #include "runtime/store/keeper.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/denial_watch.hpp"
+#include "runtime/supervisor/failure.hpp"
 #include "runtime/supervisor/limit_watch.hpp"
 #include "runtime/supervisor/resolve.hpp"
 #include "runtime/supervisor/user_network.hpp"
 #include "sandbox/launch.hpp"
 
 namespace runtime::supervisor {
-
-// Why there is no result. Values, because each is an ordinary way for a stage to end.
-struct Failure {
-    enum class Kind : std::uint8_t {
-        command,  // ended with another code than 0, or by a signal
-        time_limit,
-        idle_limit,
-        output,  // an output is missing or refused
-        pin,     // the network gave something else than what is pinned
-        jail,    // could not be built
-        interrupted,
-    } kind = Kind::command;
-    std::string what;    // one sentence
-    std::string remedy;  // may be empty
-};
 
 struct Built {
     store::Record record;
@@ -78,7 +64,7 @@ class StageRun {
   private:
     using Step = void (StageRun::*)();
     // A callback for the keeper: goes on with `next`, or fails the stage with the keeper's reason.
-    store::Keeper::Answer then(Step next, Failure::Kind kind);
+    store::Keeper::Answer then(Step next, FailureClass kind);
 
     void import_inputs();
     void launch();

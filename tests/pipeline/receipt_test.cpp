@@ -54,7 +54,7 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     REQUIRE(all.size() == 2);
     CHECK(all[0].at("event") == "stage");
     CHECK(all[0].at("state") == "failed");
-    CHECK(all[0].at("failure").at("kind") == "command");
+    CHECK(all[0].at("failure").at("class") == "script-error");
     CHECK(all[1].at("event") == "receipt");
     CHECK(all[1].at("clean") == true);
 }
