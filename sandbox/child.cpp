@@ -72,6 +72,7 @@ class Builder {
     [[nodiscard]] static long verify(const Step& step) noexcept;
     static long to_slot(long fd, int slot) noexcept;
     static long clone_tree(const Step& step) noexcept;
+    static long device_to_slot(long fd, int slot) noexcept;
     static long clone_device(const Step& step) noexcept;
     [[nodiscard]] long become_root() const noexcept;
     static long deny_userns(const Step& step) noexcept;
@@ -273,6 +274,8 @@ long Builder::perform(const Step& step) noexcept {
         case StepKind::make_private: return make_private(step);
         case StepKind::open_path: return to_slot(call(SYS_openat, AT_FDCWD, step.path, O_PATH | O_CLOEXEC), step.slot);
         case StepKind::clone_tree: return clone_tree(step);
+        case StepKind::open_device:
+            return device_to_slot(call(SYS_openat, AT_FDCWD, step.path, O_PATH | O_NOFOLLOW | O_CLOEXEC), step.slot);
         case StepKind::clone_device: return clone_device(step);
         case StepKind::verify: return verify(step);
         case StepKind::become_root: return become_root();
@@ -373,14 +376,18 @@ long Builder::clone_tree(const Step& step) noexcept {
                    step.slot);
 }
 
-long Builder::clone_device(const Step& step) noexcept {
-    const long slot = to_slot(
-        call(SYS_open_tree, AT_FDCWD, step.path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW), step.slot);
-    if (slot < 0) return slot;
+long Builder::device_to_slot(long fd, int slot) noexcept {
+    const long placed = to_slot(fd, slot);
+    if (placed < 0) return placed;
     mode_t type = 0;
-    const long known = file_type(slot, &type);
+    const long known = file_type(placed, &type);
     if (known < 0) return known;
     return type == S_IFCHR ? 0 : -ENODEV;
+}
+
+long Builder::clone_device(const Step& step) noexcept {
+    constexpr unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+    return device_to_slot(call(SYS_open_tree, AT_FDCWD, step.path, flags), step.slot);
 }
 
 long Builder::become_root() const noexcept {
@@ -657,7 +664,8 @@ long Builder::protect(const Step& step) const noexcept {
     return set < 0 ? set : move_tree(tree, target);
 }
 
-// The mask is an object of the host or of the scratch tmpfs, never something of that name in the root.
+// The mask is an object of the host or of the scratch tmpfs, never something of that name in the root. Both are where they are
+// mounted: before Linux 6.15 a tree that is still detached cannot be copied once more (EINVAL).
 long Builder::mask(const Step& step) const noexcept {
     const long target = resolve(step.path);
     if (target < 0) return target == -ENOENT ? 0 : target;

@@ -53,6 +53,7 @@ std::string step_remedy(const Step& step, int error) {
     switch (step.kind) {
         case StepKind::open_path:
         case StepKind::clone_tree:
+        case StepKind::open_device:
         case StepKind::clone_device:
             if (error == ENOENT) return format("{} does not exist on the host", step.path);
             if (error == EACCES) return format("you may not reach {}: look at the modes of its parents", step.path);

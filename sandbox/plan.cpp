@@ -219,7 +219,7 @@ void Lowering::add_sources() {
     next_slot(StepKind::open_path, "/tmp");
     if (!spec_.masked_paths.empty()) {
         null_slot_ = plan_.slots;
-        next_slot(StepKind::clone_device, "/dev/null");
+        next_slot(StepKind::open_device, "/dev/null");
     }
     mounted_slot_ = plan_.slots;
     for (const Mount& mount : spec_.mounts) {
@@ -541,6 +541,7 @@ std::string describe(const Step& step) {
             return step.value == 0 ? "make all mounts private" : "make all mounts slaves of the host's";
         case StepKind::open_path: return format("open {} as {}", step.path, slot);
         case StepKind::clone_tree: return format("copy the mounts at {} as {}", step.path, slot);
+        case StepKind::open_device: return format("open the device {} as {}", step.path, slot);
         case StepKind::clone_device: return format("copy the device {} as {}", step.path, slot);
         case StepKind::verify: return format("check that {} is the file that was given", step.path);
         case StepKind::keep_identity: return "keep the caller's ids";

@@ -23,8 +23,9 @@ enum class StepKind : std::uint8_t {
     join,        // the user namespace of descriptor `slot`, by its own number
     make_private,   // no mount event leaves or enters any more (value: MS_SLAVE: none leaves)
     open_path,      // slot = the host's `path`, as a handle (O_PATH)
+    open_device,    // the same for a character device; refused if it is anything else
     clone_tree,     // slot = a detached copy of the host's mounts at `path`
-    clone_device,   // the same for a character device; refused if it is anything else
+    clone_device,   // a detached copy of a character device; refused if it is anything else
     verify,         // what is in slot is the file with device `value`, inode `size`
     become_root,    // the jail's uid 0 and gid 0, no supplementary groups
     deny_userns,    // the limit of user namespaces below the jail's own (text: "0\n", or "1\n" where `nest` follows)

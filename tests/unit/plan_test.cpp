@@ -60,8 +60,8 @@ TEST_CASE("plan: what only the caller may reach is opened before the identity ch
     const std::size_t root = place_of(plan, StepKind::become_root);
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
         const StepKind kind = plan.steps[i].kind;
-        const bool opens =
-            kind == StepKind::open_path || kind == StepKind::clone_tree || kind == StepKind::clone_device;
+        const bool opens = kind == StepKind::open_path || kind == StepKind::open_device ||
+                           kind == StepKind::clone_tree || kind == StepKind::clone_device;
         if (opens) CHECK(i < root);
         if (kind == StepKind::directory || kind == StepKind::tmpfs) CHECK(i > root);
     }

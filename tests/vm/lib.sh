@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# What the cases share: . /vm/lib.sh at their beginning. Each begins in an empty directory of its own, on the disk.
+set -euo pipefail
+
+die() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+ok() { printf 'ok: %s\n' "$*"; }
+
+work=$(mktemp -d "$HOME/${0##*/}.XXXXXX")
+cd "$work"
+export STAGEBOX_STORE=$work/store
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 0.2
+    done
+}
+
+# untouched LOG: the receipt of this build is clean.
+untouched() { grep -q '^receipt: host session untouched: .* no process of ours left' "$1" || { cat "$1"; die "the receipt is not clean"; }; }
