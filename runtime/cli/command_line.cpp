@@ -96,6 +96,12 @@ void add_looks(CLI::App& app, Words& words) {
     add_pipeline_options(*plan_command, words.pipeline, words.vars);
     plan_command->add_option("STAGE", words.stage, "The stage")->required();
     plan_command->callback([&words] { words.command = [](const Words& w) { return plan(w.pipeline, w.stage); }; });
+
+    CLI::App* explain_command = app.add_subcommand("explain", "Why a stage would run, or why it is cached");
+    add_pipeline_options(*explain_command, words.pipeline, words.vars);
+    explain_command->add_option("STAGE", words.stage, "The stage")->required();
+    explain_command->callback(
+        [&words] { words.command = [](const Words& w) { return explain(w.pipeline, w.stage); }; });
 }
 
 void add_shell(CLI::App& app, Words& words) {

@@ -23,6 +23,9 @@ int check(const PipelineOptions& options);
 // `plan STAGE`: prints the operations that would make the named stage's jail.
 int plan(const PipelineOptions& options, const std::string& name);
 
+// `explain STAGE`: why a build would run it, or why it would not.
+int explain(const PipelineOptions& options, const std::string& name);
+
 enum class ShellAt : unsigned char { before, failed };
 // `shell STAGE`: the stage's jail with a terminal, as it was before its command, or as the command left it.
 int shell(const PipelineOptions& options, const std::string& name, ShellAt at);

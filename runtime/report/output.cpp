@@ -12,7 +12,8 @@ using sandbox::os::sys;
 using sandbox::os::try_sys;
 
 namespace {
-constexpr std::size_t remembered_lines = 20;
+constexpr std::size_t remembered_lines =
+    100;                                    // more than are shown: what tells the class of a failure may come earlier
 constexpr std::size_t longest_line = 4096;  // shown in parts beyond that, so that a payload cannot fill the memory
 }  // namespace
 

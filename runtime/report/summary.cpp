@@ -28,17 +28,51 @@ std::string summary_table(const Console& console, const std::vector<StageLine>& 
     return text;
 }
 
+std::vector<std::string> shown_lines(const std::deque<std::string>& lines) {
+    constexpr std::ptrdiff_t most = 20;
+    const auto count = std::min<std::ptrdiff_t>(most, static_cast<std::ptrdiff_t>(lines.size()));
+    return {lines.end() - count, lines.end()};
+}
+
+namespace {
+
+// A failure report is read by people: what the console does to a line is done here too.
+std::string shown(std::string_view text, std::size_t most) {
+    std::string line = sandbox::os::printable(text);
+    if (line.size() > most) line = line.substr(0, most) + "...";
+    return line;
+}
+
+std::string facts_text(const FailedStage& failed) {
+    std::string text = format("  class: {}{}\n", failed.failure_class,
+                              failed.found_by.empty() ? "" : format(" ({})", shown(failed.found_by, 200)));
+    text += format("  command: {}\n", shown(failed.command, 200));
+    if (failed.seconds > 0) text += format("  time: {}", human_seconds(failed.seconds));
+    if (failed.attempts > 1) text += format("{}attempts: {}", failed.seconds > 0 ? ", " : "  ", failed.attempts);
+    if (failed.seconds > 0 || failed.attempts > 1) text += "\n";
+    if (!failed.limits.empty()) text += format("  limits: {}\n", failed.limits);
+    return text;
+}
+
+}  // namespace
+
 std::string failure_text(const Console& console, const FailedStage& failed) {
     std::string text = format("{} stage {}: {}\n", console.red("failed:"), console.bold(failed.name), failed.what);
+    if (failed.is_tolerated) text += "  it is optional: the build does not fail for it\n";
+    text += facts_text(failed);
     if (!failed.remedy.empty()) text += format("  help: {}\n", failed.remedy);
-    if (!failed.last_lines.empty()) {
-        text += format("  the last {} lines of its output:\n", failed.last_lines.size());
-        // A failure report is read by people: what the console does to a line is done here too.
-        for (const std::string& line : failed.last_lines) text += format("    {}\n", sandbox::os::printable(line));
+    if (const std::vector<std::string> lines = shown_lines(failed.last_lines); !lines.empty()) {
+        text += format("  the last {} lines of its output:\n", lines.size());
+        for (const std::string& line : lines) text += format("    {}\n", sandbox::os::printable(line));
     }
     for (const std::string& denial : failed.denials) text += format("  {}\n", denial);
-    text += format("  log: {}\n", failed.log);
-    for (const std::string& command : failed.commands) text += format("  {}\n", command);
+    if (!failed.skipped.empty()) {
+        std::string names;
+        for (const std::string& name : failed.skipped) names += (names.empty() ? "" : ", ") + name;
+        text += format("  skipped for it: {}\n", names);
+    }
+    if (!failed.log.empty()) text += format("  log: {}\n", failed.log);
+    for (const auto& [word, command] : failed.ways_on) text += format("  {:<8} {}\n", word + ":", command);
     return text;
 }
 

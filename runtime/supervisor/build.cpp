@@ -24,15 +24,6 @@ using sandbox::os::Json;
 
 namespace {
 
-const char* state_name(StageState state) {
-    switch (state) {
-        case StageState::cached: return "cached";
-        case StageState::built: return "built";
-        case StageState::failed: return "failed";
-        default: return "skipped";
-    }
-}
-
 double made_bytes(const store::Record& record) {
     double bytes = record.layer ? static_cast<double>(record.layer->bytes) : 0;
     for (const auto& [name, object] : record.artifacts) bytes += static_cast<double>(object.bytes);
@@ -45,29 +36,73 @@ std::string joined(std::span<const std::string_view> words) {
     return text;
 }
 
-report::StageLine line_of(const StageStatus& status, std::span<const std::string_view> loosened) {
-    const bool has_record = status.state == StageState::cached || status.state == StageState::built;
+report::StageLine line_of(const BuildRun& run, const StageStatus& status, std::span<const std::string_view> loosened) {
+    const bool has_record = stages::has_result(run.state(status));
     return {.name = status.stage->name,
-            .state = state_name(status.state),
+            .state = std::string(name_of(run.state(status))),
             .seconds = has_record ? status.record.usage.seconds : 0,
             .layer_bytes = has_record ? made_bytes(status.record) : 0,
             .loosened = joined(loosened)};
 }
 
-report::FailedStage failed_of(const StageStatus& status, const BuildOptions& options) {
-    report::FailedStage failed{.name = status.stage->name,
-                               .what = status.failure->what,
-                               .remedy = status.failure->remedy,
-                               .log = status.log,
-                               .last_lines = status.last_lines,
-                               .denials = to_lines(status.denials, 5),
-                               .commands = {}};
+// The three ways on, as they are typed.
+std::vector<std::pair<std::string, std::string>> ways_on(const std::string& stage, const BuildOptions& options) {
     const std::string file = options.file == "stagebox.toml" ? "" : format(" -f {}", options.file);
     const std::string store = options.store.empty() ? "" : format(" --store {}", options.store);
-    failed.commands.push_back(
-        format("look around in it:  stagebox shell{}{} {} --failed", file, store, status.stage->name));
-    failed.commands.push_back(format("go on:              stagebox build{}{}", file, store));
-    return failed;
+    return {{"retry", format("stagebox build{}{} {}", file, store, stage)},
+            {"shell", format("stagebox shell{}{} {} --failed", file, store, stage)},
+            {"explain", format("stagebox explain{}{} {}", file, store, stage)}};
+}
+
+std::string command_of(const stages::Stage& stage) {
+    if (stage.script) return stage.script->path;
+    std::string text;
+    for (const std::string& word : stage.run) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+// The stages that were skipped because this one failed.
+std::vector<std::string> skipped_for(const BuildRun& run, const StageStatus& failed) {
+    std::vector<std::string> names;
+    for (const StageStatus& status : run.stages()) {
+        if (run.schedule().skipped_for(status.place) == failed.place) names.push_back(status.stage->name);
+    }
+    return names;
+}
+
+report::FailedStage failed_of(const BuildRun& run, const StageStatus& status, const BuildOptions& options) {
+    const Failure& failure = *status.failure;
+    return {.name = status.stage->name,
+            .what = failure.what,
+            .failure_class = std::string(name_of(failure.kind)),
+            .found_by = failure.found_by,
+            .command = command_of(*status.stage),
+            .attempts = status.attempts,
+            .seconds = failure.seconds,
+            .limits = failure.limits,
+            .remedy = failure.remedy,
+            .log = status.log,
+            .last_lines = status.last_lines,
+            .denials = to_lines(status.denials, 5),
+            .skipped = skipped_for(run, status),
+            .is_tolerated = run.schedule().is_tolerated(status.place),
+            .ways_on = ways_on(status.stage->name, options)};
+}
+
+Json failure_event(const BuildRun& run, const StageStatus& status, const BuildOptions& options) {
+    const Failure& failure = *status.failure;
+    Json event = {{"class", name_of(failure.kind)}, {"what", failure.what}, {"command", command_of(*status.stage)}};
+    if (!failure.found_by.empty()) event["found_by"] = failure.found_by;
+    if (failure.exit_code) event["exit"] = *failure.exit_code;
+    if (failure.signal != 0) event["signal"] = failure.signal;
+    if (failure.seconds > 0) event["seconds"] = failure.seconds;
+    if (!failure.limits.empty()) event["limits"] = failure.limits;
+    if (!failure.remedy.empty()) event["help"] = failure.remedy;
+    if (!status.log.empty()) event["log"] = status.log;
+    event["last_lines"] = report::shown_lines(status.last_lines);
+    for (const auto& [name, command] : ways_on(status.stage->name, options)) event["go_on"][name] = command;
+    event["tolerated"] = run.schedule().is_tolerated(status.place);
+    return event;
 }
 
 // One line: a command that ended well has coped with what it was denied.
@@ -82,23 +117,35 @@ std::string denials_note(const StageStatus& status) {
                   status.denials.total(), calls);
 }
 
+// Of those that this build was to make.
+void name_missing_results(const BuildRun& run, const stages::Pipeline& pipeline, report::Console& console) {
+    for (const stages::Result& result : pipeline.results) {
+        for (const StageStatus& status : run.stages()) {
+            if (status.stage->name != result.stage || stages::has_result(run.state(status))) continue;
+            console.note(
+                format("no result {}: stage {} was {}", result.name, result.stage, name_of(run.state(status))));
+        }
+    }
+}
+
 void print_summary(BuildRun& run, const BuildOptions& options, report::Console& console) {
     std::vector<report::StageLine> lines;
-    for (const StageStatus& status : run.stages()) lines.push_back(line_of(status, run.loosened(*status.stage)));
+    for (const StageStatus& status : run.stages()) lines.push_back(line_of(run, status, run.loosened(*status.stage)));
     console.note("\n" + report::summary_table(console, lines));
     for (const StageStatus& status : run.stages()) {
-        if (status.state == StageState::failed && status.failure->kind != FailureClass::interrupted) {
-            console.note(report::failure_text(console, failed_of(status, options)));
-        } else if (status.state == StageState::built && status.denials.total() > 0) {
+        if (status.failure && status.failure->kind != FailureClass::interrupted) {
+            console.note(report::failure_text(console, failed_of(run, status, options)));
+        } else if (run.state(status) == StageState::built && status.denials.total() > 0) {
             console.note(denials_note(status));
         }
     }
 }
 
-void write_events(BuildRun& run, const store::Store& store, const session::Receipt& receipt) {
+void write_events(BuildRun& run, const stages::Pipeline& pipeline, const BuildOptions& options,
+                  const store::Store& store, const session::Receipt& receipt) {
     std::string events;
     for (const StageStatus& status : run.stages()) {
-        Json details = {{"stage", status.stage->name}, {"state", state_name(status.state)}};
+        Json details = {{"stage", status.stage->name}, {"state", name_of(run.state(status))}};
         details["profile"] = status.stage->profile;
         details["loosened"] = run.loosened(*status.stage);
         if (!status.record.key.empty()) details["key"] = status.record.key;
@@ -108,9 +155,11 @@ void write_events(BuildRun& run, const store::Store& store, const session::Recei
             details["peak_bytes"] = status.record.usage.peak_bytes;
         }
         if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
-        if (status.failure) {
-            details["failure"] = {{"class", name_of(status.failure->kind)}, {"what", status.failure->what}};
+        if (status.attempts > 1) details["attempts"] = status.attempts;
+        if (const auto failed = run.schedule().skipped_for(status.place)) {
+            details["skipped_for"] = pipeline.stages[*failed].name;
         }
+        if (status.failure) details["failure"] = failure_event(run, status, options);
         events += report::event_line(now_text(), "stage", details);
     }
     events += report::event_line(now_text(), "receipt", session::to_json(receipt));
@@ -120,13 +169,12 @@ void write_events(BuildRun& run, const store::Store& store, const session::Recei
 int exit_code(const BuildRun& run, const session::Receipt& receipt) {
     if (!receipt.clean()) return host_touched;
     if (run.signal() != 0) return run.signal() == SIGINT ? interrupted : 128 + run.signal();
-    int code = done;
+    if (!run.schedule().has_failed()) return done;
     for (const StageStatus& status : run.stages()) {
-        if (status.state != StageState::failed) continue;
-        if (status.failure->kind == FailureClass::jail) return jail_failed;
-        code = stage_failed;
+        const bool counts = run.state(status) == StageState::failed && !run.schedule().is_tolerated(status.place);
+        if (counts && status.failure->kind == FailureClass::jail) return jail_failed;
     }
-    return code;
+    return stage_failed;
 }
 
 void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) {
@@ -176,11 +224,12 @@ int build(const BuildOptions& options) {
         run.run();
         const std::string export_fault = export_results(run, options);
         run.empty_trash();
-        const session::Ours ours{store.path(), ::getpid(), run.helpers(), run.ids_in_use()};
+        const session::Ours ours{store.path(), ::getpid(), run.keepers().pids(), run.keepers().ids_in_use()};
         const session::Receipt receipt = session::make_receipt(before, session::observe(), ours);
         print_summary(run, options, console);
+        name_missing_results(run, pipeline, console);
         console.note(session::to_text(receipt));
-        write_events(run, store, receipt);
+        write_events(run, pipeline, options, store, receipt);
         run.log().info("{}", session::to_text(receipt));
         code = exit_code(run, receipt);
         if (!export_fault.empty()) {

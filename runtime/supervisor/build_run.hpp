@@ -1,6 +1,6 @@
-// The stages of one build, in order and side by side: looks each up, runs what is not there, and keeps what became of it.
+// The stages of one build: looks each up, runs what is not there, and keeps what became of it. Which may start, and what a
+// failure means for the others, is stages/schedule.hpp's.
 #pragma once
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,23 +8,25 @@
 
 #include "runtime/log.hpp"
 #include "runtime/supervisor/build.hpp"
-#include "runtime/supervisor/lock_file.hpp"
+#include "runtime/supervisor/keepers.hpp"
 #include "runtime/supervisor/lock_wait.hpp"
-#include "runtime/supervisor/stage_run.hpp"
-#include "sandbox/idmap.hpp"
+#include "runtime/supervisor/pins.hpp"
+#include "runtime/supervisor/stage_attempts.hpp"
 #include "stages/graph.hpp"
+#include "stages/schedule.hpp"
 
 namespace runtime::supervisor {
 
-enum class StageState : std::uint8_t { waiting, locked_out, running, syncing, cached, built, failed, skipped };
+using stages::StageState;
 
 struct StageStatus {
     const stages::Stage* stage = nullptr;
-    StageState state = StageState::waiting;
+    std::size_t place = 0;  // in the pipeline
     std::optional<Failure> failure;
     std::string log;                     // of the run, where there was one
     std::deque<std::string> last_lines;  // of its output, where it failed
-    std::unique_ptr<StageRun> run;
+    unsigned attempts = 0;               // that were begun
+    std::unique_ptr<StageAttempts> work;
     std::unique_ptr<LockWait> lock_wait;
     std::optional<store::KeyLock> lock;
     store::Record record;
@@ -41,13 +43,14 @@ class BuildRun {
 
     // Runs all; returns when each stage has ended one way or another, and its record is on the disk.
     void run();
-    // Copies the results whose stages are done to a directory, under the names the stages gave them. Two of one name: an
-    // error, and nothing is written.
+    // Copies the results whose stages are done to a directory; see ResultExport.
     void export_results(const std::string& directory);
     // Deletes what was discarded. The helper processes end with the object.
-    void empty_trash();
+    void empty_trash() { keepers_.empty_trash(); }
 
     [[nodiscard]] const std::vector<StageStatus>& stages() const noexcept { return stages_; }
+    [[nodiscard]] const stages::Schedule& schedule() const noexcept { return schedule_; }
+    [[nodiscard]] StageState state(const StageStatus& status) const { return schedule_.state(status.place); }
     [[nodiscard]] const Results& results() const noexcept { return results_; }
     // The signal that ended the build; 0: none did.
     [[nodiscard]] int signal() const noexcept { return signal_; }
@@ -58,47 +61,39 @@ class BuildRun {
     [[nodiscard]] std::vector<std::string_view> loosened(const stages::Stage& stage) {
         return profiles_.loosened(stage);
     }
-    [[nodiscard]] std::vector<pid_t> helpers() const;
-    [[nodiscard]] const sandbox::IdMap& ids(sandbox::IdMode mode);
-    // The widest mapping that this build has used; of one id where it used none.
-    [[nodiscard]] sandbox::IdMap ids_in_use() const;
+    [[nodiscard]] const Keepers& keepers() const noexcept { return keepers_; }
 
   private:
-    void export_result(const stages::Result& result, const std::string& target);
-    store::Keeper& keeper(sandbox::IdMode mode);
-    store::Keeper& cleaner();
     void on_signal(int number);
-    bool start_ready();
-    bool is_ready(const StageStatus& status) const;
-    bool has_failed_dependency(std::size_t place) const;
+    void suspend();
+    void stop_running();
+    void start_ready();
+    [[nodiscard]] std::optional<std::size_t> next_to_start() const;
     void begin(StageStatus& status);
+    bool take_lock(StageStatus& status, const std::string& key);
     bool use_cached(StageStatus& status, const Resolved& resolved);
-    std::optional<store::Record> look_up(const stages::Stage& stage, const Resolved& resolved);
     void run_locked(StageStatus& status, Resolved resolved);
     void ended(StageStatus& status, StageEnd end);
-    std::optional<Failure> check_pin(const stages::Stage& stage, const store::Record& record);
+    void failed(StageStatus& status);
     void write_record(StageStatus& status);
-    void finish(StageStatus& status, StageState state);
-    void pin(const stages::Stage& stage, const store::Record& record);
-    [[nodiscard]] bool is_refreshed(const stages::Stage& stage) const;
-    [[nodiscard]] std::size_t running() const;
-    void wait_for(bool& answered);
+    void let_go(StageStatus& status);
+    StageStatus& status_of(std::size_t place) { return stages_[index_of_place_[place]]; }
 
     const stages::Pipeline& pipeline_;
-    const BuildOptions& options_;
     store::Store& store_;
     report::Console& console_;
     stages::Graph graph_;
+    stages::Schedule schedule_;
     sandbox::os::EventLoop loop_;
     Profiles profiles_;
-    std::map<sandbox::IdMode, sandbox::IdMap> ids_;
-    std::map<sandbox::IdMode, std::unique_ptr<store::Keeper>> keepers_;
-    LockFile lock_file_;
+    Keepers keepers_;
+    Pins pins_;
     Resolver resolver_;
     StageContext context_;
     Log log_;
-    std::vector<StageStatus> stages_;
-    std::map<std::size_t, std::size_t> index_of_place_;  // place in the graph -> index in stages_
+    std::vector<StageStatus> stages_;          // in the order of the schedule
+    std::vector<std::size_t> index_of_place_;  // place in the pipeline -> index in stages_
+    std::vector<StageStatus*> ended_;          // whose work is over, and to be destroyed outside of its own callbacks
     Results results_;
     std::size_t jobs_;
     int signal_ = 0;

@@ -29,6 +29,8 @@ class LimitWatch {
 
     // Something was written. Cheap: no timer is moved.
     void output() { last_output_ = Clock::now(); }
+    // The jail was stopped for so long. The timers are the loop's to move.
+    void postpone(std::chrono::steady_clock::duration time) { last_output_ += time; }
 
   private:
     using Clock = std::chrono::steady_clock;

@@ -1,7 +1,7 @@
 #include "runtime/supervisor/stage_run.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <cstring>
 #include <ctime>
@@ -17,15 +17,22 @@ using sandbox::os::Json;
 
 namespace {
 
-std::string log_place(const StageContext& context, const stages::Stage& stage) {
-    return format("{}/{}.log", context.run, stage.name);
-}
-
 double seconds_of(const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
+// What an ordinary user could still write to the store's file system.
+std::optional<std::uint64_t> free_bytes(const store::Store& store) {
+    struct statvfs status {};
+    if (sandbox::os::try_sys([&] { return ::fstatvfs(store.directory(), &status); }) < 0) return std::nullopt;
+    return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
 }  // namespace
+
+std::string log_place(const StageContext& context, const stages::Stage& stage) {
+    return format("{}/{}.log", context.run, stage.name);
+}
 
 std::string now_text() {
     const std::time_t now = std::time(nullptr);
@@ -36,15 +43,16 @@ std::string now_text() {
     return text;
 }
 
-StageRun::StageRun(StageContext& context, const stages::Stage& stage, Resolved resolved, Done done)
+StageRun::StageRun(StageContext& context, const stages::Stage& stage, const Resolved& resolved, RunStart start,
+                   Done done)
     : context_(context),
       stage_(stage),
-      resolved_(std::move(resolved)),
+      resolved_(resolved),
+      which_(start.command),
       done_(std::move(done)),
-      keeper_(context.keeper(stage.ids)),
-      output_(std::make_unique<report::StageOutput>(
-          stage.name, sandbox::os::create_file(context.store.directory(), log_place(context, stage), 0644),
-          context.console, context.loop)),
+      keeper_(context.keepers.of(stage.ids)),
+      output_(std::make_unique<report::StageOutput>(stage.name, std::move(start.log), context.console, context.loop)),
+      staging_(std::move(start.left)),
       started_(std::chrono::steady_clock::now()) {}
 
 StageRun::~StageRun() {
@@ -52,17 +60,13 @@ StageRun::~StageRun() {
     if (jail_) context_.loop.forget(jail_->pidfd());
 }
 
-std::string StageRun::log_path() const {
-    return context_.store.path() + "/" + log_place(context_, stage_);
-}
-
 store::Keeper::Answer StageRun::then(Step next, FailureClass kind) {
     return [this, alive = std::weak_ptr<bool>(alive_), next, kind](const Json&, const std::string& error) {
         if (alive.expired()) return;
         if (is_stopped_) {
-            fail({FailureClass::interrupted, "stopped", {}});
+            give_up(FailureClass::interrupted, "stopped");
         } else if (!error.empty()) {
-            fail({kind, error, {}});
+            give_up(kind, error);
         } else {
             (this->*next)();
         }
@@ -70,7 +74,20 @@ store::Keeper::Answer StageRun::then(Step next, FailureClass kind) {
 }
 
 void StageRun::start() {
-    staging_.emplace(context_.store.begin());
+    if (staging_) {
+        // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
+        keeper_.remove(staging_->place("work"), then(&StageRun::remove_skeleton, FailureClass::jail));
+    } else {
+        staging_.emplace(context_.store.begin());
+        prepare();
+    }
+}
+
+void StageRun::remove_skeleton() {
+    keeper_.remove(staging_->place("skeleton"), then(&StageRun::prepare, FailureClass::jail));
+}
+
+void StageRun::prepare() {
     stages::kinds::Places places;
     places.root = resolved_.root;
     places.skeleton = staging_->path("skeleton");
@@ -79,7 +96,8 @@ void StageRun::start() {
     places.out = staging_->path("out");
     places.inputs = resolved_.inputs;
     places.script = resolved_.script;
-    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.ids(stage_.ids));
+    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.keepers.ids(stage_.ids));
+    if (which_ == RunStart::Command::recover) lowered_.command.argv = stage_.on_failure.recover;
     keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, FailureClass::jail));
 }
 
@@ -100,10 +118,10 @@ void StageRun::import_inputs() {
         [this, alive = std::weak_ptr<bool>(alive_), part, &input](const Json& answer, const std::string& error) {
             if (alive.expired()) return;
             if (!error.empty()) {
-                fail({FailureClass::jail, format("copy {}: {}", input.source, error), {}});
+                give_up(FailureClass::jail, format("copy {}: {}", input.source, error));
             } else if (object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
-                fail({FailureClass::jail, format("{} changed while it was copied", input.source),
-                      "start the build again when nothing writes there"});
+                give_up(FailureClass::jail, format("{} changed while it was copied", input.source),
+                        "start the build again when nothing writes there");
             } else {
                 context_.store.commit_artifact(*staging_, part, input.id);
                 import_inputs();
@@ -119,18 +137,15 @@ void StageRun::launch() {
     auto launched = supervisor::launch(lowered_.spec, lowered_.command, network_);
     output_->close_writer();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
-        fail({error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy});
+        give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy);
         return;
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
     watch_ = watch_denials(context_.loop, *jail_, lowered_.spec);
     context_.loop.watch(jail_->pidfd(), [this] { jail_ended(); });
-    limits_.emplace(context_.loop, lowered_.spec.limits, [this](Limit which, const std::string& what) {
-        const bool is_time = which == Limit::time;
-        over_limit_ = {is_time ? FailureClass::wall_time : FailureClass::idle_time, what,
-                       format("raise limits.{} of the stage", is_time ? "time" : "idle")};
-        jail_->signal(SIGTERM);
-        grace_ = context_.loop.after(grace, [this] { kill(); });
+    limits_.emplace(context_.loop, lowered_.spec.limits, [this](Limit which, const std::string&) {
+        over_limit_ = which;
+        ask_to_end();
     });
     output_->on_output([this] {
         if (limits_) limits_->output();
@@ -140,15 +155,28 @@ void StageRun::launch() {
 void StageRun::stop() {
     if (is_stopped_) return;
     is_stopped_ = true;
-    if (!jail_) return;  // the keeper's next answer ends it
+    if (jail_) ask_to_end();  // else the keeper's next answer ends it
+}
+
+void StageRun::ask_to_end() {
     jail_->signal(SIGTERM);
     context_.loop.cancel(grace_);
-    grace_ = context_.loop.after(grace, [this] { kill(); });
+    grace_ = context_.loop.after(stage_.on_failure.grace, [this] { kill(); });
 }
 
 void StageRun::kill() {
     is_stopped_ = is_stopped_ || !over_limit_;
     if (jail_) jail_->kill();
+}
+
+void StageRun::freeze() {
+    if (jail_) jail_->signal(SIGSTOP);
+}
+
+void StageRun::thaw(std::chrono::steady_clock::duration time) {
+    started_ += time;
+    if (limits_) limits_->postpone(time);
+    if (jail_) jail_->signal(SIGCONT);
 }
 
 void StageRun::jail_ended() {
@@ -169,24 +197,29 @@ void StageRun::jail_ended() {
     judge(outcome);
 }
 
+EndFacts StageRun::facts_of(const sandbox::Outcome& outcome) const {
+    return {.how = outcome.how,
+            .over = over_limit_,
+            .limits = lowered_.spec.limits,
+            .seconds = record_.usage.seconds,
+            .peak_bytes = record_.usage.peak_bytes,
+            .oom_kills = 0,
+            .free_bytes = free_bytes(context_.store),
+            .network_lost = network_lost_,
+            .network = stage_.network == sandbox::Network::none ? stages::HasNetwork::no : stages::HasNetwork::yes,
+            .ended = std::chrono::system_clock::now()};
+}
+
 void StageRun::judge(const sandbox::Outcome& outcome) {
-    if (over_limit_) {
-        fail(*over_limit_);
-    } else if (is_stopped_) {
-        fail({FailureClass::interrupted, "stopped", {}});
-    } else if (const auto* exited = std::get_if<sandbox::Exited>(&outcome.how)) {
-        if (exited->code == 0) {
-            seal();
-        } else {
-            fail({FailureClass::script_error, format("its command ended with exit code {}", exited->code),
-                  network_lost_});
-        }
-    } else if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how)) {
-        fail({FailureClass::signal,
-              format("its command was ended by signal {} ({})", signaled->number, ::strsignal(signaled->number)),
-              {}});
+    const auto* exited = std::get_if<sandbox::Exited>(&outcome.how);
+    if (is_stopped_ && !over_limit_) {
+        give_up(FailureClass::interrupted, "stopped");
+    } else if (over_limit_ || exited == nullptr || exited->code != 0) {
+        fail(classify(facts_of(outcome), denials_, output_->last_lines()));
+    } else if (which_ == RunStart::Command::recover) {
+        done_(Recovered{});
     } else {
-        fail({FailureClass::signal, "its jail was killed from outside, or by the kernel for want of memory", {}});
+        seal();
     }
 }
 
@@ -215,7 +248,7 @@ void StageRun::seal_layer() {
                  [this, alive = std::weak_ptr<bool>(alive_)](const Json& answer, const std::string& error) {
                      if (alive.expired()) return;
                      if (!error.empty()) {
-                         fail({FailureClass::output, "its layer: " + error, {}});
+                         give_up(FailureClass::output, "its layer: " + error);
                          return;
                      }
                      const store::TreeFacts facts = store::facts_of(answer);
@@ -227,7 +260,7 @@ void StageRun::seal_layer() {
 
 void StageRun::take_outputs() {
     if (is_stopped_) {
-        fail({FailureClass::interrupted, "stopped", {}});
+        give_up(FailureClass::interrupted, "stopped");
         return;
     }
     if (next_output_ == stage_.outputs.size()) {
@@ -241,7 +274,7 @@ void StageRun::take_outputs() {
         [this, alive = std::weak_ptr<bool>(alive_), &output](const Json& answer, const std::string& error) {
             if (alive.expired()) return;
             if (!error.empty()) {
-                fail({FailureClass::output, format("its output {}: {}", output.name, error), {}});
+                give_up(FailureClass::output, format("its output {}: {}", output.name, error));
                 return;
             }
             const store::TreeFacts facts = store::facts_of(answer);
@@ -264,25 +297,36 @@ void StageRun::commit() {
 
 void StageRun::fail(Failure failure) {
     output_->finish();
-    const bool has_run = record_.usage.seconds > 0;
-    if (staging_ && has_run && failure.kind != FailureClass::interrupted) keep_failed(failure);
-    staging_.reset();
     done_(std::move(failure));
+}
+
+// Of reasons that are not the command's own end.
+void StageRun::give_up(FailureClass kind, const std::string& what, const std::string& remedy) {
+    fail({.kind = kind, .what = what, .remedy = remedy, .seconds = record_.usage.seconds});
 }
 
 // What `stagebox shell STAGE --failed` needs to stand where the stage stood.
 void StageRun::keep_failed(const Failure& failure) {
+    const bool has_run = record_.usage.seconds > 0;
+    if (!staging_ || !has_run || failure.kind == FailureClass::interrupted) return;
     Json inputs = Json::array();
     for (const stages::kinds::ShownInput& input : resolved_.inputs) {
         const bool is_directory = input.type == stages::kinds::FileType::directory;
         inputs.push_back({{"target", input.target}, {"trees", input.trees}, {"directory", is_directory}});
     }
-    Json note = {{"pipeline", context_.pipeline}, {"stage", stage_.name}, {"key", resolved_.key},
-                 {"ended", now_text()},           {"why", failure.what},  {"log", log_place(context_, stage_)},
-                 {"root", resolved_.root},        {"inputs", inputs}};
+    Json note = {{"pipeline", context_.pipeline},
+                 {"stage", stage_.name},
+                 {"key", resolved_.key},
+                 {"ended", now_text()},
+                 {"why", failure.what},
+                 {"class", name_of(failure.kind)},
+                 {"log", log_place(context_, stage_)},
+                 {"root", resolved_.root},
+                 {"inputs", inputs}};
     if (!denials_.is_empty()) note["denials"] = to_json(denials_);
     sandbox::os::write_file_atomically(context_.store.directory(), staging_->place("stage.json"), note.dump(2) + "\n");
     std::move(*staging_).keep_as_failed(resolved_.key);
+    staging_.reset();
 }
 
 }  // namespace runtime::supervisor

@@ -1,4 +1,4 @@
-// One stage on its way from "its key is not in the store" to what a record can name: staging, jail, sealing, commit.
+// One attempt at a stage, on its way from "its key is not in the store" to what a record can name: staging, jail, sealing, commit.
 // Everything happens in callbacks of the event loop; `done` is called once, and must not destroy the run.
 // Knows nothing of other stages.
 #pragma once
@@ -12,8 +12,10 @@
 #include "runtime/report/output.hpp"
 #include "runtime/store/keeper.hpp"
 #include "runtime/store/store.hpp"
+#include "runtime/supervisor/classify.hpp"
 #include "runtime/supervisor/denial_watch.hpp"
 #include "runtime/supervisor/failure.hpp"
+#include "runtime/supervisor/keepers.hpp"
 #include "runtime/supervisor/limit_watch.hpp"
 #include "runtime/supervisor/resolve.hpp"
 #include "runtime/supervisor/user_network.hpp"
@@ -25,49 +27,65 @@ struct Built {
     store::Record record;
 };
 
-using StageEnd = std::variant<Built, Failure>;
+// The command that mends what a failed attempt left has ended well.
+struct Recovered {};
+
+using RunEnd = std::variant<Built, Recovered, Failure>;
 
 // What a run needs from its build; everything outlives it.
 struct StageContext {
     sandbox::os::EventLoop& loop;
     store::Store& store;
-    std::function<store::Keeper&(sandbox::IdMode)> keeper;
-    std::function<const sandbox::IdMap&(sandbox::IdMode)> ids;
+    Keepers& keepers;
     Profiles& profiles;
     report::Console& console;
     std::string pipeline;  // name
     std::string run;       // place of the run in the store
 };
 
+// What a run begins with.
+struct RunStart {
+    enum class Command : std::uint8_t { of_stage, recover } command = Command::of_stage;
+    sandbox::os::Fd log;
+    // What the attempt before left, to go on in; nothing: afresh.
+    std::optional<store::Staging> left = {};
+};
+
 class StageRun {
   public:
-    using Done = std::function<void(StageEnd)>;
+    using Done = std::function<void(RunEnd)>;
 
-    StageRun(StageContext& context, const stages::Stage& stage, Resolved resolved, Done done);
+    StageRun(StageContext& context, const stages::Stage& stage, const Resolved& resolved, RunStart start, Done done);
     ~StageRun();
     StageRun(const StageRun&) = delete;
     StageRun& operator=(const StageRun&) = delete;
 
     void start();
-    // Asks the payload to end, and kills it after `grace`. A stage that has not come so far, or is past it, ends too.
+    // Asks the payload to end, and kills it after the stage's `grace`. A stage that has not come so far, or is past it, ends too.
     void stop();
     // Ends every process of the stage at once.
     void kill();
+    // Stops every process of the jail, and lets them go on; `time`: how long they stood. Limits do not count it.
+    void freeze();
+    void thaw(std::chrono::steady_clock::duration time);
+    // After a failure: the place becomes the failed stage that `stagebox shell --failed` shows, or the next run's.
+    void keep_failed(const Failure& failure);
+    [[nodiscard]] std::optional<store::Staging> take_left() { return std::exchange(staging_, std::nullopt); }
 
-    [[nodiscard]] const stages::Stage& stage() const noexcept { return stage_; }
-    [[nodiscard]] const Resolved& resolved() const noexcept { return resolved_; }
     [[nodiscard]] const std::deque<std::string>& last_lines() const { return output_->last_lines(); }
     // What the filter denied its command; whole when the jail has ended.
     [[nodiscard]] const DenialLog& denials() const noexcept { return denials_; }
-    [[nodiscard]] std::string log_path() const;
 
   private:
     using Step = void (StageRun::*)();
     // A callback for the keeper: goes on with `next`, or fails the stage with the keeper's reason.
     store::Keeper::Answer then(Step next, FailureClass kind);
 
+    void remove_skeleton();
+    void prepare();
     void import_inputs();
     void launch();
+    void ask_to_end();
     void jail_ended();
     void judge(const sandbox::Outcome& outcome);
     void seal();
@@ -76,11 +94,13 @@ class StageRun {
     void take_outputs();
     void commit();
     void fail(Failure failure);
-    void keep_failed(const Failure& failure);
+    void give_up(FailureClass kind, const std::string& what, const std::string& remedy = {});
+    [[nodiscard]] EndFacts facts_of(const sandbox::Outcome& outcome) const;
 
     StageContext& context_;
     const stages::Stage& stage_;
-    Resolved resolved_;
+    const Resolved& resolved_;
+    RunStart::Command which_;
     Done done_;
     store::Keeper& keeper_;
     std::unique_ptr<report::StageOutput> output_;
@@ -97,7 +117,7 @@ class StageRun {
     sandbox::os::EventLoop::Timer grace_ = 0;
     std::size_t next_import_ = 0;
     std::size_t next_output_ = 0;
-    std::optional<Failure> over_limit_;
+    std::optional<Limit> over_limit_;
     bool is_stopped_ = false;
     // Callbacks that come after the object is gone find this empty.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -105,5 +125,7 @@ class StageRun {
 
 // UTC, ISO 8601.
 std::string now_text();
+// The stage's log, relative to the store.
+std::string log_place(const StageContext& context, const stages::Stage& stage);
 
 }  // namespace runtime::supervisor

@@ -41,6 +41,11 @@ void EventLoop::cancel(Timer timer) {
     if (timers_.erase(timer) != 0) arm();
 }
 
+void EventLoop::postpone(Clock::duration time) {
+    for (auto& [id, pending] : timers_) pending.when += time;
+    arm();
+}
+
 // One timerfd stands at the earliest moment of all; a build has a handful of timers.
 void EventLoop::arm() {
     itimerspec when{};

@@ -29,6 +29,8 @@ class EventLoop {
     using Timer = std::uint64_t;
     Timer after(std::chrono::milliseconds delay, Callback expired);
     void cancel(Timer timer);
+    // Moves all timers by so much: the time in which this process was stopped is nobody's.
+    void postpone(std::chrono::steady_clock::duration time);
 
     // Blocks these signals and delivers them here instead. They stay blocked when the loop is gone.
     void take_signals(std::initializer_list<int> numbers, SignalCallback arrived);

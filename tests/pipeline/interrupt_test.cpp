@@ -49,7 +49,7 @@ TEST_CASE("an interrupted build ends its stages and leaves nothing", "[interrupt
     const Result ended = build.finish(8s);
     INFO(ended.err);
     CHECK(ended.code == sent.code);
-    CHECK(states(ended) == "quick=built slow=failed after=skipped");
+    CHECK(states(ended) == "quick=built slow=stopped after=skipped");
     CHECK(says(ended, "interrupted: the running stages are told to end"));
     CHECK(has_clean_receipt(ended));
     CHECK(processes_with(marker).empty());
@@ -98,7 +98,7 @@ TEST_CASE("Ctrl-C, which goes to the whole process group, is one interruption", 
         const Result ended = build.finish(8s);
         INFO(ended.err);
         CHECK(ended.code == 130);
-        CHECK(states(ended) == "quick=built slow=failed after=skipped");
+        CHECK(states(ended) == "quick=built slow=stopped after=skipped");
         CHECK(has_clean_receipt(ended));
     }
     SECTION("of a shell") {

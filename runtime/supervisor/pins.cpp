@@ -1,0 +1,67 @@
+#include "runtime/supervisor/pins.hpp"
+
+#include <algorithm>
+
+#include "runtime/supervisor/stage_run.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace runtime::supervisor {
+
+using sandbox::os::format;
+
+Pins::Pins(const stages::Pipeline& pipeline, const std::vector<std::string>& refresh, store::Store& store,
+           report::Console& console)
+    : pipeline_(pipeline), refresh_(refresh), store_(store), console_(console), file_(pipeline.directory) {}
+
+bool Pins::is_refreshed(const stages::Stage& stage) const {
+    return std::ranges::find(refresh_, stage.name) != refresh_.end();
+}
+
+const Pin* Pins::find(const stages::Stage& stage, const std::string& key) const {
+    if (stage.network == sandbox::Network::none) return nullptr;
+    const Pin* pin = file_.find(stage.name);
+    return pin != nullptr && pin->key == key ? pin : nullptr;
+}
+
+std::optional<store::Record> Pins::look_up(const stages::Stage& stage, const Resolved& resolved,
+                                           const std::string& run) {
+    if (is_refreshed(stage)) return std::nullopt;
+    auto record = store_.find(resolved.key);
+    const Pin* pinned = find(stage, resolved.key);
+    if (pinned == nullptr || (record && pin_of(*record) == *pinned)) return record;
+    store::Record from_pin;
+    from_pin.key = resolved.key;
+    from_pin.components = resolved.components;
+    from_pin.pipeline = pipeline_.name;
+    from_pin.stage = stage.name;
+    from_pin.run = run;
+    from_pin.finished = now_text();
+    from_pin.layer = pinned->layer;
+    from_pin.tree = pinned->tree;
+    from_pin.artifacts = pinned->artifacts;
+    if (!store_.holds(from_pin)) return std::nullopt;
+    store_.write(from_pin);
+    return from_pin;
+}
+
+std::optional<Failure> Pins::check(const stages::Stage& stage, const store::Record& record) const {
+    if (is_refreshed(stage)) return std::nullopt;
+    const Pin* pinned = find(stage, record.key);
+    if (pinned == nullptr || *pinned == pin_of(record)) return std::nullopt;
+    return Failure{.kind = FailureClass::pin,
+                   .what = "the network gave something else than stagebox.lock has pinned",
+                   .remedy = format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name),
+                   .seconds = record.usage.seconds};
+}
+
+void Pins::pin(const stages::Stage& stage, const store::Record& record) {
+    if (stage.network == sandbox::Network::none) return;
+    try {
+        file_.pin(stage.name, pin_of(record));
+    } catch (const sandbox::os::SysError& error) {
+        console_.warning(format("stage {} could not be pinned: {}", stage.name, error.what()));
+    }
+}
+
+}  // namespace runtime::supervisor

@@ -1,0 +1,47 @@
+#include "runtime/supervisor/result_export.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::supervisor {
+
+using sandbox::os::format;
+using sandbox::os::Json;
+
+void ResultExport::to(const std::string& directory) {
+    // The keeper's working directory is the store, so it is given whole paths.
+    const std::string top = directory.starts_with("/") ? directory : sandbox::os::real_path(".") + "/" + directory;
+    std::map<std::string, const stages::Result*> targets;
+    for (const stages::Result& result : pipeline_.results) {
+        const auto& outputs = pipeline_.find(result.stage)->outputs;
+        const auto output = std::ranges::find(outputs, result.artifact, &stages::Output::name);
+        const std::string target = top + "/" + output->path.substr(output->path.rfind('/') + 1);
+        const auto [other, is_new] = targets.emplace(target, &result);
+        if (is_new) continue;
+        throw store::StoreError(
+            format("the results {} and {} would both be {}; nothing is written: give one of their "
+                   "outputs another name",
+                   other->second->name, result.name, target));
+    }
+    sandbox::os::make_directories(top, 0777);
+    for (const auto& [target, result] : targets) copy(*result, target);
+}
+
+void ResultExport::copy(const stages::Result& result, const std::string& target) {
+    const auto found = results_.find(result.stage);
+    if (found == results_.end()) return;
+    const store::Object& object = found->second.record.artifacts.at(result.artifact);
+    bool answered = false;
+    keepers_.of(pipeline_.find(result.stage)->ids)
+        .export_to("artifacts/" + object.id, target, [&](const Json&, const std::string& error) {
+            answered = true;
+            if (!error.empty()) throw store::StoreError(format("write {}: {}", target, error));
+        });
+    while (!answered) loop_.run_once();
+    console_.note(format("{}: {}", result.name, target));
+}
+
+}  // namespace runtime::supervisor

@@ -1,0 +1,31 @@
+// The results of a pipeline as files of the user's.
+#pragma once
+#include <string>
+
+#include "runtime/report/console.hpp"
+#include "runtime/supervisor/keepers.hpp"
+#include "runtime/supervisor/resolve.hpp"
+#include "stages/pipeline.hpp"
+
+namespace runtime::supervisor {
+
+// Copies the results whose stages are done to a directory, under the names the stages gave them. Two of one name: an error,
+// and nothing is written.
+class ResultExport {
+  public:
+    ResultExport(const stages::Pipeline& pipeline, const Results& results, Keepers& keepers,
+                 sandbox::os::EventLoop& loop, report::Console& console)
+        : pipeline_(pipeline), results_(results), keepers_(keepers), loop_(loop), console_(console) {}
+    void to(const std::string& directory);
+
+  private:
+    void copy(const stages::Result& result, const std::string& target);
+
+    const stages::Pipeline& pipeline_;
+    const Results& results_;
+    Keepers& keepers_;
+    sandbox::os::EventLoop& loop_;
+    report::Console& console_;
+};
+
+}  // namespace runtime::supervisor
