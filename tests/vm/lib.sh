@@ -7,7 +7,9 @@ ok() { printf 'ok: %s\n' "$*"; }
 
 work=$(mktemp -d "$HOME/${0##*/}.XXXXXX")
 cd "$work"
-export STAGEBOX_STORE=$work/store
+export STAGEBOX_STORE=$work/store NO_COLOR=1
+# shellcheck disable=SC2046  # one word for each
+trap 'kill -KILL $(jobs -p) 2> /dev/null || :' EXIT
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
