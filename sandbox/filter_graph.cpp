@@ -34,7 +34,7 @@ struct Known {
     std::uint32_t lowest = 0;
     std::uint32_t highest = UINT32_MAX;
     std::set<std::uint32_t> other_than;
-    auto operator<=>(const Known&) const = default;
+    auto operator<=>(const Known&) const = default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 
     [[nodiscard]] std::optional<bool> answer(std::uint16_t test, std::uint32_t with) const {
         if (lowest == highest) return compare(test, lowest, with);
@@ -62,7 +62,7 @@ struct Accumulator {
     enum class Kind : std::uint8_t { constant, number, architecture, argument } kind = Kind::constant;
     std::uint32_t value = 0;  // for an argument: its offset
     std::uint32_t mask = UINT32_MAX;
-    auto operator<=>(const Accumulator&) const = default;
+    auto operator<=>(const Accumulator&) const = default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 };
 
 using Facts = std::map<std::pair<std::uint32_t, std::uint32_t>, Known>;

@@ -28,7 +28,7 @@ struct FilterNode {
     std::uint16_t test = 0;    // BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET
     FilterNodeId yes = 0;
     FilterNodeId no = 0;
-    auto operator<=>(const FilterNode&) const = default;
+    auto operator<=>(const FilterNode&) const = default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 };
 
 // Numbers from `first` to the next range's, or to the last number there is.

@@ -163,7 +163,7 @@ int become_init(void* argument) {
 std::variant<os::Child, int> clone_child(const Plan& plan, const Channels& channels, int task) {
     int pidfd = -1;
     FirstSteps first{&channels, task, last_capability(), known_capabilities()};
-    alignas(16) std::array<char, 16 * 1024> stack;
+    alignas(16) std::array<char, 16384> stack;
     const auto flags = static_cast<int>(plan.clone_flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD);
     const AllSignalsBlocked blocked;
     const int pid = ::clone(become_init, stack.data() + stack.size(), flags, &first, &pidfd);

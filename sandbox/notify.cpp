@@ -154,6 +154,7 @@ bool Listener::let_go_on(const Notice& notice) const {
 
 bool Listener::read_memory(const Notice& notice, std::uint64_t address, std::span<std::byte> bytes) const {
     iovec here = {bytes.data(), bytes.size()};
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address in another process
     iovec there = {reinterpret_cast<void*>(address), bytes.size()};
     const long got = try_sys([&] { return ::process_vm_readv(notice.thread, &here, 1, &there, 1, 0); });
     return got == static_cast<long>(bytes.size()) && still_valid(notice);

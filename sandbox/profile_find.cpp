@@ -140,7 +140,7 @@ class Finder {
         std::vector<std::string_view> known = profile_names();
         known.insert(known.end(), own.begin(), own.end());
         std::ranges::sort(known);
-        known.erase(std::ranges::unique(known).begin(), known.end());
+        known.erase(std::unique(known.begin(), known.end()), known.end());
         std::string text = did_you_mean(name, known);
         if (!text.empty()) return text;
         return format("there is {}; a file of your own needs a slash in its name: ./{}.toml", list_words(known), name);

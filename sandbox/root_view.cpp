@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,7 +76,6 @@ class Server {
     Reply set_groups(const Notice& notice, Identity identity);
     Reply show_groups(const Notice& notice, const Identity& identity) const;
     Reply show_three(const Notice& notice, const IdSet& ids) const;
-    [[nodiscard]] bool write(const Notice& notice, std::uint64_t address, std::span<const std::byte> bytes) const;
 
     Listener listener_;
     Fd line_;
@@ -206,18 +204,11 @@ Reply Server::take_on(const Notice& notice, const Identity& identity) {
     return view::value(0);
 }
 
-bool Server::write(const Notice& notice, std::uint64_t address, std::span<const std::byte> bytes) const {
-    iovec here = {const_cast<std::byte*>(bytes.data()), bytes.size()};
-    iovec there = {reinterpret_cast<void*>(address), bytes.size()};
-    if (!listener_.still_valid(notice)) return false;
-    const long put = try_sys([&] { return ::process_vm_writev(notice.thread, &here, 1, &there, 1, 0); });
-    return put == static_cast<long>(bytes.size());
-}
-
 Reply Server::show_three(const Notice& notice, const IdSet& ids) const {
     const std::uint32_t shown[] = {ids.real, ids.effective, ids.saved};
     for (std::size_t i = 0; i < 3; ++i) {
-        if (!write(notice, notice.call.args[i], std::as_bytes(std::span(&shown[i], 1)))) return view::error(EFAULT);
+        if (!listener_.write_memory(notice, notice.call.args[i], std::as_bytes(std::span(&shown[i], 1))))
+            return view::error(EFAULT);
     }
     return view::value(0);
 }
@@ -228,8 +219,8 @@ Reply Server::show_groups(const Notice& notice, const Identity& identity) const 
     const auto count = static_cast<std::int32_t>(groups.size());
     if (room == 0 || count == 0) return room < 0 ? view::error(EINVAL) : view::value(count);
     if (room < count) return view::error(EINVAL);
-    return write(notice, notice.call.args[1], std::as_bytes(std::span(groups))) ? view::value(count)
-                                                                                : view::error(EFAULT);
+    return listener_.write_memory(notice, notice.call.args[1], std::as_bytes(std::span(groups))) ? view::value(count)
+                                                                                                 : view::error(EFAULT);
 }
 
 Reply Server::set_groups(const Notice& notice, Identity identity) {

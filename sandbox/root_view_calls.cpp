@@ -201,7 +201,7 @@ class Writer {
         jump(BPF_JEQ, asked.number, 0, has_question ? 3 : 1);
         if (has_question) {
             // The lower half of an argument, on the little-endian machines that this is written for.
-            load(offsetof(seccomp_data, args) + 8U * asked.argument);
+            load(offsetof(seccomp_data, args) + sizeof(std::uint64_t) * asked.argument);
             jump(asked.question == Question::any_bit ? BPF_JSET : BPF_JEQ, asked.value, 0, 1);
         }
         answer(SECCOMP_RET_USER_NOTIF);

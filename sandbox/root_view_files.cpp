@@ -4,7 +4,6 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -272,11 +271,8 @@ bool FileView::may_be_recorded(const Notice& notice, const Stat& call, const std
 template <class Status>
 Reply FileView::answer_stat(const Notice& notice, const Stat& call, const Owner& owner, Status& status) const {
     show_owner(owner, status);
-    iovec here = {&status, sizeof status};
-    iovec there = {reinterpret_cast<void*>(call.answer), sizeof status};
-    if (!listener_.still_valid(notice)) return go_on();
-    const long put = try_sys([&] { return ::process_vm_writev(notice.thread, &here, 1, &there, 1, 0); });
-    return put == static_cast<long>(sizeof status) ? value(0) : error(EFAULT);
+    const auto bytes = std::as_bytes(std::span(&status, 1));
+    return listener_.write_memory(notice, call.answer, bytes) ? value(0) : error(EFAULT);
 }
 
 Reply FileView::stat(const Notice& notice, const Stat& call) {
@@ -416,11 +412,9 @@ Reply FileView::list(const Notice& notice, const ListAttributes& call) {
     if (shown.size() == static_cast<std::size_t>(size)) return go_on();
     if (call.size == 0) return value(static_cast<std::int64_t>(shown.size()));
     if (call.size < shown.size()) return error(ERANGE);
-    iovec here = {shown.data(), shown.size()};
-    iovec there = {reinterpret_cast<void*>(call.answer), shown.size()};
-    if (!listener_.still_valid(notice)) return go_on();
-    const long put = try_sys([&] { return ::process_vm_writev(notice.thread, &here, 1, &there, 1, 0); });
-    return put == static_cast<long>(shown.size()) ? value(put) : error(EFAULT);
+    const auto bytes = std::as_bytes(std::span(shown));
+    return listener_.write_memory(notice, call.answer, bytes) ? value(static_cast<std::int64_t>(shown.size()))
+                                                              : error(EFAULT);
 }
 
 }  // namespace sandbox::view

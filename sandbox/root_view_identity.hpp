@@ -20,7 +20,7 @@ struct IdSet {
     std::uint32_t effective = 0;
     std::uint32_t saved = 0;
     std::uint32_t filesystem = 0;
-    auto operator<=>(const IdSet&) const = default;
+    auto operator<=>(const IdSet&) const = default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 };
 
 enum class Capabilities : std::uint8_t {
@@ -35,7 +35,7 @@ struct Identity {
     std::vector<std::uint32_t> supplementary;  // sorted, as the kernel keeps them
     Capabilities capabilities = Capabilities::of_root;
     std::uint64_t image = 0;  // the program that asked to keep its capabilities, by any number that an exec changes
-    auto operator<=>(const Identity&) const = default;
+    auto operator<=>(const Identity&) const = default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 
     [[nodiscard]] bool is_privileged() const noexcept {
         return users.effective == 0 || capabilities == Capabilities::kept;

@@ -35,7 +35,7 @@ class Text {
 }  // namespace
 
 std::string to_text(const Owner& owner) {
-    const std::string ids = os::format("{}:{}", owner.uid, owner.gid);
+    std::string ids = os::format("{}:{}", owner.uid, owner.gid);
     if (owner.type == 0) return ids;
     return os::format("{} {} {}:{}", ids, owner.type == S_IFCHR ? 'c' : 'b', owner.major, owner.minor);
 }

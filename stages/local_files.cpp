@@ -18,7 +18,6 @@ namespace {
 using sandbox::os::Fd;
 using sandbox::os::format;
 using sandbox::os::sys;
-using sandbox::os::try_sys;
 
 std::string open_fault(long negative_errno) {
     const int error = static_cast<int>(-negative_errno);

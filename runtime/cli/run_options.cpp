@@ -66,7 +66,7 @@ std::string variable(const Environment& environment, std::string_view name) {
 
 // getcwd(3), or the name that PWD has for the same directory.
 std::string current_directory(const Environment& environment) {
-    const std::string named = variable(environment, "PWD");
+    std::string named = variable(environment, "PWD");
     struct stat here = {};
     struct stat there = {};
     if (named.starts_with("/") && ::stat(".", &here) == 0 && ::stat(named.c_str(), &there) == 0 &&

@@ -78,8 +78,8 @@ Fd receive_fd(const Fd& line) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const bool is_sent = send_fd(line.get(), routes);
     ::close_range(0, ~0U, 0);
-    while (is_sent) ::pause();
-    ::_exit(1);
+    if (!is_sent) ::_exit(1);
+    for (;;) ::pause();
 }
 
 // Where packets of the jail must never go: addresses that to pasta's sockets mean the host's own loopback device. A socket

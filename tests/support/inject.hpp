@@ -17,7 +17,7 @@ struct CallSite {
     int process = 0;
     long number = 0;
     int count = 0;
-    auto operator<=>(const CallSite&) const = default;
+    auto operator<=>(const CallSite&) const = default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 };
 
 enum class FaultKind : unsigned char {

@@ -33,6 +33,7 @@ std::string shipped(const std::string& name) {
 
 FilterProgram compiled(const std::vector<std::string>& texts) {
     std::vector<FilterProgram> programs;
+    programs.reserve(texts.size());
     for (const std::string& text : texts) {
         programs.push_back(sandbox::compile_filter(sandbox::os::Json::parse(text), 0));
     }
