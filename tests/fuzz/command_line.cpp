@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     }
     words.insert(words.begin(), "stagebox");
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     const int code = runtime::cli::check_command_line(static_cast<int>(words.size()), argv.data());

@@ -149,7 +149,7 @@ TEST_CASE("every operator answers the same in a filter that was made small", "[f
 }
 
 TEST_CASE("filters with lists at random answer the same when they are made small", "[filter]") {
-    std::mt19937 random(20260701);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same lists each time
+    std::mt19937 random(20260701);
     for (int round = 0; round < 6; ++round) {
         std::vector<sock_filter> instructions = {load_number};
         for (int i = 0; i < 300; ++i) {

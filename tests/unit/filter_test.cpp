@@ -249,7 +249,7 @@ TEST_CASE("compiled conditions mean what they say, in all 64 bits", "[filter]") 
                  Operator{"SCMP_CMP_GE", [](auto a, auto v, auto) { return a >= v; }},
                  Operator{"SCMP_CMP_GT", [](auto a, auto v, auto) { return a > v; }},
                  Operator{"SCMP_CMP_MASKED_EQ", [](auto a, auto v, auto two) { return (a & v) == two; }});
-    std::mt19937_64 random(2024);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same values each time
+    std::mt19937_64 random(2024);
     for (int round = 0; round < 40; ++round) {
         const std::uint64_t value = random() >> (random() % 60);
         const std::uint64_t two = random() & value;

@@ -55,7 +55,8 @@ class Folder {
     Folder(const Folder&) = delete;
     Folder& operator=(const Folder&) = delete;
     ~Folder() {
-        for (auto name = names_.rbegin(); name != names_.rend(); ++name) ::remove((path() + *name).c_str());
+        std::ranges::reverse(names_);
+        for (const std::string& name : names_) ::remove((path() + name).c_str());
         ::rmdir(path_);
     }
     [[nodiscard]] std::string path() const { return std::string(path_) + "/"; }
@@ -342,9 +343,9 @@ TEST_CASE("a word in allow opens its calls whatever the files say, and closes th
     Folder folder;
     const ProfilePlaces places{{folder.path()}, {}};
     folder.write("open.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
-    const auto answer = [&](const std::string& text) {
+    const auto answer = [&, number = static_cast<std::uint32_t>(call), argument = first](const std::string& text) {
         folder.write("p.toml", "name = \"p\"\n" + text);
-        return run_filter(load_profile("p", places).filter, native, static_cast<std::uint32_t>(call), {first});
+        return run_filter(load_profile("p", places).filter, native, number, {argument});
     };
     const std::string build = "extends = \"build\"\n";
     const std::string open = "seccomp = [\"open.json\"]\ncapabilities = []\n";

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <map>
 
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/sys.hpp"

@@ -30,7 +30,8 @@ void write(int parent, const std::string& path, const std::string& text) {
 // A tree with one of each, made in the given order so that directory entries differ.
 void make_tree(int parent, const std::string& name, const std::vector<std::string>& order) {
     sandbox::os::make_directory(parent, name, 0755);
-    for (const std::string& entry : order) write(parent, name + "/" + entry, "content of " + entry);
+    for (const std::string& entry : order)
+        write(parent, sandbox::os::format("{}/{}", name, entry), "content of " + entry);
     sandbox::os::make_directory(parent, name + "/d", 0755);
     REQUIRE(::symlinkat("/nowhere", parent, (name + "/link").c_str()) == 0);
     REQUIRE(::linkat(parent, (name + "/a").c_str(), parent, (name + "/d/hard").c_str(), 0) == 0);
