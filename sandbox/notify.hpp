@@ -69,7 +69,7 @@ class Listener {
     // Copies from the memory of the one who asks. False where it cannot be read whole, or the notice is not valid
     // any more; the bytes then mean nothing.
     [[nodiscard]] bool read_memory(const Notice& notice, std::uint64_t address, std::span<std::byte> bytes) const;
-    // Copies into it. Never into another process, even if the one who asks dies meanwhile.
+    // Copies into it. False where the notice is not valid any more, or it cannot be written.
     [[nodiscard]] bool write_memory(const Notice& notice, std::uint64_t address,
                                     std::span<const std::byte> bytes) const;
     // The text at `address`, up to its NUL; nothing where there is none within PATH_MAX bytes.

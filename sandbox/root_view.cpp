@@ -34,7 +34,6 @@ namespace {
 using os::Fd;
 using os::format;
 using os::sys;
-using os::try_sys;
 using view::Reply;
 
 // Which identity a process has stands in a resource limit of it, which fork and exec hand on, which the kernel has

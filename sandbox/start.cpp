@@ -84,8 +84,9 @@ ChildTask& relocate(char* base) noexcept {
     const Relocation real(base);
     real.apply(task.steps);
     for (std::size_t i = 0; i < task.step_count; ++i) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what has a count has its steps
         Step& step = const_cast<Step*>(task.steps)[i];
-        real.apply(step.path);  // NOLINT(clang-analyzer-core.NullDereference): what has a count has its steps
+        real.apply(step.path);
         real.apply(step.text);
         real.apply(step.aux);
     }

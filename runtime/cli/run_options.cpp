@@ -173,7 +173,6 @@ class Reader {
     bool shares_network_ = false;
     bool has_seccomp_ = false;
     bool has_added_filter_ = false;
-    bool shows_all_environment_ = false;
     std::string directory_;
     std::string argv0_;
     std::string host_name_;

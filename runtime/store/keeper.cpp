@@ -17,13 +17,12 @@
 namespace runtime::store {
 
 using sandbox::os::Fd;
-using sandbox::os::format;
 using sandbox::os::Json;
 using sandbox::os::sys;
 
 namespace {
 
-constexpr std::size_t largest_message = 128 * 1024;  // below the default send buffer of a socket
+constexpr std::size_t largest_message = 131072;  // below the default send buffer of a socket
 
 void die_with(pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);

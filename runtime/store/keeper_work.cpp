@@ -124,7 +124,7 @@ void put_in_place(int from, const std::string& name, int to, const std::string& 
     const Fd source = sandbox::os::open_directory(from, name);
     const Fd existing = sandbox::os::open_directory(to, target);
     for (const std::string& entry : sandbox::os::list_directory(source.get())) {
-        put_in_place(source.get(), entry, existing.get(), entry, path + "/" + entry);
+        put_in_place(source.get(), entry, existing.get(), entry, format("{}/{}", path, entry));
     }
     sys([&] { return ::unlinkat(from, name.c_str(), AT_REMOVEDIR); }, "remove {}", name);
 }

@@ -303,7 +303,7 @@ std::string Store::begin_run() const {
     char stamp[32];
     std::strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
     for (unsigned attempt = 0;; ++attempt) {
-        const std::string place = format("runs/{}-{}{}", stamp, ::getpid(), attempt == 0 ? "" : format(".{}", attempt));
+        std::string place = format("runs/{}-{}{}", stamp, ::getpid(), attempt == 0 ? "" : format(".{}", attempt));
         const long made = try_sys([&] { return ::mkdirat(directory(), place.c_str(), 0700); });
         if (made == 0) return place;
         if (made != -EEXIST) throw sandbox::os::SysError(static_cast<int>(-made), format("make {}", place));

@@ -36,8 +36,8 @@ class Staging {
     ~Staging();
 
     // Relative to the store, and absolute.
-    [[nodiscard]] std::string place(const std::string& below = {}) const;
-    [[nodiscard]] std::string path(const std::string& below = {}) const;
+    [[nodiscard]] std::string place(const std::string& rest = {}) const;
+    [[nodiscard]] std::string path(const std::string& rest = {}) const;
     // The directory becomes failed/KEY: what is in it is never served as a result.
     void keep_as_failed(const std::string& key) &&;
 

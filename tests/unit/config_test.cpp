@@ -127,7 +127,8 @@ TEST_CASE("config: depth is bounded", "[config]") {
 TEST_CASE("config: nothing of the file reaches the terminal as control characters", "[config]") {
     const std::string text = error_of([] { parse("a = \x1b[31m\n"); });
     CHECK(text.find('\x1b') == std::string::npos);
-    const ConfigError error("f\x1b", {1, 3}, "a\nb\x07", "c\r", "x\x1b\xff\xe2\x80\xaey");
+    const std::string right_to_left = {'\xe2', '\x80', '\xae'};
+    const ConfigError error("f\x1b", {1, 3}, "a\nb\x07", "c\r", "x\x1b\xff" + right_to_left + "y");
     CHECK(std::string(error.what()) == "f?:1:3: error: a?b?\n    1 | x???y\n      |   ^\n  help: c?");
 }
 

@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
 #include "temporary_directory.hpp"
 
 using runtime::store::digest_import;
