@@ -10,9 +10,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -196,6 +198,15 @@ std::string remedy_for_ended(const std::string& said) {
            "needs";
 }
 
+// Started by root, pasta has the jail's ids, which own nothing on the host: that root can open the device says nothing.
+bool is_closed_to_others(const Fd& device) {
+    if (::geteuid() != 0) return false;
+    struct stat status {};
+    sys([&] { return ::fstat(device.get(), &status); }, "look at /dev/net/tun");
+    constexpr mode_t everyone = S_IROTH | S_IWOTH;
+    return (status.st_mode & everyone) != everyone;
+}
+
 // What is missing, found out by opening it; nothing where the network can be tried.
 std::optional<SetupError> find_network_flaw() {
     if (find_pasta().empty()) {
@@ -203,14 +214,12 @@ std::optional<SetupError> find_network_flaw() {
                              install);
     }
     const long tun = sandbox::os::try_sys([] { return ::open("/dev/net/tun", O_RDWR | O_CLOEXEC); });
-    if (tun >= 0) {
-        const Fd opened(static_cast<int>(tun));
-        return std::nullopt;
-    }
-    const int error = static_cast<int>(-tun);
+    const Fd opened(static_cast<int>(std::max(tun, -1L)));
+    const int error = tun < 0 ? static_cast<int>(-tun) : is_closed_to_others(opened) ? EACCES : 0;
+    if (error == 0) return std::nullopt;
     return network_error(error, format("start the network: open /dev/net/tun: {}", std::strerror(error)),
                          error == EACCES
-                             ? "sudo chmod 0666 /dev/net/tun"
+                             ? "sudo chmod 0666 /dev/net/tun, which is its mode where udev runs"
                              : "sudo modprobe tun; in a container: docker run or podman run --device /dev/net/tun");
 }
 

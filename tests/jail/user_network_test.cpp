@@ -258,7 +258,10 @@ TEST_CASE("what the network user lacks is an error of its own, and no other netw
     const Lack lack = GENERATE(
         Lack{"mount --bind /dev/null $(readlink -f /usr/bin/pasta)", "pasta is not in /usr/bin",
              "apt-get install passt"},
-        Lack{"mount -t tmpfs none /dev/net", "open /dev/net/tun: No such file or directory", "--device /dev/net/tun"});
+        Lack{"mount -t tmpfs none /dev/net", "open /dev/net/tun: No such file or directory", "--device /dev/net/tun"},
+        // Root could open it, and pasta, which is not root outside, could not.
+        Lack{"mount -t tmpfs none /dev/net && touch /dev/net/tun && chmod 600 /dev/net/tun",
+             "open /dev/net/tun: Permission denied", "chmod 0666 /dev/net/tun"});
     const Result refused = tests::support::run(
         {.argv = join(in_own_mounts(lack.script),
                       start_of(join({"--network", "user"}, bare()), {"/probe", "echo", "ran"}).argv)});
