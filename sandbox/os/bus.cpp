@@ -1,0 +1,248 @@
+#include "sandbox/os/bus.hpp"
+
+#include <dlfcn.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "sandbox/os/format.hpp"
+
+namespace sandbox::os {
+namespace {
+
+// libsystemd is loaded when a bus is first needed, not linked: most jails need none, and it would bring its libraries into
+// every start (mountinfo.cpp has the same reason). It stays until the program ends.
+class Library {
+  public:
+    static const Library& get() {
+        static const Library library;
+        return library;
+    }
+
+    decltype(&::sd_bus_new) create = nullptr;
+    decltype(&::sd_bus_set_address) set_address = nullptr;
+    decltype(&::sd_bus_set_bus_client) set_bus_client = nullptr;
+    decltype(&::sd_bus_start) start = nullptr;
+    decltype(&::sd_bus_flush_close_unref) close = nullptr;
+    decltype(&::sd_bus_match_signal) match_signal = nullptr;
+    decltype(&::sd_bus_process) process = nullptr;
+    decltype(&::sd_bus_wait) wait = nullptr;
+    decltype(&::sd_bus_call) call = nullptr;
+    decltype(&::sd_bus_error_free) free_error = nullptr;
+    decltype(&::sd_bus_message_new_method_call) new_call = nullptr;
+    decltype(&::sd_bus_message_ref) ref = nullptr;
+    decltype(&::sd_bus_message_unref) unref = nullptr;
+    decltype(&::sd_bus_message_append_basic) append = nullptr;
+    decltype(&::sd_bus_message_open_container) open = nullptr;
+    decltype(&::sd_bus_message_close_container) close_container = nullptr;
+    decltype(&::sd_bus_message_peek_type) peek = nullptr;
+    decltype(&::sd_bus_message_read_basic) read = nullptr;
+    decltype(&::sd_bus_message_enter_container) enter = nullptr;
+    decltype(&::sd_bus_message_exit_container) leave = nullptr;
+    decltype(&::sd_bus_message_skip) skip = nullptr;
+
+  private:
+    Library() {
+        handle_ = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        if (handle_ == nullptr) {
+            throw BusError(format(
+                "libsystemd.so.0 cannot be loaded ({}); it speaks D-Bus. Install it: sudo apt-get install libsystemd0",
+                ::dlerror()));
+        }
+        find(create, "sd_bus_new");
+        find(set_address, "sd_bus_set_address");
+        find(set_bus_client, "sd_bus_set_bus_client");
+        find(start, "sd_bus_start");
+        find(close, "sd_bus_flush_close_unref");
+        find(match_signal, "sd_bus_match_signal");
+        find(process, "sd_bus_process");
+        find(wait, "sd_bus_wait");
+        find(call, "sd_bus_call");
+        find(free_error, "sd_bus_error_free");
+        find(new_call, "sd_bus_message_new_method_call");
+        find(ref, "sd_bus_message_ref");
+        find(unref, "sd_bus_message_unref");
+        find(append, "sd_bus_message_append_basic");
+        find(open, "sd_bus_message_open_container");
+        find(close_container, "sd_bus_message_close_container");
+        find(peek, "sd_bus_message_peek_type");
+        find(read, "sd_bus_message_read_basic");
+        find(enter, "sd_bus_message_enter_container");
+        find(leave, "sd_bus_message_exit_container");
+        find(skip, "sd_bus_message_skip");
+    }
+
+    template <class Function>
+    void find(Function& function, const char* name) {
+        function = reinterpret_cast<Function>(::dlsym(handle_, name));
+        if (function == nullptr) throw BusError(format("libsystemd.so.0 has no {}: it is too old", name));
+    }
+
+    void* handle_ = nullptr;
+};
+
+int need(int result, std::string_view doing) {
+    if (result < 0) throw BusError(format("{}: {}", doing, std::strerror(-result)));
+    return result;
+}
+
+struct Address {
+    std::string text;
+    int is_bus;  // there is a broker, who is to be greeted
+};
+
+std::vector<Address> addresses_of(BusKind kind) {
+    if (kind == BusKind::system) {
+        return {{"unix:path=/run/dbus/system_bus_socket", 1}, {"unix:path=/run/systemd/private", 0}};
+    }
+    const char* const named = std::getenv("XDG_RUNTIME_DIR");
+    const std::string directory = named != nullptr && *named != '\0' ? named : format("/run/user/{}", ::getuid());
+    return {{format("unix:path={}/bus", directory), 1}, {format("unix:path={}/systemd/private", directory), 0}};
+}
+
+}  // namespace
+
+BusMessage::~BusMessage() {
+    if (message_ != nullptr) Library::get().unref(message_);
+}
+
+BusMessage& BusMessage::add(std::string_view text) {
+    need(Library::get().append(message_, 's', std::string(text).c_str()), "write a text for D-Bus");
+    return *this;
+}
+
+BusMessage& BusMessage::add_number(std::uint32_t number) {
+    need(Library::get().append(message_, 'u', &number), "write a number for D-Bus");
+    return *this;
+}
+
+BusMessage& BusMessage::add_big(std::uint64_t number) {
+    need(Library::get().append(message_, 't', &number), "write a number for D-Bus");
+    return *this;
+}
+
+BusMessage& BusMessage::add_truth(std::uint32_t one_or_0) {
+    const int truth = one_or_0 == 0 ? 0 : 1;
+    need(Library::get().append(message_, 'b', &truth), "write a truth for D-Bus");
+    return *this;
+}
+
+BusMessage& BusMessage::open(char container, const char* contents) {
+    need(Library::get().open(message_, container, contents), "write for D-Bus");
+    return *this;
+}
+
+BusMessage& BusMessage::close() {
+    need(Library::get().close_container(message_), "write for D-Bus");
+    return *this;
+}
+
+std::string BusMessage::read_text() {
+    char type = 's';
+    need(Library::get().peek(message_, &type, nullptr), "read from D-Bus");
+    const char* text = nullptr;
+    const bool is_text = type == 's' || type == 'o' || type == 'g';
+    if (!is_text || Library::get().read(message_, type, static_cast<void*>(&text)) <= 0) {
+        throw BusError("read from D-Bus: there is no text");
+    }
+    return text;
+}
+
+std::uint32_t BusMessage::read_number() {
+    std::uint32_t number = 0;
+    if (Library::get().read(message_, 'u', &number) <= 0) throw BusError("read from D-Bus: there is no number");
+    return number;
+}
+
+std::uint64_t BusMessage::read_big() {
+    std::uint64_t number = 0;
+    if (Library::get().read(message_, 't', &number) <= 0) throw BusError("read from D-Bus: there is no number");
+    return number;
+}
+
+bool BusMessage::read_truth() {
+    int truth = 0;
+    if (Library::get().read(message_, 'b', &truth) <= 0) throw BusError("read from D-Bus: there is no truth");
+    return truth != 0;
+}
+
+bool BusMessage::enter(char container, const char* contents) {
+    return need(Library::get().enter(message_, container, contents), "read from D-Bus") > 0;
+}
+
+void BusMessage::leave() {
+    need(Library::get().leave(message_), "read from D-Bus");
+}
+
+void BusMessage::skip(const char* types) {
+    need(Library::get().skip(message_, types), "read from D-Bus");
+}
+
+void Bus::Close::operator()(sd_bus* bus) const noexcept {
+    Library::get().close(bus);
+}
+
+Bus::Connection Bus::connect(BusKind kind) {
+    const Library& library = Library::get();
+    std::string failures;
+    for (const Address& address : addresses_of(kind)) {
+        sd_bus* made = nullptr;
+        need(library.create(&made), "begin a connection to D-Bus");
+        Connection bus(made);
+        need(library.set_address(bus.get(), address.text.c_str()), address.text);
+        need(library.set_bus_client(bus.get(), address.is_bus), address.text);
+        const int started = library.start(bus.get());
+        if (started >= 0) return bus;
+        failures += format("{}{}: {}", failures.empty() ? "" : ", ", address.text, std::strerror(-started));
+    }
+    throw BusError(format("no D-Bus is to be reached: {}", failures));
+}
+
+Bus::Bus(BusKind kind) : bus_(connect(kind)) {}
+
+Bus::~Bus() = default;
+
+BusMessage Bus::new_call(const BusTarget& target, const char* member) const {
+    sd_bus_message* message = nullptr;
+    need(Library::get().new_call(bus_.get(), &message, target.destination, target.path, target.interface, member),
+         "begin a call by D-Bus");
+    return BusMessage(message);
+}
+
+BusMessage Bus::call(const BusMessage& message) {
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    sd_bus_message* answer = nullptr;
+    const int result = Library::get().call(bus_.get(), message.get(), 0, &error, &answer);
+    if (result >= 0) return BusMessage(answer);
+    const std::string name = error.name == nullptr ? "" : error.name;
+    const std::string words = error.message == nullptr ? std::strerror(-result) : error.message;
+    Library::get().free_error(&error);
+    throw BusError(words, name);
+}
+
+void Bus::listen(const char* interface, const char* member) {
+    const auto keep = [](sd_bus_message* message, void* self, sd_bus_error*) {
+        static_cast<Bus*>(self)->signals_.emplace_back(Library::get().ref(message));
+        return 0;
+    };
+    need(Library::get().match_signal(bus_.get(), nullptr, nullptr, nullptr, interface, member, keep, this),
+         "listen on D-Bus");
+}
+
+std::optional<BusMessage> Bus::next_signal(std::chrono::milliseconds patience) {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + patience;
+    while (signals_.empty()) {
+        if (need(Library::get().process(bus_.get(), nullptr), "hear from D-Bus") > 0) continue;
+        const auto left = std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now()).count();
+        if (left <= 0) return std::nullopt;
+        need(Library::get().wait(bus_.get(), static_cast<std::uint64_t>(left)), "wait for D-Bus");
+    }
+    std::optional<BusMessage> first(std::move(signals_.front()));
+    signals_.pop_front();
+    return first;
+}
+
+}  // namespace sandbox::os
