@@ -15,11 +15,10 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/if.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
-#include <linux/sockios.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -39,6 +38,12 @@ namespace {
 constexpr int init_failed = 125;
 constexpr std::size_t longest_path = 4096;
 constexpr int listener_number = 3;
+
+// Where a tree goes: a handle, or a name in the directory that the handle is of.
+struct Target {
+    long handle;
+    const char* name;
+};
 
 class Builder {
   public:
@@ -84,7 +89,8 @@ class Builder {
     [[nodiscard]] long resolve(const char* path) const noexcept;
     long make_parent(const char* path, const char** leaf) noexcept;
     long make_directory(const char* path, std::uint64_t mode) noexcept;
-    long make_mount_point(const char* path, mode_t type) noexcept;
+    void let_go(long parent) const noexcept;
+    Target make_mount_point(const char* path, mode_t type) noexcept;
     long attach(long tree, const char* path) noexcept;
     long attach_new(const Step& step, long tree) noexcept;
     long make_link(const Step& step) noexcept;
@@ -96,7 +102,7 @@ class Builder {
     [[nodiscard]] long protect(const Step& step) const noexcept;
     [[nodiscard]] long mask(const Step& step) const noexcept;
     [[nodiscard]] long pivot() const noexcept;
-    static long loopback_up() noexcept;
+    [[nodiscard]] long start_network() const noexcept;
 
     void build_fence() noexcept;
     [[nodiscard]] long start_payload() noexcept;
@@ -230,14 +236,14 @@ void Builder::say_started() const noexcept {
 }
 
 // The signal is lost whenever the kernel thinks that credentials changed, so it is set again then; and it is not sent
-// for a parent that died before it was set, so the line, whose other end only the parent holds, is asked each time.
+// for a parent that died before it was set, so the line, whose other end only the parent holds, is asked each time whether
+// that end is closed: what the parent said before it died may still be there to read.
 void Builder::die_with_parent() const noexcept {
     need(call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Point::parent_death_signal);
-    char byte = 0;
-    const long got = call(SYS_recvfrom, task_.line_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, nullptr, nullptr);
-    if (got == 0) fail(Point::parent_death_signal, 0, -EPIPE);
-    // Nothing to read is the answer of a parent that lives; or it has already said its byte.
-    if (got < 0 && got != -EAGAIN) fail(Point::parent_death_signal, 0, got);
+    pollfd line = {task_.line_fd, POLLRDHUP, 0};
+    const timespec at_once = {};
+    need(call(SYS_ppoll, &line, 1, &at_once, nullptr, 0), Point::parent_death_signal);
+    if ((line.revents & (POLLRDHUP | POLLHUP)) != 0) fail(Point::parent_death_signal, 0, -EPIPE);
 }
 
 // The parent says one byte when the id maps are written.
@@ -309,7 +315,7 @@ long Builder::perform(const Step& step) noexcept {
         case StepKind::protect: return protect(step);
         case StepKind::mask: return mask(step);
         case StepKind::pivot: return pivot();
-        case StepKind::loopback: return loopback_up();
+        case StepKind::loopback: return start_network();
         case StepKind::hostname: return call(SYS_sethostname, step.text, step.size);
     }
     return -EINVAL;
@@ -484,11 +490,11 @@ long Builder::resolve(const char* path) const noexcept {
     return type == S_IFLNK ? -ELOOP : fd;
 }
 
-// Creates the directories above `path` that are missing; returns a handle on the last, and the name below it.
+// Creates the directories above `path` that are missing; returns a handle on the last, which is let go by let_go(), and the
+// name below it.
 long Builder::make_parent(const char* path, const char** leaf) noexcept {
     char prefix[longest_path];
-    long parent = call(SYS_dup3, root_, first_slot_fd - 1, O_CLOEXEC);
-    if (parent < 0) return parent;
+    long parent = root_;
     std::size_t start = 1;
     for (std::size_t i = 1; path[i] != '\0'; ++i) {
         if (i >= longest_path) return -ENAMETOOLONG;
@@ -502,12 +508,16 @@ long Builder::make_parent(const char* path, const char** leaf) noexcept {
             next = open_below(root_, prefix, O_PATH | O_DIRECTORY, Links::in_root);
         }
         if (next < 0) return next;
-        call(SYS_close, parent);
+        let_go(parent);
         parent = next;
         start = i + 1;
     }
     *leaf = path + start;
     return parent;
+}
+
+void Builder::let_go(long parent) const noexcept {
+    if (parent != root_) call(SYS_close, parent);
 }
 
 long Builder::make_directory(const char* path, std::uint64_t mode) noexcept {
@@ -516,20 +526,25 @@ long Builder::make_directory(const char* path, std::uint64_t mode) noexcept {
     const long parent = make_parent(path, &name);
     if (parent < 0) return parent;
     const long made = call(SYS_mkdirat, parent, name, mode);
-    call(SYS_close, parent);
+    let_go(parent);
     if (made != -EEXIST) return made;
     const long there = open_below(root_, path, O_PATH | O_DIRECTORY, Links::in_root);
     if (there < 0) return there;
     return call(SYS_close, there);
 }
 
-// A handle on `path`, which is created as an empty file or directory where it does not exist.
-long Builder::make_mount_point(const char* path, mode_t type) noexcept {
-    const long there = resolve(path);
-    if (there != -ENOENT) return there;
+long move_tree(long tree, const Target& target) noexcept {
+    if (target.name == nullptr) return move_tree(tree, target.handle);
+    // A link that somebody put there under that name since it was made is not followed.
+    return call(SYS_move_mount, tree, "", target.handle, target.name, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+// `path`, which is created as an empty file or directory where it does not exist: mostly it does not.
+Target Builder::make_mount_point(const char* path, mode_t type) noexcept {
+    if (is_root(path)) return {resolve(path), nullptr};
     const char* name = nullptr;
     const long parent = make_parent(path, &name);
-    if (parent < 0) return parent;
+    if (parent < 0) return {parent, nullptr};
     long made = 0;
     if (type == S_IFDIR) {
         made = call(SYS_mkdirat, parent, name, 0755);
@@ -537,20 +552,20 @@ long Builder::make_mount_point(const char* path, mode_t type) noexcept {
         made = call(SYS_openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0444);
         if (made >= 0) call(SYS_close, made);
     }
-    // Where it was made, and not through a link that somebody put there since.
-    if (made >= 0) made = call(SYS_openat, parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    call(SYS_close, parent);
-    return made;
+    if (made >= 0) return {parent, name};
+    let_go(parent);
+    if (made != -EEXIST) return {made, nullptr};
+    return {resolve(path), nullptr};
 }
 
 long Builder::attach(long tree, const char* path) noexcept {
     mode_t type = 0;
     const long known = file_type(tree, &type);
     if (known < 0) return known;
-    const long target = make_mount_point(path, type);
-    if (target < 0) return target;
+    const Target target = make_mount_point(path, type);
+    if (target.handle < 0) return target.handle;
     const long moved = move_tree(tree, target);
-    call(SYS_close, target);
+    let_go(target.handle);
     if (moved < 0 || !is_root(path)) return moved;
     // What is mounted over the root is the root from now on: a path begins below it.
     root_ = static_cast<int>(call(SYS_dup3, tree, first_slot_fd - 2, O_CLOEXEC));
@@ -582,7 +597,7 @@ long Builder::make_link(const Step& step) noexcept {
     if (parent < 0) return parent;
     const long made = call(SYS_symlinkat, step.text, parent, name);
     const bool is_same = made == -EEXIST && has_text(parent, name, step.text);
-    call(SYS_close, parent);
+    let_go(parent);
     return is_same ? 0 : made;
 }
 
@@ -619,7 +634,7 @@ long Builder::write_file(const Step& step) noexcept {
         if (parent < 0) return parent;
         constexpr int flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC;
         file = call(SYS_openat, parent, name, flags, step.value);
-        call(SYS_close, parent);
+        let_go(parent);
     }
     if (file < 0) return file;
     const long filled = write_all(file, step);
@@ -692,19 +707,29 @@ long Builder::pivot() const noexcept {
     return gone < 0 ? gone : call(SYS_chdir, "/");
 }
 
-long Builder::loopback_up() noexcept {
-    const long link = call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (link < 0) return link;
-    ifreq request = {};
-    request.ifr_name[0] = 'l';
-    request.ifr_name[1] = 'o';
-    long done = call(SYS_ioctl, link, SIOCGIFFLAGS, &request);
-    if (done >= 0) {
-        request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-        done = call(SYS_ioctl, link, SIOCSIFFLAGS, &request);
+// The supervisor makes the network namespace while the root is built (own_network.hpp), and hands it over. Where it could not,
+// the word comes alone.
+long Builder::start_network() const noexcept {
+    if (!task_.network_comes) return bring_loopback_up();
+    char byte = 0;
+    iovec content = {&byte, 1};
+    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message = {};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const long got = call(SYS_recvmsg, task_.line_fd, &message, MSG_CMSG_CLOEXEC);
+    if (got != 1) return got < 0 ? got : -EPIPE;
+    if (message.msg_controllen < CMSG_LEN(sizeof(int))) {
+        const long own = call(SYS_unshare, CLONE_NEWNET);
+        if (own < 0) fail(Point::clone, 0, own);
+        return bring_loopback_up();
     }
-    call(SYS_close, link);
-    return done;
+    const int network = *reinterpret_cast<const int*>(CMSG_DATA(CMSG_FIRSTHDR(&message)));
+    const long entered = call(SYS_setns, network, CLONE_NEWNET);
+    call(SYS_close, network);
+    return entered;
 }
 
 // ---- the payload, up to its exec --------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ struct ChildTask {
     std::size_t step_count;
     const int* keep;  // descriptors init keeps open, ascending
     std::size_t keep_count;
-    int report_fd;     // FailureRecord goes here; closes on exec
-    int line_fd;       // SOCK_SEQPACKET to the parent, see launch.hpp; -1 in a loose jail
-    bool drop_groups;  // setgroups(2) is allowed in this id mapping
+    int report_fd;       // FailureRecord goes here; closes on exec
+    int line_fd;         // SOCK_SEQPACKET to the parent, see launch.hpp; -1 in a loose jail
+    bool drop_groups;    // setgroups(2) is allowed in this id mapping
+    bool network_comes;  // the network namespace comes over the line, or the word that there is none
 
     const char* const* argv;
     std::size_t argv_size;  // with the last, null one
@@ -62,6 +63,9 @@ void walk_steps(const ChildTask& task) noexcept;
 [[noreturn]] void child_main(const ChildTask& task) noexcept;
 // The jail's PID 1 after set-up (init.cpp): reaps, passes signals on, reports the payload's end.
 [[noreturn]] void init_main(int line_fd, long payload) noexcept;
+
+// Brings the interface lo of this process's network namespace up (loopback.cpp).
+long bring_loopback_up() noexcept;
 
 // The second fence (landlock.cpp): a Landlock domain in which only what lies below / and the three standard streams can
 // be opened (Fence::on), and, from ABI 6 on, only processes and abstract sockets of the same domain reached. Answers its

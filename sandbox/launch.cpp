@@ -18,7 +18,9 @@
 #include "sandbox/child.hpp"
 #include "sandbox/idmap.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/signals.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/own_network.hpp"
 #include "sandbox/refusal.hpp"
 #include "sandbox/task_image.hpp"
 
@@ -33,22 +35,6 @@ Fd out_of_the_way(int fd, const Plan& plan) {
     const int lowest = first_slot_fd + plan.slots;
     return Fd(sys([&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, lowest); }, "duplicate descriptor {}", fd));
 }
-
-// Every signal is blocked around the clone, so that the child never runs one of the parent's handlers.
-class AllSignalsBlocked {
-  public:
-    AllSignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        ::sigprocmask(SIG_SETMASK, &all, &before_);
-    }
-    ~AllSignalsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
-  private:
-    sigset_t before_{};
-};
 
 // A directory of the host as a standard stream would be a way out: fchdir(0), or openat(2) from there.
 void refuse_directory(int stream, const char* name) {
@@ -89,7 +75,17 @@ Channels open_channels(const Plan& plan) {
     return channels;
 }
 
-ChildTask make_task(const Plan& plan, const Channels& channels) {
+// Who makes a network namespace of the jail's own: the kernel with the clone, or the supervisor while init is at work.
+enum class NetworkMaker : std::uint8_t { clone, supervisor };
+
+// What is done before init starts may be for the network; a sysfs shows the one in which it is mounted.
+NetworkMaker network_maker(const Plan& plan, const BeforeStart& before_start) {
+    const auto is_sysfs = [](const Step& step) { return step.kind == StepKind::sysfs; };
+    const bool is_early = before_start || std::ranges::any_of(plan.steps, is_sysfs);
+    return is_early || (plan.clone_flags & CLONE_NEWNET) == 0 ? NetworkMaker::clone : NetworkMaker::supervisor;
+}
+
+ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker network) {
     ChildTask task = {};
     task.steps = plan.steps.data();
     task.step_count = plan.steps.size();
@@ -98,6 +94,7 @@ ChildTask make_task(const Plan& plan, const Channels& channels) {
     task.report_fd = channels.child_report.get();
     task.line_fd = channels.child_line.get();
     task.drop_groups = can_drop_groups(plan.ids);
+    task.network_comes = network == NetworkMaker::supervisor;
     task.argv_size = plan.argv.size();
     task.envp_size = plan.envp.size();
     task.executable_count = plan.executables.size();
@@ -160,12 +157,12 @@ int become_init(void* argument) {
 }
 
 // Returns the child, or errno. The parent waits until the child has its own program (vfork(2)), so nothing is copied.
-std::variant<os::Child, int> clone_child(const Plan& plan, const Channels& channels, int task) {
+std::variant<os::Child, int> clone_child(std::uint64_t namespaces, const Channels& channels, int task) {
     int pidfd = -1;
     FirstSteps first{&channels, task, last_capability(), known_capabilities()};
     alignas(16) std::array<char, 16384> stack;
-    const auto flags = static_cast<int>(plan.clone_flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD);
-    const AllSignalsBlocked blocked;
+    const auto flags = static_cast<int>(namespaces | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD);
+    const os::AllSignalsBlocked blocked;
     const int pid = ::clone(become_init, stack.data() + stack.size(), flags, &first, &pidfd);
     if (pid < 0) return errno;
     return os::Child(pid, Fd(pidfd));
@@ -225,10 +222,13 @@ std::optional<Fd> receive_start(const Fd& line) {
 
 }  // namespace
 
-std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start) {
+std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start,
+                                      const WhenCloned& when_cloned) {
     Channels channels = open_channels(plan);
-    const Fd task = out_of_the_way(write_task(make_task(plan, channels), plan).get(), plan);
-    auto cloned = clone_child(plan, channels, task.get());
+    const NetworkMaker network = network_maker(plan, before_start);
+    const Fd task = out_of_the_way(write_task(make_task(plan, channels, network), plan).get(), plan);
+    const std::uint64_t later = network == NetworkMaker::supervisor ? CLONE_NEWNET : 0;
+    auto cloned = clone_child(plan.clone_flags & ~later, channels, task.get());
     if (const int* error = std::get_if<int>(&cloned)) return explain({Point::clone, 0, *error}, plan);
     auto& child = std::get<os::Child>(cloned);
     channels.child_line.reset();
@@ -244,6 +244,8 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
     if (sent < 0 && sent != -EPIPE && sent != -ECONNRESET) {
         return explain({Point::handshake, 0, static_cast<int>(-sent)}, plan);
     }
+    if (when_cloned) when_cloned();
+    if (network == NetworkMaker::supervisor) hand_over_network(channels.line, make_own_network(child.pidfd()));
 
     FailureRecord record{};
     if (read_failure(channels.report, record)) return explain(record, plan);

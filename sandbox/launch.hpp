@@ -69,8 +69,12 @@ class Jail {
 // Builds the jail and starts the payload: returns when the payload's exec has happened, or with what went wrong, and
 // then nothing is left of it. The descriptors of the plan must be open.
 // `before_start` is called with init's process id once its ids are mapped and before it goes on with the plan: for what
-// belongs to the jail's namespaces and runs outside, its network. An error that it returns is launch's.
+// belongs to the jail's namespaces and runs outside, its network. An error that it returns is launch's. Without it, the
+// network namespace is made while init builds the root.
 using BeforeStart = std::function<std::optional<SetupError>(pid_t init)>;
-std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start = {});
+// Called when init goes on with the plan.
+using WhenCloned = std::function<void()>;
+std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start = {},
+                                      const WhenCloned& when_cloned = {});
 
 }  // namespace sandbox

@@ -194,7 +194,7 @@ int run_in_foreground(const sandbox::Spec& spec, const sandbox::Command& command
     supervisor::UserNetwork network;
     std::optional<sandbox::Jail> jail;
     loop.take_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}, [&](int number) { jail->signal(number); });
-    auto launched = supervisor::launch(spec, command, network, follower.before_start);
+    auto launched = supervisor::launch(spec, command, network, follower.before_start, follower.when_cloned);
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
     jail.emplace(std::move(std::get<sandbox::Jail>(launched)));
     if (follower.started) follower.started();
@@ -222,7 +222,7 @@ int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command, const F
             jail->signal(number);
         }
     });
-    auto launched = supervisor::launch(spec, command, network, follower.before_start);
+    auto launched = supervisor::launch(spec, command, network, follower.before_start, follower.when_cloned);
     inner.reset();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
     jail.emplace(std::move(std::get<sandbox::Jail>(launched)));

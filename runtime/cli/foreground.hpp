@@ -20,6 +20,7 @@ struct Hearing {
 // Who wants to follow a jail's life; what is empty is not called.
 struct Follower {
     supervisor::BeforeBuilding before_start = {};
+    sandbox::WhenCloned when_cloned = {};
     std::function<void()> started = {};  // the command runs
 };
 

@@ -71,7 +71,11 @@ void check_limits(const sandbox::Limits& limits) {
     }
 }
 
-// What waits for the jail, and what is told of it, before its first step.
+// Whether anything waits for the jail, or is told of it, before its first step.
+bool is_told_of_start(const RunRequest& request) {
+    return request.info_fd >= 0 || request.json_status_fd >= 0 || request.block_fd >= 0 || !request.report.empty();
+}
+
 void before_start(const RunRequest& request, const sandbox::Plan& plan, pid_t pid) {
     if (request.info_fd >= 0) {
         write_jail_info(request.info_fd, pid, plan.clone_flags);
@@ -96,11 +100,13 @@ int start(RunRequest& request, Timings& timings) {
     bool has_started = false;
     sandbox::os::Json report;
     Follower follower;
-    follower.before_start = [&](const sandbox::Plan& plan, pid_t pid) {
-        timings.mark("plan, namespaces and id maps");
-        before_start(request, plan, pid);
-        if (!request.report.empty()) report = report_of(request, plan);
-    };
+    follower.when_cloned = [&] { timings.mark("plan, namespaces and id maps"); };
+    if (is_told_of_start(request)) {
+        follower.before_start = [&](const sandbox::Plan& plan, pid_t pid) {
+            before_start(request, plan, pid);
+            if (!request.report.empty()) report = report_of(request, plan);
+        };
+    }
     follower.started = [&] {
         timings.mark("root, fences and exec");
         has_started = true;

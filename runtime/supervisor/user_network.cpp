@@ -276,7 +276,8 @@ std::optional<std::string> UserNetwork::why_lost() const {
 }
 
 std::variant<sandbox::Jail, SetupError> launch(const sandbox::Spec& spec, const sandbox::Command& command,
-                                               UserNetwork& network, const BeforeBuilding& before_building) {
+                                               UserNetwork& network, const BeforeBuilding& before_building,
+                                               const sandbox::WhenCloned& when_cloned) {
     const sandbox::Plan plan = sandbox::make_plan(spec, command);
     const bool has_network = spec.network == sandbox::Network::user;
     constexpr std::uint64_t own_packets = std::uint64_t{1} << CAP_NET_ADMIN | std::uint64_t{1} << CAP_NET_RAW;
@@ -290,11 +291,15 @@ std::variant<sandbox::Jail, SetupError> launch(const sandbox::Spec& spec, const 
     if (has_network) {
         if (auto flaw = find_network_flaw()) return *std::move(flaw);
     }
-    return sandbox::launch(plan, [&](pid_t jail) {
-        auto flaw = has_network ? network.start(jail) : std::nullopt;
-        if (!flaw && before_building) before_building(plan, jail);
-        return flaw;
-    });
+    sandbox::BeforeStart before_start;
+    if (has_network || before_building) {
+        before_start = [&](pid_t jail) {
+            auto flaw = has_network ? network.start(jail) : std::nullopt;
+            if (!flaw && before_building) before_building(plan, jail);
+            return flaw;
+        };
+    }
+    return sandbox::launch(plan, before_start, when_cloned);
 }
 
 sandbox::Finding probe_user_network() {

@@ -33,11 +33,13 @@ class UserNetwork {
 // sandbox::launch() with the network that `spec` asks for; `network` must outlive the jail. What `user` lacks here, pasta or
 // /dev/net/tun, is an error before anything is started: never another network. So is a payload with CAP_NET_ADMIN or
 // CAP_NET_RAW, which could reach the host's loopback device by packets of its own making.
-// `before_building` is called when the jail's first process is there, with its ids and network, and waits to build it.
+// `before_building` is called when the jail's first process is there, with its ids and network, and waits to build it; without
+// it a jail starts sooner (sandbox/launch.hpp).
 using BeforeBuilding = std::function<void(const sandbox::Plan& plan, pid_t init)>;
 std::variant<sandbox::Jail, sandbox::SetupError> launch(const sandbox::Spec& spec, const sandbox::Command& command,
                                                         UserNetwork& network,
-                                                        const BeforeBuilding& before_building = {});
+                                                        const BeforeBuilding& before_building = {},
+                                                        const sandbox::WhenCloned& when_cloned = {});
 
 // Whether the network `user` can be had here, found out by starting one for a process that does nothing. The process must
 // have one thread.

@@ -24,6 +24,12 @@ namespace {
 constexpr int fault_error = EIO;  // no caller makes anything of this one, as of ENOENT or EINTR
 constexpr int jail_not_built = 125;
 
+// The processes of a run, as they appear. The network's makes the jail's network namespace while init builds the root.
+constexpr int supervisor = 0;
+constexpr int init = 1;
+constexpr int network = 2;
+constexpr int payload = 3;
+
 // Calls whose failure cannot be injected truthfully, or cannot happen.
 bool cannot_fail(long number) {
     static const std::set<long> calls = {
@@ -55,13 +61,15 @@ bool is_harmless(const CallSite& site) {
         SYS_signalfd4};
     if (calls.contains(site.number)) return true;
     // Asked first with a flag that kernels before 6.3 do not know, then without.
-    if (site == CallSite{0, SYS_memfd_create, 0}) return true;
+    if (site == CallSite{supervisor, SYS_memfd_create, 0}) return true;
     // The proof that no user namespace can be made: any failure is the answer that is wanted.
-    if (site == CallSite{2, SYS_unshare, 0}) return true;
-    if (site.process != 1) return false;
+    if (site == CallSite{payload, SYS_unshare, 0}) return true;
+    // Init makes the network namespace where nobody makes it for it; the second clone is the supervisor's for that.
+    if (site.process == network || site == CallSite{supervisor, SYS_clone, 1}) return true;
+    if (site.process != init) return false;
     // Init, when the payload runs: what its exec left in the shared table is closed a fifth time; denials that nobody receives
     // are answered by the kernel.
-    if (site == CallSite{1, SYS_close_range, 4}) return true;
+    if (site == CallSite{init, SYS_close_range, 4}) return true;
     // Init's name, after the rows of capabilities.
     return site.number == SYS_sendmsg || (site.number == SYS_prctl && site.count >= 41);
 }
@@ -81,7 +89,7 @@ class Sweep {
     // From the program's first own call (what comes before is the dynamic loader's) to the payload's exec.
     [[nodiscard]] std::vector<CallSite> sites() const {
         const auto& calls = undisturbed_.calls;
-        const auto begin = std::ranges::find(calls, CallSite{0, SYS_getuid, 0});
+        const auto begin = std::ranges::find(calls, CallSite{supervisor, SYS_getuid, 0});
         return {begin, calls.begin() + static_cast<std::ptrdiff_t>(undisturbed_.calls_before_exec)};
     }
 
@@ -114,10 +122,12 @@ class Sweep {
         std::string wrong;
         if (kind == FaultKind::error) {
             wrong = wrong_with_error(site, result);
-        } else if (kind == FaultKind::kill_first || site.process == 0) {
+        } else if (kind == FaultKind::kill_first || site.process == supervisor) {
             if (result.code != -SIGKILL) wrong = "it did not end by the signal";
             // What is on its way to the exec meets its end a moment later, and may be there before.
-            if (!result.out.empty() && site.process < 2) wrong = "the payload ran";
+            if (!result.out.empty() && site.process < payload) wrong = "the payload ran";
+        } else if (site.process == network) {
+            if (result.code != 0 || result.out != expected_output()) wrong = "init did not make its network itself";
         } else if (!result.out.empty()) {
             wrong = "the payload ran";
         } else if (result.code != 128 + SIGKILL && result.code != jail_not_built) {
@@ -136,20 +146,20 @@ class Sweep {
         return kind == FaultKind::kill_caller ? "its caller is killed" : "the supervisor is killed";
     }
     static std::string words_for(const CallSite& site) {
-        static const char* const who[] = {"the supervisor", "init", "the payload-to-be"};
-        return format("call {}, time {}, of {}", site.number, site.count + 1, who[std::min(site.process, 2)]);
+        static const char* const who[] = {"the supervisor", "init", "the network's process", "the payload-to-be"};
+        return format("call {}, time {}, of {}", site.number, site.count + 1, who[std::min(site.process, payload)]);
     }
 
     [[nodiscard]] std::string wrong_with_error(const CallSite& site, const Result& result) const {
         if (is_harmless(site) && result.code == 0 && result.out == expected_output()) return {};
-        if (site.number == SYS_signalfd4 && site.process == 1 && result.code == 128 + SIGKILL) return {};
+        if (site.number == SYS_signalfd4 && site.process == init && result.code == 128 + SIGKILL) return {};
         if (!result.out.empty()) return "the payload ran";
         // As a shell's: the jail stood, and only the command could not be executed.
         const int code = site.number == SYS_execve ? 126 : jail_not_built;
         if (result.code != code) return format("its exit code is not {}", code);
         if (is_harmless(site)) return result.err.empty() ? "it says nothing" : "";
         // Init has not yet read where to report: it ends, and that is seen.
-        const bool is_mute = site == CallSite{1, SYS_newfstatat, 0} || site == CallSite{1, SYS_mmap, 0};
+        const bool is_mute = site == CallSite{init, SYS_newfstatat, 0} || site == CallSite{init, SYS_mmap, 0};
         if (is_mute && !result.err.empty()) return {};
         if (result.err.find(std::strerror(fault_error)) == std::string::npos) return "it does not say why";
         // "stagebox: STEP: Input/output error" with something in between.
@@ -202,7 +212,7 @@ TEST_CASE("whoever is killed at any call of a jail's set-up, nothing runs and no
     std::string wrong;
     for (const CallSite& site : sweep.turns()) {
         wrong += sweep.fault_at(site, FaultKind::kill_caller);
-        if (site.process != 0) wrong += sweep.fault_at(site, FaultKind::kill_first);
+        if (site.process != supervisor) wrong += sweep.fault_at(site, FaultKind::kill_first);
     }
     INFO(wrong);
     CHECK(wrong.empty());

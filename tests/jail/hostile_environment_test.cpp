@@ -172,6 +172,18 @@ TEST_CASE("without clone3 a jail is built all the same", "[hostile]") {
     CHECK(ended.code == 128 + SIGTERM);
 }
 
+TEST_CASE("without setns, a jail's init makes the network of its own", "[hostile]") {
+    const int error = GENERATE(ENOSYS, EPERM);
+    const std::string ids = GENERATE(from_range(ids_below_filter()));
+    INFO(ids << " " << error);
+    const Listener listener;
+    const Result result = run_refused({{SYS_setns, error}}, join({"--ids", ids}, bare()),
+                                      {"/probe", "connect-inet", "127.0.0.1", listener.port()});
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(value_of(result.out, "connect") == "ECONNREFUSED");
+}
+
 TEST_CASE("a filter that refuses a call of the mounts is named, with the call", "[hostile]") {
     struct Call {
         long number;

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -174,7 +175,10 @@ class Tracer {
             add(static_cast<pid_t>(made)).is_childs_child = pid != first_;
         }
         if (event == PTRACE_EVENT_EXEC && process.is_childs_child) {
-            traced_.calls_before_exec = traced_.calls.size();
+            // Its last call. What others made since then was seen first, and is no less after the exec for that.
+            const auto is_its_own = [&](const CallSite& site) { return site.process == process.index; };
+            const auto last = std::ranges::find_if(traced_.calls.rbegin(), traced_.calls.rend(), is_its_own);
+            traced_.calls_before_exec = static_cast<std::size_t>(traced_.calls.rend() - last);
             processes_.erase(pid);
             ::ptrace(PTRACE_DETACH, pid, 0, 0);
             return;

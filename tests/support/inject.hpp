@@ -37,7 +37,7 @@ struct Traced {
     // In the order in which they were made. A child of a child that executes a program is let go: what it calls from there
     // on is neither stopped nor listed.
     std::vector<CallSite> calls;
-    std::size_t calls_before_exec = 0;  // how many were made when the last process was let go
+    std::size_t calls_before_exec = 0;  // how many were made up to the exec of the last process that was let go
     bool is_met = false;                // the fault's site was reached
     bool is_all_gone = false;           // within a second of the program's end so was every process that was not let go
 };
