@@ -1,19 +1,19 @@
 #include "sandbox/idmap.hpp"
 
 #include <fcntl.h>
-#include <pwd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/memory_file.hpp"
+#include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace sandbox {
@@ -80,9 +80,18 @@ std::vector<SubLine> read_subids(const std::string& path) {
     return lines;
 }
 
+struct SubIds {
+    std::vector<SubLine> uids;
+    std::vector<SubLine> gids;
+};
+
+SubIds read_subids(const IdFiles& files) {
+    return {read_subids(files.subuid), read_subids(files.subgid)};
+}
+
 // Every id that one of the four files speaks of. passwd and group carry an id in their third field, passwd
 // the primary group in the fourth.
-std::vector<Block> taken_ids(const IdFiles& files) {
+std::vector<Block> taken_ids(const IdFiles& files, const SubIds& subids) {
     std::vector<Block> taken;
     const auto take_field = [&](std::string_view field) {
         if (const auto id = parse_id(field)) taken.push_back({*id, std::uint64_t{*id} + 1});
@@ -94,8 +103,8 @@ std::vector<Block> taken_ids(const IdFiles& files) {
     for_each_line(read_text(files.group), [&](const std::vector<std::string_view>& fields) {
         if (fields.size() > 2) take_field(fields[2]);
     });
-    for (const std::string* path : {&files.subuid, &files.subgid}) {
-        for (const SubLine& line : read_subids(*path)) taken.push_back(line.ids);
+    for (const std::vector<SubLine>* lines : {&subids.uids, &subids.gids}) {
+        for (const SubLine& line : *lines) taken.push_back(line.ids);
     }
     return taken;
 }
@@ -103,17 +112,25 @@ std::vector<Block> taken_ids(const IdFiles& files) {
 // What lies between the lines of a map file (user_namespaces(7): inner id, outer id, count) does not exist here.
 void take_unmapped(const std::string& map_file, std::vector<Block>& taken) {
     std::vector<Block> mapped;
-    std::istringstream lines(read_text(map_file));
-    for (std::uint64_t inner = 0, outer = 0, count = 0; lines >> inner >> outer >> count;) {
+    const std::string text = read_text(map_file);
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    const auto next = [&](std::uint64_t& number) {
+        while (at != end && (*at == ' ' || *at == '\n')) ++at;
+        const auto [stop, error] = std::from_chars(at, end, number);
+        at = stop;
+        return error == std::errc{};
+    };
+    for (std::uint64_t inner = 0, outer = 0, count = 0; next(inner) && next(outer) && next(count);) {
         mapped.push_back({inner, inner + count});
     }
     std::ranges::sort(mapped, {}, &Block::first);
-    std::uint64_t next = 0;
+    std::uint64_t reached = 0;
     for (const Block& block : mapped) {
-        if (block.first > next) taken.push_back({next, block.first});
-        next = block.end;
+        if (block.first > reached) taken.push_back({reached, block.first});
+        reached = block.end;
     }
-    if (next < UINT32_MAX) taken.push_back({next, UINT32_MAX});
+    if (reached < UINT32_MAX) taken.push_back({reached, UINT32_MAX});
 }
 
 // What a map can be made of.
@@ -123,11 +140,11 @@ struct Room {
     [[nodiscard]] bool is_part() const { return !unmapped.empty(); }
 };
 
-Room find_room(const IdFiles& files) {
+Room find_room(const IdFiles& files, const SubIds& subids) {
     Room room;
     take_unmapped(files.uid_map, room.unmapped);
     take_unmapped(files.gid_map, room.unmapped);
-    room.taken = taken_ids(files);
+    room.taken = taken_ids(files, subids);
     room.taken.insert(room.taken.end(), room.unmapped.begin(), room.unmapped.end());
     return room;
 }
@@ -147,6 +164,17 @@ std::optional<std::uint32_t> find_free_block(const std::vector<Block>& taken, st
     return std::nullopt;
 }
 
+// Of a user whom passwd(5) does not list (LDAP, homed). By getent(1), because the name service's libraries are only for
+// programs that are linked dynamically. Empty where nobody knows.
+std::string name_from_services(const std::string& number) {
+    const os::Fd output = os::new_memory_file("getent");
+    const os::Captured ended =
+        os::finish_helper(os::start_helper("/usr/bin/getent", {"getent", "passwd", number}, {-1, -1, output.get()}));
+    if (ended.ending.code != CLD_EXITED || ended.ending.status != 0) return {};
+    const std::string line = os::content_of(output);
+    return line.substr(0, line.find(':'));
+}
+
 std::string name_of(const Caller& caller, const IdFiles& files) {
     if (!caller.name.empty()) return caller.name;
     std::string name;
@@ -154,20 +182,15 @@ std::string name_of(const Caller& caller, const IdFiles& files) {
         if (name.empty() && fields.size() > 2 && parse_id(fields[2]) == caller.uid) name = fields[0];
     });
     if (!name.empty()) return name;
-    // Only for users that passwd(5) does not list (LDAP, homed): this loads the name service's libraries.
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(caller.uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-        return entry.pw_name;
-    }
-    return os::format("{}", caller.uid);
+    const std::string number = os::format("{}", caller.uid);
+    name = name_from_services(number);
+    return name.empty() ? number : name;
 }
 
 // newuidmap takes a line by the user's name or by the number; the first that is large enough wins.
-std::optional<std::uint32_t> own_range(const std::string& path, const std::string& user, std::uint32_t uid) {
+std::optional<std::uint32_t> own_range(const std::vector<SubLine>& lines, const std::string& user, std::uint32_t uid) {
     const std::string number = os::format("{}", uid);
-    for (const SubLine& line : read_subids(path)) {
+    for (const SubLine& line : lines) {
         if (line.owner != user && line.owner != number) continue;
         // The kernel's last id is 4294967294; the caller's own id or the host's root in the block would hand
         // the jail what it is fenced off from.
@@ -182,7 +205,7 @@ std::optional<std::uint32_t> own_range(const std::string& path, const std::strin
 [[noreturn]] void refuse_without_range(const std::string& user, std::uint32_t uid, const std::string& missing,
                                        const IdFiles& files) {
     Flaw flaw{os::format("no range of {} ids for user {} (uid {}) in {}", range_size, user, uid, missing), {}};
-    if (const auto free = find_free_block(taken_ids(files), user_first, user_end)) {
+    if (const auto free = find_free_block(taken_ids(files, read_subids(files)), user_first, user_end)) {
         const std::string span = os::format("{}-{}", *free, *free + range_size - 1);
         flaw.remedy = os::format("sudo usermod --add-subuids {} --add-subgids {} {}", span, span, user);
     }
@@ -190,8 +213,9 @@ std::optional<std::uint32_t> own_range(const std::string& path, const std::strin
 }
 
 IdMapChoice range_for_user(const std::string& user, std::uint32_t uid, const IdFiles& files) {
-    const auto uids = own_range(files.subuid, user, uid);
-    const auto gids = own_range(files.subgid, user, uid);
+    const SubIds subids = read_subids(files);
+    const auto uids = own_range(subids.uids, user, uid);
+    const auto gids = own_range(subids.gids, user, uid);
     if (!uids || !gids) {
         const std::string missing = uids ? files.subgid : gids ? files.subuid : files.subuid + " and " + files.subgid;
         refuse_without_range(user, uid, missing, files);
@@ -203,13 +227,14 @@ IdMapChoice range_for_user(const std::string& user, std::uint32_t uid, const IdF
 }
 
 IdMapChoice range_for_root(const IdFiles& files) {
-    const Room room = find_room(files);
-    const auto mapped_line = [&](const std::string& file) {
-        const auto line = own_range(file, "root", 0);
+    const SubIds subids = read_subids(files);
+    const Room room = find_room(files, subids);
+    const auto mapped_line = [&](const std::vector<SubLine>& lines) {
+        const auto line = own_range(lines, "root", 0);
         return line && is_mapped(room, *line) ? line : std::nullopt;
     };
-    const auto uids = mapped_line(files.subuid);
-    const auto gids = mapped_line(files.subgid);
+    const auto uids = mapped_line(subids.uids);
+    const auto gids = mapped_line(subids.gids);
     if (uids && gids) return range_for_user("root", 0, files);
 
     auto free = find_free_block(room.taken, free_first, free_end);
@@ -240,7 +265,7 @@ IdMapChoice range_for_root(const IdFiles& files) {
 
 // A user namespace, a container's or that of `unshare --map-root-user`, which is too small for a range.
 IdMapChoice single_in_small_namespace(const IdFiles& files) {
-    const Room room = find_room(files);
+    const Room room = find_room(files, read_subids(files));
     constexpr std::uint32_t first_reserved = 65000;  // Debian Policy, section 9.2.2: reserved, up to 65533
     for (std::uint32_t id = first_reserved; id < 65534; ++id) {
         if (std::ranges::any_of(room.taken, [&](const Block& block) { return block.holds(id); })) continue;
@@ -260,7 +285,7 @@ IdMapChoice single_for_root(const IdFiles& files) {
                                 choice.map.uid_base, choice.map.gid_base, choice.why);
         return choice;
     } catch (const IdMapError&) {
-        if (!find_room(files).is_part()) throw;
+        if (!find_room(files, read_subids(files)).is_part()) throw;
         return single_in_small_namespace(files);
     }
 }

@@ -1,15 +1,11 @@
 #include "sandbox/task_image.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "sandbox/os/files.hpp"
-#include "sandbox/os/sys.hpp"
+#include "sandbox/os/memory_file.hpp"
 
 // The program, from the file that the build links (CMakeLists.txt).
 asm(".section .rodata\n"
@@ -29,27 +25,6 @@ namespace sandbox {
 namespace {
 
 using os::Fd;
-using os::sys;
-
-constexpr unsigned may_execute = 0x0010;  // MFD_EXEC, Linux 6.3
-
-// A kernel that does not know MFD_EXEC makes every such file executable.
-Fd new_program_file() {
-    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    const long made = os::try_sys([&] { return ::memfd_create("stagebox-init", flags | may_execute); });
-    if (made >= 0) return Fd(static_cast<int>(made));
-    return Fd(sys([&] { return ::memfd_create("stagebox-init", flags); }, "make memory for the jail's init"));
-}
-
-Fd sealed_program() {
-    Fd file = new_program_file();
-    os::write_all(file.get(), {stagebox_init_begin, stagebox_init_end}, "the jail's init");
-    // Any user of any jail has to execute it, nobody to write it.
-    sys([&] { return ::fchmod(file.get(), 0555); }, "protect the jail's init");
-    constexpr int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    sys([&] { return ::fcntl(file.get(), F_ADD_SEALS, seals); }, "seal the jail's init");
-    return file;
-}
 
 // The pieces, one after the other; where each begins is its pointer.
 class Image {
@@ -88,7 +63,7 @@ class Image {
 }  // namespace
 
 int init_program() {
-    static const Fd program = sealed_program();
+    static const Fd program = os::new_program_file("stagebox-init", {stagebox_init_begin, stagebox_init_end});
     return program.get();
 }
 
@@ -120,7 +95,7 @@ Fd write_task(const ChildTask& task, const Plan& plan) {
     moved.filter = image.add(task.filter, task.filter_length);
     moved.unreported_filter = image.add(task.unreported_filter, task.unreported_filter_length);
     std::memcpy(image.bytes().data(), &moved, sizeof moved);
-    Fd file(sys([] { return ::memfd_create("stagebox-task", MFD_CLOEXEC); }, "make memory for the jail's task"));
+    Fd file = os::new_memory_file("stagebox-task");
     os::write_all(file.get(), {image.bytes().data(), image.bytes().size()}, "the jail's task");
     return file;
 }

@@ -1,6 +1,8 @@
 #include "sandbox/os/bus.hpp"
 
 #include <dlfcn.h>
+#include <gnu/libc-version.h>
+#include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -8,12 +10,35 @@
 #include <cstring>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/memory_file.hpp"
+#include "sandbox/os/process.hpp"
 
 namespace sandbox::os {
 namespace {
 
+// "glibc 2.36", as this system has it.
+std::string system_libc() {
+    const Fd output = new_memory_file("getconf");
+    const Captured ended =
+        finish_helper(start_helper("/usr/bin/getconf", {"getconf", "GNU_LIBC_VERSION"}, {-1, -1, output.get()}));
+    if (ended.ending.code != CLD_EXITED || ended.ending.status != 0) return "an unknown libc";
+    const std::string text = content_of(output);
+    return text.substr(0, text.find('\n'));
+}
+
+// A program that is linked statically can load libraries, but only those of the libc that it was linked with.
+void refuse_other_libc() {
+    const std::string own = format("glibc {}", ::gnu_get_libc_version());
+    const std::string found = system_libc();
+    if (found == own) return;
+    throw BusError(
+        format("libsystemd.so.0 cannot be loaded: this stagebox was linked with {}, and this system has {}; "
+               "take one that was built for this system",
+               own, found));
+}
+
 // libsystemd is loaded when a bus is first needed, not linked: most jails need none, and it would bring its libraries into
-// every start (mountinfo.cpp has the same reason). It stays until the program ends.
+// every start. It stays until the program ends.
 class Library {
   public:
     static const Library& get() {
@@ -45,6 +70,7 @@ class Library {
 
   private:
     Library() {
+        refuse_other_libc();
         handle_ = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         if (handle_ == nullptr) {
             throw BusError(format(

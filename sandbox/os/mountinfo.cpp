@@ -1,137 +1,117 @@
 #include "sandbox/os/mountinfo.hpp"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <libmount/libmount.h>
-#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <memory>
+#include <charconv>
+#include <string_view>
 
 #include "sandbox/os/files.hpp"
+#include "sandbox/os/memory_file.hpp"
+#include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
+
+// The program that asks libmount (embed/mount_tables.cpp), from the file that the build links (CMakeLists.txt).
+asm(".section .rodata\n"
+    ".globl stagebox_mount_tables_begin\n"
+    ".globl stagebox_mount_tables_end\n"
+    ".balign 16\n"
+    "stagebox_mount_tables_begin:\n"
+    ".incbin \"" STAGEBOX_MOUNT_TABLES_PROGRAM
+    "\"\n"
+    "stagebox_mount_tables_end:\n"
+    ".byte 0\n"
+    ".previous\n");
+extern "C" const char stagebox_mount_tables_begin[];
+extern "C" const char stagebox_mount_tables_end[];
 
 namespace sandbox::os {
 namespace {
 
-// libmount is loaded when a mount table is first read, not linked: Debian ships no static libmount, and
-// linked dynamically it brings libblkid, libselinux and pcre2 into every start of a jail, which uses none of
-// them.
-class Libmount {
-  public:
-    Libmount() {
-        // NODELETE: the library stays, so the second table of a run costs nothing.
-        handle_ = ::dlopen("libmount.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-        if (handle_ == nullptr) {
-            throw LibmountMissing(
-                format("libmount.so.1 cannot be loaded ({}); it reads the mount table. Install it: sudo "
-                       "apt-get install "
-                       "libmount1",
-                       ::dlerror()));
-        }
-        find(new_table, "mnt_new_table");
-        find(unref_table, "mnt_unref_table");
-        find(parse_stream, "mnt_table_parse_stream");
-        find(next_fs, "mnt_table_next_fs");
-        find(new_iter, "mnt_new_iter");
-        find(free_iter, "mnt_free_iter");
-        find(new_tabdiff, "mnt_new_tabdiff");
-        find(free_tabdiff, "mnt_free_tabdiff");
-        find(diff_tables, "mnt_diff_tables");
-        find(next_change, "mnt_tabdiff_next_change");
-        find(get_id, "mnt_fs_get_id");
-        find(get_parent_id, "mnt_fs_get_parent_id");
-        find(get_devno, "mnt_fs_get_devno");
-        find(get_root, "mnt_fs_get_root");
-        find(get_target, "mnt_fs_get_target");
-        find(get_source, "mnt_fs_get_source");
-        find(get_fstype, "mnt_fs_get_fstype");
-        find(get_options, "mnt_fs_get_options");
-    }
-    Libmount(const Libmount&) = delete;
-    Libmount& operator=(const Libmount&) = delete;
-    ~Libmount() { ::dlclose(handle_); }
+// What its dynamic loader, or the kernel for want of one, ends a program with that cannot be started.
+constexpr int not_started = 127;
 
-    decltype(&::mnt_new_table) new_table = nullptr;
-    decltype(&::mnt_unref_table) unref_table = nullptr;
-    decltype(&::mnt_table_parse_stream) parse_stream = nullptr;
-    decltype(&::mnt_table_next_fs) next_fs = nullptr;
-    decltype(&::mnt_new_iter) new_iter = nullptr;
-    decltype(&::mnt_free_iter) free_iter = nullptr;
-    decltype(&::mnt_new_tabdiff) new_tabdiff = nullptr;
-    decltype(&::mnt_free_tabdiff) free_tabdiff = nullptr;
-    decltype(&::mnt_diff_tables) diff_tables = nullptr;
-    decltype(&::mnt_tabdiff_next_change) next_change = nullptr;
-    decltype(&::mnt_fs_get_id) get_id = nullptr;
-    decltype(&::mnt_fs_get_parent_id) get_parent_id = nullptr;
-    decltype(&::mnt_fs_get_devno) get_devno = nullptr;
-    decltype(&::mnt_fs_get_root) get_root = nullptr;
-    decltype(&::mnt_fs_get_target) get_target = nullptr;
-    decltype(&::mnt_fs_get_source) get_source = nullptr;
-    decltype(&::mnt_fs_get_fstype) get_fstype = nullptr;
-    decltype(&::mnt_fs_get_options) get_options = nullptr;
+// What the program answers: the fields of all its records.
+class Answer {
+  public:
+    explicit Answer(std::string text) : text_(std::move(text)) {}
+
+    [[nodiscard]] bool has_more() const { return at_ < text_.size(); }
+    std::string next() {
+        const std::size_t end = text_.find('\0', at_);
+        if (end == std::string::npos) throw std::runtime_error("the answer about a mount table is cut short");
+        std::string field = text_.substr(at_, end - at_);
+        at_ = end + 1;
+        return field;
+    }
+    template <class Number>
+    Number next_number() {
+        const std::string field = next();
+        Number number = 0;
+        const auto [stop, error] = std::from_chars(field.data(), field.data() + field.size(), number);
+        if (error != std::errc{} || stop != field.data() + field.size()) {
+            throw std::runtime_error("the answer about a mount table is not a number: " + field);
+        }
+        return number;
+    }
+    MountEntry next_mount() {
+        MountEntry mount;
+        mount.id = next_number<int>();
+        mount.parent = next_number<int>();
+        mount.major = next_number<std::uint32_t>();
+        mount.minor = next_number<std::uint32_t>();
+        mount.root = next();
+        mount.target = next();
+        mount.source = next();
+        mount.fstype = next();
+        mount.options = next();
+        return mount;
+    }
 
   private:
-    template <class Function>
-    void find(Function& function, const char* name) {
-        function = reinterpret_cast<Function>(::dlsym(handle_, name));
-        if (function == nullptr) throw LibmountMissing(format("libmount.so.1 has no {}: it is too old", name));
-    }
-    void* handle_ = nullptr;
+    std::string text_;
+    std::size_t at_ = 0;
 };
 
-template <class Object, class Free>
-std::unique_ptr<Object, Free> owned(Object* object, Free free) {
-    if (object == nullptr) throw std::bad_alloc();
-    return {object, free};
-}
-
-auto parse_table(const Libmount& library, const std::string& text) {
-    auto table = owned(library.new_table(), library.unref_table);
-    if (text.empty()) return table;  // fmemopen(3) refuses an empty buffer
-    const std::unique_ptr<FILE, int (*)(FILE*)> stream(
-        // Opened for reading, it is never written to.
-        sys([&] { return ::fmemopen(const_cast<char*>(text.data()), text.size(), "re"); }, "read a mount table"),
-        ::fclose);
-    if (library.parse_stream(table.get(), stream.get(), "mountinfo") != 0) {
-        throw std::runtime_error("libmount cannot read the mount table");
+Answer ask_libmount(const std::string& tables, const std::vector<std::string>& arguments) {
+    const Fd program =
+        new_program_file("stagebox-mount-tables", {stagebox_mount_tables_begin, stagebox_mount_tables_end});
+    const Fd input = new_memory_file("mount-tables");
+    write_all(input.get(), tables, "a mount table");
+    sys([&] { return ::lseek(input.get(), 0, SEEK_SET); }, "read a mount table");
+    const Fd output = new_memory_file("mount-tables");
+    std::vector<std::string> argv{"stagebox-mount-tables"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const Captured captured = finish_helper(start_helper("", argv, {program.get(), input.get(), output.get()}));
+    const std::string said = captured.standard_error.substr(0, captured.standard_error.find('\n'));
+    if (captured.ending.code == CLD_EXITED && captured.ending.status == not_started) {
+        throw LibmountMissing(format(
+            "libmount.so.1 cannot be loaded{}{}; it reads the mount table. Install it: sudo apt-get install libmount1",
+            said.empty() ? "" : ": ", said));
     }
-    return table;
+    if (captured.ending.code != CLD_EXITED || captured.ending.status != 0) {
+        throw std::runtime_error(said.empty() ? "the mount table could not be read" : said);
+    }
+    return Answer(content_of(output));
 }
 
-std::string text_or_empty(const char* text) {
-    return text == nullptr ? std::string() : std::string(text);
+MountChangeKind kind_of(std::string_view word) {
+    if (word == "unmounted") return MountChangeKind::unmounted;
+    if (word == "moved") return MountChangeKind::moved;
+    if (word == "remounted") return MountChangeKind::remounted;
+    return MountChangeKind::mounted;
 }
 
-MountEntry to_entry(const Libmount& library, libmnt_fs* fs) {
-    const dev_t device = library.get_devno(fs);
-    return {library.get_id(fs),
-            library.get_parent_id(fs),
-            gnu_dev_major(device),
-            gnu_dev_minor(device),
-            text_or_empty(library.get_root(fs)),
-            text_or_empty(library.get_target(fs)),
-            text_or_empty(library.get_source(fs)),
-            text_or_empty(library.get_fstype(fs)),
-            text_or_empty(library.get_options(fs))};
-}
-
-MountChange to_change(const Libmount& library, libmnt_fs* before, libmnt_fs* after, int operation) {
+MountChange next_change(Answer& answer) {
     MountChange change;
-    change.mount = to_entry(library, after != nullptr ? after : before);
-    switch (operation) {
-        case MNT_TABDIFF_UMOUNT: change.kind = MountChangeKind::unmounted; break;
-        case MNT_TABDIFF_MOVE:
-            change.kind = MountChangeKind::moved;
-            if (before != nullptr) change.moved_from = text_or_empty(library.get_target(before));
-            break;
-        case MNT_TABDIFF_REMOUNT:
-            change.kind = MountChangeKind::remounted;
-            if (before != nullptr) change.old_options = text_or_empty(library.get_options(before));
-            break;
-        default: break;
-    }
+    change.kind = kind_of(answer.next());
+    change.mount = answer.next_mount();
+    std::string target = answer.next();
+    std::string options = answer.next();
+    if (change.kind == MountChangeKind::moved) change.moved_from = std::move(target);
+    if (change.kind == MountChangeKind::remounted) change.old_options = std::move(options);
     return change;
 }
 
@@ -163,12 +143,9 @@ void add_by_id(const MountTable& old_table, const MountTable& new_table, std::ve
 }  // namespace
 
 MountTable parse_mounts(std::string text) {
-    const Libmount library;
     MountTable result;
-    const auto table = parse_table(library, text);
-    const auto iterator = owned(library.new_iter(MNT_ITER_FORWARD), library.free_iter);
-    libmnt_fs* fs = nullptr;
-    while (library.next_fs(table.get(), iterator.get(), &fs) == 0) result.mounts.push_back(to_entry(library, fs));
+    Answer answer = ask_libmount(text, {});
+    while (answer.has_more()) result.mounts.push_back(answer.next_mount());
     // libmount passes over a line that it cannot read; a receipt must not.
     if (result.mounts.size() != static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'))) {
         throw std::runtime_error("this is not a mount table: " + text.substr(0, 80));
@@ -184,20 +161,8 @@ MountTable read_mounts() {
 std::vector<MountChange> diff(const MountTable& before, const MountTable& after) {
     std::vector<MountChange> changes;
     if (before.text == after.text) return changes;
-    const Libmount library;
-    const auto old_table = parse_table(library, before.text);
-    const auto new_table = parse_table(library, after.text);
-    const auto tabdiff = owned(library.new_tabdiff(), library.free_tabdiff);
-    if (library.diff_tables(tabdiff.get(), old_table.get(), new_table.get()) < 0) {
-        throw std::runtime_error("libmount cannot compare two mount tables");
-    }
-    const auto iterator = owned(library.new_iter(MNT_ITER_FORWARD), library.free_iter);
-    libmnt_fs* was = nullptr;
-    libmnt_fs* is = nullptr;
-    int operation = 0;
-    while (library.next_change(tabdiff.get(), iterator.get(), &was, &is, &operation) == 0) {
-        changes.push_back(to_change(library, was, is, operation));
-    }
+    Answer answer = ask_libmount(before.text + after.text, {format("{}", before.text.size())});
+    while (answer.has_more()) changes.push_back(next_change(answer));
     add_by_id(before, after, changes);
     return changes;
 }

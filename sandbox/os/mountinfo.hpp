@@ -1,5 +1,6 @@
-// The mount table of this process's namespace as values, and what changed between two of them. The one place
-// that knows libmount. Knows nothing of whose mounts they are.
+// The mount table of this process's namespace as values, and what changed between two of them. The one place that knows of
+// libmount, which reads and compares them in a process of its own (embed/mount_tables.cpp). Knows nothing of whose mounts
+// they are.
 #pragma once
 #include <cstdint>
 #include <stdexcept>
@@ -42,7 +43,7 @@ class LibmountMissing : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Each loads libmount when first called. Throw LibmountMissing, SysError, or std::runtime_error on a text
+// read_mounts and parse_mounts, and diff where the texts differ, start that process. Throw LibmountMissing, SysError, or std::runtime_error on a text
 // that is no mount table.
 [[nodiscard]] MountTable read_mounts();
 [[nodiscard]] MountTable parse_mounts(std::string text);

@@ -86,7 +86,7 @@ Ending Child::wait() {
     return ending;
 }
 
-Helper start_helper(const std::string& path, const std::vector<std::string>& argv) {
+Helper start_helper(const std::string& path, const std::vector<std::string>& argv, const HelperFiles& files) {
     int ends[2];
     sys([&] { return ::pipe2(ends, O_CLOEXEC); }, "make a pipe for {}", path);
     Fd reader(ends[0]);
@@ -112,10 +112,14 @@ Helper start_helper(const std::string& path, const std::vector<std::string>& arg
         sigset_t none;
         sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        ::dup2(null.get(), 0);
-        ::dup2(null.get(), 1);
+        ::dup2(files.input < 0 ? null.get() : files.input, 0);
+        ::dup2(files.output < 0 ? null.get() : files.output, 1);
         ::dup2(writer.get(), 2);
-        ::execve(path.c_str(), arguments.data(), environment);
+        if (files.program < 0) {
+            ::execve(path.c_str(), arguments.data(), environment);
+        } else {
+            ::syscall(SYS_execveat, files.program, "", arguments.data(), environment, AT_EMPTY_PATH);
+        }
         ::_exit(127);
     }
     return Helper{Child(static_cast<pid_t>(pid), Fd(pidfd)), std::move(reader)};

@@ -55,13 +55,20 @@ struct Captured {
     std::string standard_error;
 };
 
-// Forks and executes `path` with a fixed, clean environment (PATH, LC_ALL=C.UTF-8), standard input and output on
-// /dev/null, and keeps what it says on standard error. The caller waits with finish_helper().
+// Open files of a helper; -1: `path` is executed, the stream is /dev/null.
+struct HelperFiles {
+    int program = -1;
+    int input = -1;
+    int output = -1;
+};
+
+// Forks and executes `path` with a fixed, clean environment (PATH, LC_ALL=C.UTF-8), and keeps what it says on standard
+// error. The caller waits with finish_helper(). A program that cannot be executed exits with 127.
 struct Helper {
     Child child;
     Fd standard_error;
 };
-Helper start_helper(const std::string& path, const std::vector<std::string>& argv);
+Helper start_helper(const std::string& path, const std::vector<std::string>& argv, const HelperFiles& files = {});
 Captured finish_helper(Helper helper);
 
 }  // namespace sandbox::os

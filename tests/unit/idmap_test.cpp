@@ -126,6 +126,14 @@ TEST_CASE("a user's range is the first line that is large enough, by name or by 
     CHECK(choice.why.find("300000-365535") != std::string::npos);
 }
 
+TEST_CASE("the name of a user whom passwd does not list is asked of the name services", "[idmap]") {
+    const Files at;  // its passwd has no such user; the system has: `nobody`
+    at.subids("nobody:200000:65536\n");
+    CHECK(resolve_idmap(IdMode::range, {65534, 65534, {}}, at.files).map.uid_base == 200000);
+    // Whom nobody knows has a number.
+    CHECK(refusal({3999999, 3999999, {}}, at.files).find("user 3999999 (uid 3999999)") != std::string::npos);
+}
+
 TEST_CASE("lines that hand out root, the caller or ids that do not exist are passed over", "[idmap]") {
     const Files at;
     at.subids(

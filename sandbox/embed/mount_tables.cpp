@@ -1,0 +1,125 @@
+// stagebox-mount-tables: what libmount says of mount tables, for os/mountinfo.cpp. A program of its own, compiled into
+// Stagebox and started from memory when a table has to be read: Debian ships no static libmount, and Stagebox itself is
+// linked statically, since a dynamic loader takes as long as half of a jail's set-up.
+//
+//     stagebox-mount-tables [SIZE] < TABLES > RECORDS
+//
+// Without SIZE, standard input is one table in the form of /proc/self/mountinfo (proc(5)), and a record is a mount: id,
+// parent, major, minor, root, target, source, type, options. With it, the first SIZE bytes are one table and the rest is a
+// later one, and a record is a difference: a word for the kind, the mount as above, then its target and its options in the
+// first table. Each field ends with a NUL.
+#include <libmount/libmount.h>
+#include <sys/sysmacros.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+    std::fprintf(stderr, "%s\n", what);
+    std::exit(1);
+}
+
+struct Text {
+    char* bytes = nullptr;
+    std::size_t size = 0;
+};
+
+Text read_input() {
+    Text text;
+    std::size_t room = 0;
+    for (;;) {
+        if (text.size == room) {
+            room = room == 0 ? 65536 : 2 * room;
+            text.bytes = static_cast<char*>(std::realloc(text.bytes, room));
+            if (text.bytes == nullptr) fail("no memory for a mount table");
+        }
+        const std::size_t got = std::fread(text.bytes + text.size, 1, room - text.size, stdin);
+        if (got == 0) break;
+        text.size += got;
+    }
+    if (std::ferror(stdin) != 0) fail("a mount table cannot be read");
+    return text;
+}
+
+libmnt_table* parse(char* bytes, std::size_t size) {
+    libmnt_table* const table = mnt_new_table();
+    if (table == nullptr) fail("no memory for a mount table");
+    if (size == 0) return table;  // fmemopen(3) refuses an empty buffer
+    FILE* const stream = fmemopen(bytes, size, "re");
+    if (stream == nullptr) fail("no memory for a mount table");
+    if (mnt_table_parse_stream(table, stream, "mountinfo") != 0) fail("libmount cannot read the mount table");
+    std::fclose(stream);
+    return table;
+}
+
+void put(const char* text) {
+    std::fputs(text == nullptr ? "" : text, stdout);
+    std::fputc('\0', stdout);
+}
+
+void put_mount(libmnt_fs* fs) {
+    const dev_t device = mnt_fs_get_devno(fs);
+    std::printf("%d%c%d%c%u%c%u%c", mnt_fs_get_id(fs), '\0', mnt_fs_get_parent_id(fs), '\0', gnu_dev_major(device),
+                '\0', gnu_dev_minor(device), '\0');
+    put(mnt_fs_get_root(fs));
+    put(mnt_fs_get_target(fs));
+    put(mnt_fs_get_source(fs));
+    put(mnt_fs_get_fstype(fs));
+    put(mnt_fs_get_options(fs));
+}
+
+libmnt_iter* new_iterator() {
+    libmnt_iter* const iterator = mnt_new_iter(MNT_ITER_FORWARD);
+    if (iterator == nullptr) fail("no memory for a mount table");
+    return iterator;
+}
+
+void put_table(libmnt_table* table) {
+    libmnt_iter* const iterator = new_iterator();
+    libmnt_fs* fs = nullptr;
+    while (mnt_table_next_fs(table, iterator, &fs) == 0) put_mount(fs);
+}
+
+const char* word_of(int operation) {
+    switch (operation) {
+        case MNT_TABDIFF_UMOUNT: return "unmounted";
+        case MNT_TABDIFF_MOVE: return "moved";
+        case MNT_TABDIFF_REMOUNT: return "remounted";
+        default: return "mounted";
+    }
+}
+
+void put_differences(libmnt_table* before, libmnt_table* after) {
+    libmnt_tabdiff* const differences = mnt_new_tabdiff();
+    if (differences == nullptr || mnt_diff_tables(differences, before, after) < 0) {
+        fail("libmount cannot compare two mount tables");
+    }
+    libmnt_iter* const iterator = new_iterator();
+    libmnt_fs* was = nullptr;
+    libmnt_fs* is = nullptr;
+    int operation = 0;
+    while (mnt_tabdiff_next_change(differences, iterator, &was, &is, &operation) == 0) {
+        put(word_of(operation));
+        put_mount(is != nullptr ? is : was);
+        put(was != nullptr ? mnt_fs_get_target(was) : nullptr);
+        put(was != nullptr ? mnt_fs_get_options(was) : nullptr);
+    }
+}
+
+}  // namespace
+
+// What is allocated goes with the process.
+int main(int argc, char** argv) {
+    const Text text = read_input();
+    if (argc < 2) {
+        put_table(parse(text.bytes, text.size));
+    } else {
+        const std::size_t first = std::strtoul(argv[1], nullptr, 10);
+        if (first > text.size) fail("a mount table is cut short");
+        put_differences(parse(text.bytes, first), parse(text.bytes + first, text.size - first));
+    }
+    return std::fflush(stdout) == 0 ? 0 : 1;
+}
