@@ -68,11 +68,15 @@ FilterRecipe recipe_of(const ProfileFile& file) {
     return recipe;
 }
 
+FilterProgram program_of(const EmbeddedProfile& profile) {
+    return {{profile.filter.begin(), profile.filter.end()}};
+}
+
 std::optional<FilterProgram> ready_filter(const std::string& id) {
-    const auto filters = embedded_filters();
-    const auto it = std::ranges::find(filters, id, &EmbeddedFilter::id);
-    if (it == filters.end()) return std::nullopt;
-    return FilterProgram{{it->instructions.begin(), it->instructions.end()}};
+    const auto profiles = embedded_profiles();
+    const auto it = std::ranges::find(profiles, id, &EmbeddedProfile::filter_id);
+    if (it == profiles.end()) return std::nullopt;
+    return program_of(*it);
 }
 
 FilterProgram cached_filter(const FilterRecipe& recipe, const std::string& text, const std::string& folder) {
@@ -88,9 +92,33 @@ Fence fence_of(const Loosenings& allowed) {
     return allowed.has(Loosening::mounts) ? Fence::processes : Fence::on;
 }
 
+std::vector<std::string> strings_of(std::span<const std::string_view> texts) {
+    return {texts.begin(), texts.end()};
+}
+
+ProfileFile file_of(const EmbeddedProfile& profile) {
+    ProfileFile file;
+    file.name = profile.name;
+    file.description = profile.description;
+    file.hostname = profile.hostname;
+    for (const std::string_view filter : profile.filters) file.filters.push_back({std::string(filter), std::nullopt});
+    file.opened = strings_of(profile.opened);
+    file.closed = strings_of(profile.closed);
+    file.capabilities = profile.capabilities;
+    for (const Loosening one : profile.allowed) file.allowed.add(one);
+    file.rlimits.assign(profile.rlimits.begin(), profile.rlimits.end());
+    file.limits = profile.limits;
+    file.read_only_paths = strings_of(profile.read_only_paths);
+    file.masked_paths = strings_of(profile.masked_paths);
+    return file;
+}
+
 }  // namespace
 
 Profile load_profile(const std::string& name_or_path, const ProfilePlaces& places) {
+    if (const EmbeddedProfile* shipped = shipped_profile(name_or_path, places)) {
+        return {file_of(*shipped), program_of(*shipped), ships, {}, std::string(shipped->filter_id)};
+    }
     FoundProfile found = find_profile(name_or_path, places);
     const FilterRecipe recipe = recipe_of(found.file);
     const std::string text = recipe_text(recipe);
@@ -101,8 +129,12 @@ Profile load_profile(const std::string& name_or_path, const ProfilePlaces& place
     profile.file = std::move(found.file);
     profile.origin = std::move(found.origin);
     profile.notes = std::move(found.notes);
-    profile.material = std::move(found.material) + text;
     return profile;
+}
+
+std::string profile_material(const std::string& name_or_path, const ProfilePlaces& places) {
+    const FoundProfile found = find_profile(name_or_path, places);
+    return found.material + recipe_text(recipe_of(found.file));
 }
 
 void apply_profile(const Profile& profile, Spec& spec) {

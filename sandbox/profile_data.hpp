@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "sandbox/spec.hpp"
+
 namespace sandbox {
 
 // One file below profiles/, by its path there: "build.toml", "seccomp/build.json".
@@ -13,13 +15,27 @@ struct EmbeddedFile {
     std::string_view text;
 };
 
-// A profile's filter, ready to be installed; `id` is filter_id() of what it was made from.
-struct EmbeddedFilter {
-    std::string_view id;
-    std::span<const std::uint64_t> instructions;
+// A profile that ships, as read_profile_file() reads it, with its filter ready to be installed.
+struct EmbeddedProfile {
+    std::span<const std::string_view>
+        chain;  // the names of the files it is made of, without ".toml"; its own is the first
+    std::string_view name;
+    std::string_view description;
+    std::string_view hostname;
+    std::span<const std::string_view> filters;  // names of seccomp files that ship
+    std::span<const std::string_view> opened;
+    std::span<const std::string_view> closed;
+    std::uint64_t capabilities = 0;
+    std::span<const Loosening> allowed;
+    std::span<const RlimitValue> rlimits;
+    Limits limits;
+    std::span<const std::string_view> read_only_paths;
+    std::span<const std::string_view> masked_paths;
+    std::string_view filter_id;  // filter_id() of what the filter was made from
+    std::span<const std::uint64_t> filter;
 };
 
 std::span<const EmbeddedFile> embedded_files();
-std::span<const EmbeddedFilter> embedded_filters();
+std::span<const EmbeddedProfile> embedded_profiles();
 
 }  // namespace sandbox

@@ -54,6 +54,15 @@ std::string in_folder(const std::string& folder, const std::string& file) {
     return folder.ends_with('/') ? folder + file : folder + "/" + file;
 }
 
+// What cannot be reached is nobody's to use. What cannot be looked at for another reason is an error: another profile
+// in its place could allow more.
+bool is_there(const std::string& path) {
+    const long answer = os::try_sys([&] { return ::access(path.c_str(), F_OK); });
+    if (answer == -ENOENT || answer == -ENOTDIR || answer == -EACCES) return false;
+    if (answer < 0) throw os::SysError(static_cast<int>(-answer), format("look for the profile {}", path));
+    return true;
+}
+
 class Finder {
   public:
     explicit Finder(const ProfilePlaces& places) : places_(places) {}
@@ -61,21 +70,12 @@ class Finder {
     FoundProfile run(const std::string& name) {
         const std::optional<Link> link = name.find('/') == name.npos ? search(name, 0) : file(name);
         if (!link) throw ConfigError(name, {}, format("there is no profile {}", quote(name)), hint(name));
-        found_.origin = link->path.empty() ? "ships with Stagebox" : link->path;
+        found_.origin = link->path.empty() ? ships : link->path;
         found_.file = read(name, *link);
         return std::move(found_);
     }
 
   private:
-    // What cannot be reached is nobody's to use. What cannot be looked at for another reason is an error: another profile
-    // in its place could allow more.
-    static bool is_there(const std::string& path) {
-        const long answer = os::try_sys([&] { return ::access(path.c_str(), F_OK); });
-        if (answer == -ENOENT || answer == -ENOTDIR || answer == -EACCES) return false;
-        if (answer < 0) throw os::SysError(static_cast<int>(-answer), format("look for the profile {}", path));
-        return true;
-    }
-
     static std::optional<Link> file(const std::string& path) {
         return Link{read_config(path), path, path.substr(0, path.rfind('/') + 1), 0};
     }
@@ -100,6 +100,7 @@ class Finder {
     ProfileFile read(const std::string& name, const Link& link) {
         const std::string identity = link.path.empty() ? name : os::real_path(link.path);
         chain_.emplace_back(identity, name);
+        found_.chain.push_back(name);
         // Lengths first: no two different chains can give the same text.
         const std::string& text = link.table.source().text();
         found_.material += format("profile {}\n{}", text.size(), text);
@@ -176,6 +177,19 @@ ProfilePlaces profile_places(const std::string& pipeline_directory) {
 
 FoundProfile find_profile(const std::string& name_or_path, const ProfilePlaces& places) {
     return Finder(places).run(name_or_path);
+}
+
+const EmbeddedProfile* shipped_profile(const std::string& name, const ProfilePlaces& places) {
+    const auto profiles = embedded_profiles();
+    const auto it =
+        std::ranges::find_if(profiles, [&](const EmbeddedProfile& one) { return one.chain.front() == name; });
+    if (it == profiles.end()) return nullptr;
+    for (const std::string& folder : places.folders) {
+        for (const std::string_view file : it->chain) {
+            if (is_there(in_folder(folder, std::string(file) + std::string(toml)))) return nullptr;
+        }
+    }
+    return &*it;
 }
 
 std::optional<std::string_view> shipped_text(std::string_view name) {

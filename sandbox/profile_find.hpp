@@ -10,6 +10,8 @@
 
 namespace sandbox {
 
+struct EmbeddedProfile;
+
 struct ProfilePlaces {
     std::vector<std::string> folders;  // asked in this order for NAME.toml, before those that ship
     std::string cache;                 // of compiled filters; empty: none
@@ -20,15 +22,23 @@ struct ProfilePlaces {
 // directory specification says.
 ProfilePlaces profile_places(const std::string& pipeline_directory = {});
 
+// The origin of a profile that is part of the program.
+inline constexpr const char* ships = "ships with Stagebox";
+
 struct FoundProfile {
     ProfileFile file;
-    std::string origin;              // its path; "ships with Stagebox"
+    std::string origin;              // its path, or `ships`
     std::string material;            // every byte of it and of those that it extends
+    std::vector<std::string> chain;  // their names, its own first
     std::vector<std::string> notes;  // what a user should be told: files that stand in for what ships
 };
 
 // `name_or_path`: with a slash in it, a file; else a name. Throws ConfigError.
 FoundProfile find_profile(const std::string& name_or_path, const ProfilePlaces& places);
+
+// The profile that ships under this name, ready for use, so that nothing has to be read. Null where there is none, or where
+// a file of `places` stands in for it or for one that it extends.
+const EmbeddedProfile* shipped_profile(const std::string& name, const ProfilePlaces& places);
 
 // The text of a file that ships, by its path below profiles/.
 std::optional<std::string_view> shipped_text(std::string_view name);

@@ -15,13 +15,23 @@ using sandbox::os::format;
 Profiles::Profiles(const stages::Pipeline& pipeline)
     : pipeline_(pipeline), places_(sandbox::profile_places(pipeline.directory)) {}
 
+std::string Profiles::name_of(const stages::Stage& stage) const {
+    const bool is_path = stage.profile.starts_with("./");
+    return is_path ? pipeline_.directory + stage.profile.substr(1) : stage.profile;
+}
+
+const std::string& Profiles::material_of(const stages::Stage& stage) {
+    const auto known = materials_.find(stage.profile);
+    if (known != materials_.end()) return known->second;
+    static_cast<void>(of(stage));  // what is wrong with it is said there
+    return materials_.emplace(stage.profile, sandbox::profile_material(name_of(stage), places_)).first->second;
+}
+
 const sandbox::Profile& Profiles::of(const stages::Stage& stage) {
     const auto known = profiles_.find(stage.profile);
     if (known != profiles_.end()) return known->second;
-    const bool is_path = stage.profile.starts_with("./");
-    const std::string name = is_path ? pipeline_.directory + stage.profile.substr(1) : stage.profile;
     try {
-        return profiles_.emplace(stage.profile, sandbox::load_profile(name, places_)).first->second;
+        return profiles_.emplace(stage.profile, sandbox::load_profile(name_of(stage), places_)).first->second;
     } catch (const sandbox::ConfigError& error) {
         if (error.line() > 0) throw;  // inside the profile's file
         throw stages::error_at(pipeline_, stage.profile_at, error.message(), error.hint());

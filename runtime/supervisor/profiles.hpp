@@ -16,6 +16,8 @@ class Profiles {
     // Throws ConfigError, at the stage's place in the pipeline file for a profile that is not there or whose filter
     // cannot be used; in the profile's own file for what is wrong there.
     const sandbox::Profile& of(const stages::Stage& stage);
+    // sandbox::profile_material() of the stage's profile, computed once. Throws ConfigError.
+    const std::string& material_of(const stages::Stage& stage);
     // Throws ConfigError where the stage asks for what its profile does not allow, or has limits that cannot be kept here.
     void check(const stages::Stage& stage);
     const sandbox::Profile& checked(const stages::Stage& stage);
@@ -25,9 +27,12 @@ class Profiles {
     std::vector<std::string_view> loosened(const stages::Stage& stage);
 
   private:
+    [[nodiscard]] std::string name_of(const stages::Stage& stage) const;
+
     const stages::Pipeline& pipeline_;
     sandbox::ProfilePlaces places_;
     std::map<std::string, sandbox::Profile> profiles_;
+    std::map<std::string, std::string> materials_;
 };
 
 }  // namespace runtime::supervisor

@@ -103,7 +103,7 @@ Resolved Resolver::resolve(const stages::Stage& stage, const Results& results) {
         resolved.script = sandbox::os::read_file(directory.get(), stage.script->path);
         material.script = stages::digest_of(resolved.script);
     }
-    material.profile = stages::digest_of(profiles_.of(stage).material);
+    material.profile = stages::digest_of(profiles_.material_of(stage));
     material.architecture = machine();
     if (std::holds_alternative<stages::HostRoot>(stage.from)) material.host_packages = host_packages();
     resolved.components = stages::key_components(stage, material);

@@ -1,6 +1,6 @@
-// stagebox-filterc PROFILES_DIR OUTPUT.cpp: run while the program is built. Writes the files of profiles/ and
-// the compiled filter of each profile as C++ (see profile_data.hpp), so that a start of the program neither
-// reads nor compiles them. A seccomp file that asks for a kernel version is refused: it would be this
+// stagebox-filterc PROFILES_DIR OUTPUT.cpp: run while the program is built. Writes the files of profiles/, and what each
+// profile says with its compiled filter, as C++ (see profile_data.hpp), so that a start of the program neither reads nor
+// compiles them. A seccomp file that asks for a kernel version is refused: it would be this
 // machine's, not the user's. The profiles are read as the program reads them; only here, what ships is still on the disk.
 #include <algorithm>
 #include <cstdio>
@@ -13,9 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/loosening.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/profile.hpp"
 #include "sandbox/profile_data.hpp"
+#include "sandbox/profile_find.hpp"
 
 namespace {
 
@@ -58,36 +60,100 @@ void refuse_kernel_versions() {
     }
 }
 
-std::string array_of(const sandbox::FilterProgram& program, std::size_t number) {
-    std::string text = format("constexpr std::uint64_t filter_{}[] = {{", number);
-    for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-        text += format("{}0x{:x},", i % 6 == 0 ? "\n    " : " ", program.instructions[i]);
-    }
-    return text + "\n};\n";
+std::string literal(std::string_view text) {
+    return format("R\"~embedded~({})~embedded~\"", text);
 }
+
+template <class Items, class Print>
+std::string list_of(const Items& items, Print print) {
+    std::string text = "{";
+    for (const auto& item : items) text += format("{}, ", print(item));
+    return text + "}";
+}
+
+// The values of one profile, as arrays before it: a span needs something to show.
+class ProfileText {
+  public:
+    ProfileText(const sandbox::Profile& profile, const std::vector<std::string>& chain, std::size_t number)
+        : number_(number) {
+        const sandbox::ProfileFile& file = profile.file;
+        std::vector<std::string> filters;
+        for (const sandbox::SeccompFile& filter : file.filters) filters.push_back(filter.name);
+        const auto print_limit = [](const sandbox::RlimitValue& limit) {
+            return format("{{{}, {}U, {}U}}", limit.resource, limit.soft, limit.hard);
+        };
+        const auto print_word = [](const std::string_view word) {
+            return format("static_cast<Loosening>({})", static_cast<int>(sandbox::loosening_named(word).value()));
+        };
+        const auto print_instruction = [](std::uint64_t one) { return format("0x{:x}", one); };
+        entry_ = "    {";
+        add("std::string_view", chain, literal);
+        entry_ += format("{}, {}, {}, ", literal(file.name), literal(file.description), literal(file.hostname));
+        add("std::string_view", filters, literal);
+        add("std::string_view", file.opened, literal);
+        add("std::string_view", file.closed, literal);
+        entry_ += format("0x{:x}U, ", file.capabilities);
+        add("Loosening", sandbox::words_of(file.allowed), print_word);
+        add("RlimitValue", file.rlimits, print_limit);
+        add_limits(file.limits);
+        add("std::string_view", file.read_only_paths, literal);
+        add("std::string_view", file.masked_paths, literal);
+        entry_ += format("{}, ", literal(profile.filter_id));
+        add("std::uint64_t", profile.filter.instructions, print_instruction);
+        entry_ += "},\n";
+    }
+
+    [[nodiscard]] const std::string& arrays() const { return arrays_; }
+    [[nodiscard]] const std::string& entry() const { return entry_; }
+
+  private:
+    template <class Items, class Print>
+    void add(std::string_view type, const Items& items, Print print) {
+        if (items.empty()) {
+            entry_ += "{}, ";
+            return;
+        }
+        const std::string name = format("list_{}_{}", number_, lists_++);
+        arrays_ += format("constexpr {} {}[] = {};\n", type, name, list_of(items, print));
+        entry_ += name + ", ";
+    }
+
+    void add_limits(const sandbox::Limits& limits) {
+        const auto number = [](const auto& limit) { return limit ? format("{}", *limit) : "std::nullopt"; };
+        const auto seconds = [](const auto& limit) {
+            return limit ? format("std::chrono::seconds({})", limit->count()) : "std::nullopt";
+        };
+        entry_ += format("{{{}, {}, {}, {}, {}, {}}}, ", number(limits.pids), number(limits.memory), number(limits.cpu),
+                         number(limits.io_weight), seconds(limits.time), seconds(limits.idle));
+    }
+
+    std::size_t number_;
+    std::size_t lists_ = 0;
+    std::string arrays_;
+    std::string entry_;
+};
 
 std::string generate() {
     std::string files;
     std::string arrays;
-    std::string filters;
+    std::string profiles;
     std::size_t number = 0;
     for (const Source& source : sources()) {
-        files += format("    {{\"{}\", R\"~embedded~({})~embedded~\"}},\n", source.name, source.text);
+        files += format("    {{\"{}\", {}}},\n", source.name, literal(source.text));
         if (!source.name.ends_with(".toml")) continue;
-        const sandbox::Profile profile =
-            sandbox::load_profile(source.name.substr(0, source.name.size() - 5), sandbox::ProfilePlaces{});
-        arrays += array_of(profile.filter, number);
-        filters += format("    {{\"{}\", filter_{}}},\n", profile.filter_id, number);
-        ++number;
+        const std::string name = source.name.substr(0, source.name.size() - 5);
+        const ProfileText text(sandbox::load_profile(name, {}), sandbox::find_profile(name, {}).chain, number++);
+        arrays += text.arrays();
+        profiles += text.entry();
     }
     return format(
         "// Generated from profiles/. Not to be edited.\n#include \"sandbox/profile_data.hpp\"\n\n"
         "namespace sandbox {{\nnamespace {{\n\nconstexpr EmbeddedFile files[] = {{\n{}}};\n{}"
-        "constexpr EmbeddedFilter filters[] = {{\n{}}};\n\n}}  // namespace\n\n"
+        "constexpr EmbeddedProfile profiles[] = {{\n{}}};\n\n}}  // namespace\n\n"
         "std::span<const EmbeddedFile> embedded_files() {{\n    return files;\n}}\n\n"
-        "std::span<const EmbeddedFilter> embedded_filters() {{\n    return filters;\n}}\n\n"
+        "std::span<const EmbeddedProfile> embedded_profiles() {{\n    return profiles;\n}}\n\n"
         "}}  // namespace sandbox\n",
-        files, arrays, filters);
+        files, arrays, profiles);
 }
 
 }  // namespace
@@ -102,7 +168,7 @@ std::span<const EmbeddedFile> embedded_files() {
     return files;
 }
 
-std::span<const EmbeddedFilter> embedded_filters() {
+std::span<const EmbeddedProfile> embedded_profiles() {
     return {};
 }
 

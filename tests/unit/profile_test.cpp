@@ -96,15 +96,36 @@ std::string refusal(const std::string& text) {
     return "no error";
 }
 
+void check_equal(const ProfileFile& one, const ProfileFile& other) {
+    CHECK(one.name == other.name);
+    CHECK(one.description == other.description);
+    CHECK(one.hostname == other.hostname);
+    CHECK(std::ranges::equal(one.filters, other.filters, [](const SeccompFile& a, const SeccompFile& b) {
+        return a.name == b.name && a.folder == b.folder;
+    }));
+    CHECK(one.opened == other.opened);
+    CHECK(one.closed == other.closed);
+    CHECK(one.capabilities == other.capabilities);
+    CHECK(one.allowed == other.allowed);
+    CHECK(std::ranges::equal(one.rlimits, other.rlimits, [](const RlimitValue& a, const RlimitValue& b) {
+        return a.resource == b.resource && a.soft == b.soft && a.hard == b.hard;
+    }));
+    CHECK(one.limits == other.limits);
+    CHECK(one.read_only_paths == other.read_only_paths);
+    CHECK(one.masked_paths == other.masked_paths);
+}
+
 }  // namespace
 
 TEST_CASE("the profiles that ship are compiled in, and equal a compilation now", "[profile]") {
-    REQUIRE(embedded_filters().size() == profile_names().size());
+    REQUIRE(embedded_profiles().size() == profile_names().size());
     CHECK(profile_names() == std::vector<std::string_view>{"build", "fetch", "permissive", "shell", "strict"});
     for (const std::string_view name : profile_names()) {
         INFO(name);
+        REQUIRE(shipped_profile(std::string(name), {}) != nullptr);
         const Profile profile = load_profile(std::string(name), {});
         CHECK(profile.file.name == name);
+        check_equal(profile.file, find_profile(std::string(name), {}).file);
         CHECK(profile.origin == "ships with Stagebox");
         CHECK(profile.notes.empty());
         CHECK_FALSE(profile.file.description.empty());
@@ -117,11 +138,21 @@ TEST_CASE("the profiles that ship are compiled in, and equal a compilation now",
         CHECK(filter_id(recipe_text(recipe)) == profile.filter_id);
         CHECK(compile_recipe(recipe).instructions == profile.filter.instructions);
         CHECK(profile.filter.instructions.size() <= 400);
-        const auto filters = embedded_filters();
-        const auto it = std::ranges::find(filters, profile.filter_id, &EmbeddedFilter::id);
-        REQUIRE(it != filters.end());
-        CHECK(std::ranges::equal(it->instructions, profile.filter.instructions));
     }
+}
+
+TEST_CASE("a profile that ships is read from files where one of them stands in for a part of it", "[profile]") {
+    Folder folder;
+    const ProfilePlaces places{{folder.path()}, {}};
+    CHECK(shipped_profile("fetch", places) != nullptr);
+    CHECK(shipped_profile("no-such", places) == nullptr);
+    CHECK(shipped_profile("./build.toml", places) == nullptr);
+    folder.write("build.toml", std::string(*shipped_text("build.toml")) + "\n[limits]\npids = 77\n");
+    CHECK(shipped_profile("fetch", places) == nullptr);
+    CHECK(shipped_profile("build", places) == nullptr);
+    CHECK(shipped_profile("fetch", {}) != nullptr);
+    CHECK(load_profile("build", places).file.limits.pids == 77U);
+    CHECK(load_profile("build", {}).file.limits.pids != 77U);
 }
 
 TEST_CASE("a profile of one's own is read from its file", "[profile]") {
@@ -143,13 +174,13 @@ TEST_CASE("what decides about a profile is in its material", "[profile]") {
     Folder folder;
     folder.write("small.json", small_filter);
     const std::string path = folder.write("small.toml", small_profile);
-    const std::string first = load_profile(path).material;
-    CHECK(first == load_profile(path).material);
+    const std::string first = profile_material(path);
+    CHECK(first == profile_material(path));
     folder.write("small.json", std::string(small_filter) + "\n");
-    const std::string second = load_profile(path).material;
+    const std::string second = profile_material(path);
     CHECK(first != second);
     folder.write("small.toml", std::string(small_profile) + "cpu = 1\n");
-    CHECK(second != load_profile(path).material);
+    CHECK(second != profile_material(path));
 }
 
 TEST_CASE("a profile may name the filters that ship, with other capabilities", "[profile]") {
@@ -250,8 +281,9 @@ read-only-add = ["/proc/d"]
     CHECK(grandchild.file.read_only_paths == std::vector<std::string>{"/proc/d"});
     CHECK(grandchild.filter.instructions == child.filter.instructions);
     // A change of the eldest is a change of all.
+    const std::string material = profile_material(folder.path() + "grandchild.toml");
     folder.write("small.toml", std::string(small_profile) + "cpu = 1\n");
-    CHECK(load_profile(folder.path() + "grandchild.toml").material != grandchild.material);
+    CHECK(profile_material(folder.path() + "grandchild.toml") != material);
 }
 
 TEST_CASE("profiles are looked for beside the pipeline, at the user's, and among those that ship", "[profile]") {
