@@ -78,7 +78,7 @@ image() { sed -n "s/^$1 //p" "$work/results"; }
 make_disk() {
     local tree=$work/disk name
     mkdir -p "$tree"/{bin,cases}
-    cp "$here"/{agent,lib.sh} "$tree"
+    cp "$here"/{agent,lib.sh,login} "$tree"
     strip --strip-debug -o "$tree/bin/stagebox" "$program"
     if [ ${#cases[@]} = 0 ]; then
         for name in "$here"/cases/*; do cases+=("${name##*/}"); done
@@ -95,7 +95,8 @@ make_disk() {
 
 # start ACCELERATOR SERIAL...: QEMU in the background; sets `machine` to its process id. It dies with this script.
 start() {
-    local words="console=ttyS0 mitigations=off${shell:+ vm.shell}" cpu=qemu64,+rdrand
+    # no_timer_check: on a busy host an emulated timer is too late for the kernel's test of it, which then panics.
+    local words="console=ttyS0 mitigations=off no_timer_check${shell:+ vm.shell}" cpu=qemu64,+rdrand
     [ "$1" != kvm ] || cpu=host
     TMPDIR=$work setpriv --pdeathsig KILL qemu-system-x86_64 -machine "pc,accel=$1" -cpu "$cpu" -smp 2 -m 1024 \
         -kernel "$(image kernel)" -initrd "$(image initrd)" -append "$words" \
