@@ -13,6 +13,7 @@
 #include "runtime/cli/doctor.hpp"
 #include "runtime/cli/profile_command.hpp"
 #include "runtime/cli/run.hpp"
+#include "runtime/cli/session_command.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "sandbox/config.hpp"
@@ -53,6 +54,7 @@ struct Words {
     supervisor::BuildOptions build;
     std::vector<std::string> vars;
     std::string stage;
+    std::string run;
     bool is_before = false;
     bool is_failed = false;
     bool is_json = false;
@@ -133,6 +135,32 @@ void add_store(CLI::App& app, Words& words) {
         [&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
 }
 
+void add_session(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("session", "Look after the host session");
+    command->require_subcommand(1);
+    CLI::App* check_command = command->add_subcommand("check", "What in it would be unsafe for a build");
+    add_pipeline_options(*check_command, words.pipeline, words.vars);
+    check_command->add_flag("--json", words.is_json, "For programs");
+    check_command->callback([&words, check_command] {
+        if (check_command->count("--file") == 0) words.pipeline.file.clear();
+        words.command = [](const Words& w) {
+            return session_check(w.pipeline, w.is_json ? OutputFormat::json : OutputFormat::text);
+        };
+    });
+}
+
+void add_report(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("report", "The receipt of a run: the host before and after");
+    command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
+    command->add_option("RUN", words.run, "Its name in the store's directory runs (default: the newest)");
+    command->add_flag("--json", words.is_json, "For programs");
+    command->callback([&words] {
+        words.command = [](const Words& w) {
+            return report(w.pipeline.store, w.run, w.is_json ? OutputFormat::json : OutputFormat::text);
+        };
+    });
+}
+
 void add_doctor(CLI::App& app, Words& words) {
     CLI::App* command = app.add_subcommand("doctor", "What this machine allows, and how to mend what it does not");
     command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
@@ -152,6 +180,8 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
     add_shell(app, words);
     add_looks(app, words);
     add_store(app, words);
+    add_session(app, words);
+    add_report(app, words);
     add_doctor(app, words);
     try {
         app.parse(argc, argv);
@@ -169,7 +199,7 @@ int parse_and_run(int argc, char** argv) {
 }
 
 // The lines of an error, which may name what was typed, as a terminal can show them.
-int report(std::string_view text, int code) {
+int complain(std::string_view text, int code) {
     for (const char* prefix = "error: "; !text.empty(); prefix = "") {
         const std::size_t end = std::min(text.find('\n'), text.size());
         std::fprintf(stderr, "%s%s\n", prefix, sandbox::os::printable(text.substr(0, end)).c_str());
@@ -203,9 +233,9 @@ int run_command_line(int argc, char** argv) {
         std::fprintf(stderr, "%s\n", error.what());
         return is_run ? jail_not_built : wrong_input;
     } catch (const std::invalid_argument& error) {
-        return report(error.what(), is_run ? jail_not_built : wrong_input);
+        return complain(error.what(), is_run ? jail_not_built : wrong_input);
     } catch (const std::exception& error) {
-        return report(error.what(), is_run ? jail_not_built : cannot_run);
+        return complain(error.what(), is_run ? jail_not_built : cannot_run);
     }
 }
 

@@ -1,48 +1,45 @@
-// What can be seen of the host session from outside a jail: its mounts, loop devices and processes, at one
-// moment. Values only; whose they are is compare.hpp's matter.
+// What can be seen of the host session from outside a jail, at one moment, and what differs between two. Each kind of thing
+// has a file of its own beside this one.
 #pragma once
-#include <sys/types.h>
-
-#include <cstdint>
-#include <string>
-#include <vector>
-
+#include "runtime/session/devices.hpp"
+#include "runtime/session/item.hpp"
+#include "runtime/session/processes.hpp"
+#include "runtime/session/units.hpp"
 #include "sandbox/os/mountinfo.hpp"
 
 namespace runtime::session {
 
-struct LoopDevice {
-    std::string name;     // loop0
-    std::string backing;  // the file behind it, as the kernel last knew its path
-    bool deleted = false;
-    bool operator==(const LoopDevice&) const = default;
-};
-
-struct Process {
-    pid_t pid = 0;
-    pid_t parent = 0;
-    std::uint32_t uid = 0;    // effective
-    char state = '?';         // proc_pid_stat(5); Z is a process that has ended and waits for its parent
-    int terminal = 0;         // device number of the controlling terminal; 0: none
-    std::uint64_t start = 0;  // clock ticks after boot; pid and start together name a process for good
-    std::string comm;
-};
-
 struct HostState {
     sandbox::os::MountTable mounts;
-    std::vector<LoopDevice> loops;
     std::vector<Process> processes;  // by pid
+    Table loops;
+    Table mapper;
+    Table links;
+    Table addresses;
+    Table routes;
+    Table nftables;
+    Table binfmt;
+    Table modules;
+    Table sysctls;
+    Table ipc;
+    Table files;
+    Services services;
 };
 
-// Reads all of it. A process that ends while it is read is left out; so are the kernel's own threads. Throws
-// SysError, LibmountMissing.
-[[nodiscard]] HostState observe();
+// Which of the tables are lists of items, and what they are of: what every reader of a state goes through.
+struct Column {
+    Kind kind;
+    const Table& (*of)(const HostState&);
+};
+[[nodiscard]] const std::vector<Column>& columns();
 
-// The parts, also used alone. No /sys: no loop devices.
-[[nodiscard]] std::vector<LoopDevice> read_loops();
-[[nodiscard]] std::vector<Process> read_processes();
+// whole: everything. quick: all but what a bus has to be asked for, which then counts as not readable.
+enum class Depth : std::uint8_t { whole, quick };
 
-// Null if there is none; `processes` ordered by pid.
-[[nodiscard]] const Process* find_process(const std::vector<Process>& processes, pid_t pid);
+// `store`: files below it are not looked at. Throws SysError, LibmountMissing.
+[[nodiscard]] HostState observe(const std::string& store, Depth depth = Depth::whole);
+
+// Everything that differs, in the order of the kinds.
+[[nodiscard]] std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours);
 
 }  // namespace runtime::session

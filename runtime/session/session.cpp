@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "sandbox/os/bus.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::session {
@@ -40,12 +41,46 @@ bool is_console(int terminal) {
     return terminal != 0 && gnu_dev_major(static_cast<dev_t>(terminal)) == 4;
 }
 
-const char* word_for(SessionKind kind) {
+// Nothing where logind knows the session, and not of which kind: a cron job, a background session.
+std::optional<Session> classify_login(const Login& login) {
+    const auto because = [&](const std::string& what) { return format("logind's session {} {}", login.id, what); };
+    if (login.is_remote || is_ssh_daemon(login.service)) {
+        return Session{SessionKind::ssh, because(format("is remote, by {}", login.service))};
+    }
+    if (login.type == "wayland") return Session{SessionKind::wayland, because("is of type wayland")};
+    if (login.type == "x11") return Session{SessionKind::x11, because("is of type x11")};
+    if (login.type == "tty") return Session{SessionKind::console, because(format("is a terminal of {}", login.seat))};
+    return std::nullopt;
+}
+
+}  // namespace
+
+const char* name_of(SessionKind kind) {
     constexpr std::array words{"ssh", "x11", "wayland", "console", "ci", "container", "none"};
     return words.at(static_cast<std::size_t>(kind));
 }
 
-}  // namespace
+std::optional<Login> find_login() {
+    using sandbox::os::Bus;
+    using sandbox::os::BusMessage;
+    using sandbox::os::Json;
+    constexpr const char* service = "org.freedesktop.login1";
+    try {
+        Bus bus(sandbox::os::BusKind::system, std::chrono::seconds(1));
+        BusMessage question =
+            bus.new_call({service, "/org/freedesktop/login1", "org.freedesktop.login1.Manager"}, "GetSessionByPID");
+        question.add_number(static_cast<std::uint32_t>(::getpid()));
+        const std::string path = bus.call(question).read_text();
+        BusMessage all = bus.new_call({service, path.c_str(), "org.freedesktop.DBus.Properties"}, "GetAll");
+        all.add("org.freedesktop.login1.Session");
+        const Json facts = bus.call(all).read_values().at(0);
+        return Login{facts.at("Id").get<std::string>(), facts.at("Type").get<std::string>(),
+                     facts.at("Seat").at(0).get<std::string>(), facts.at("Service").get<std::string>(),
+                     facts.at("Remote").get<bool>()};
+    } catch (const sandbox::os::BusError&) {
+        return std::nullopt;
+    }
+}
 
 SessionFacts read_session_facts(const std::vector<Process>& processes) {
     SessionFacts facts;
@@ -59,10 +94,14 @@ SessionFacts read_session_facts(const std::vector<Process>& processes) {
     for (const char* mark : {"/run/.containerenv", "/.dockerenv", "/run/systemd/container"}) {
         if (facts.container_mark.empty() && ::access(mark, F_OK) == 0) facts.container_mark = mark;
     }
+    facts.login = find_login();
     return facts;
 }
 
 Session classify(const SessionFacts& facts) {
+    if (facts.login) {
+        if (auto session = classify_login(*facts.login)) return *session;
+    }
     if (const auto name = first_set(facts, {"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"}); !name.empty()) {
         return {SessionKind::ci, name + " is set"};
     }
@@ -83,7 +122,7 @@ Session classify(const SessionFacts& facts) {
 }
 
 std::string describe(const Session& session) {
-    return format("session: {} ({})", word_for(session.kind), session.why);
+    return format("session: {} ({})", name_of(session.kind), session.why);
 }
 
 }  // namespace runtime::session

@@ -10,8 +10,9 @@
 #include <span>
 
 #include "runtime/report/summary.hpp"
-#include "runtime/session/receipt.hpp"
+#include "runtime/session/check.hpp"
 #include "runtime/session/session.hpp"
+#include "runtime/session/watch.hpp"
 #include "runtime/supervisor/build_run.hpp"
 #include "runtime/supervisor/needs.hpp"
 #include "sandbox/os/files.hpp"
@@ -162,7 +163,7 @@ void write_events(BuildRun& run, const stages::Pipeline& pipeline, const BuildOp
         if (status.failure) details["failure"] = failure_event(run, status, options);
         events += report::event_line(now_text(), "stage", details);
     }
-    events += report::event_line(now_text(), "receipt", session::to_json(receipt));
+    events += report::event_line(now_text(), "receipt", session::to_short_json(receipt));
     sandbox::os::write_file_atomically(store.directory(), run.place() + "/events.jsonl", events);
 }
 
@@ -177,6 +178,11 @@ int exit_code(const BuildRun& run, const session::Receipt& receipt) {
     return stage_failed;
 }
 
+std::string absolute(const std::string& path) {
+    if (path.empty() || path.starts_with("/")) return path;
+    return sandbox::os::real_path(".") + "/" + path;
+}
+
 void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) {
     const stages::Graph graph(pipeline);
     std::vector<const stages::Stage*> wanted;
@@ -184,6 +190,20 @@ void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) 
     const std::vector<MissingNeed> missing = missing_needs(wanted);
     if (!missing.empty()) throw std::runtime_error(to_text(missing));
     for (const std::string& stage : options.refresh) static_cast<void>(graph.place_of(stage));
+}
+
+// Says what somebody should know before the stages run, and lets none run where that would do harm.
+void check_session(const session::HostState& host, const stages::Pipeline& pipeline, const BuildOptions& options,
+                   const store::Store& store, report::Console& console) {
+    const session::OurPaths ours{
+        .store = store.path(), .project = pipeline.directory, .output = absolute(options.output)};
+    std::string harm;
+    for (const session::Finding& finding : session::check_host({host.mounts, host.processes}, ours)) {
+        const std::string text = session::to_text(finding);
+        if (finding.severity == session::Severity::warning) console.note(text);
+        if (finding.severity == session::Severity::harm) harm += (harm.empty() ? "" : "\n") + text;
+    }
+    if (!harm.empty()) throw std::runtime_error("the build does not start, it would do harm here\n" + harm);
 }
 
 // What went wrong, empty where nothing did: the summary and the receipt are due all the same.
@@ -211,25 +231,27 @@ int build(const BuildOptions& options) {
     ::signal(SIGPIPE, SIG_IGN);
     // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    const session::HostState before = session::observe();
     store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
+    session::Watch watch(store.path());
+    check_session(watch.before(), pipeline, options, store, console);
     const sandbox::os::Fd shared = store.share();
     store.sweep();
 
     int code = done;
     {
-        BuildRun run(pipeline, options, store, console);
-        const session::Session here = session::classify(session::read_session_facts(before.processes));
+        BuildRun run(pipeline, options, store, console, watch);
+        const session::Session here = session::classify(session::read_session_facts(watch.before().processes));
         run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, session::describe(here));
         run.run();
         const std::string export_fault = export_results(run, options);
         run.empty_trash();
-        const session::Ours ours{store.path(), ::getpid(), run.keepers().pids(), run.keepers().ids_in_use()};
-        const session::Receipt receipt = session::make_receipt(before, session::observe(), ours);
+        const session::Receipt receipt = watch.finish(run.ours());
         print_summary(run, options, console);
         name_missing_results(run, pipeline, console);
         console.note(session::to_text(receipt));
         write_events(run, pipeline, options, store, receipt);
+        sandbox::os::write_file_atomically(store.directory(), run.place() + "/receipt.json",
+                                           session::to_json(receipt).dump(1) + "\n");
         run.log().info("{}", session::to_text(receipt));
         code = exit_code(run, receipt);
         if (!export_fault.empty()) {

@@ -15,7 +15,7 @@ using sandbox::os::format;
 using sandbox::os::Json;
 
 BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options, store::Store& store,
-                   report::Console& console)
+                   report::Console& console, session::Watch& watch)
     : pipeline_(pipeline),
       store_(store),
       console_(console),
@@ -25,7 +25,7 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
       keepers_(store, loop_, console),
       pins_(pipeline, options.refresh, store, console),
       resolver_(pipeline, store, profiles_),
-      context_{loop_, store, keepers_, profiles_, console, pipeline.name, store.begin_run()},
+      context_{loop_, store, keepers_, profiles_, console, watch, pipeline.name, store.begin_run()},
       log_(format("{}/{}/stagebox.log", store.path(), context_.run)),
       index_of_place_(pipeline.stages.size()),
       jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())) {
@@ -90,7 +90,24 @@ void BuildRun::stop_running() {
     }
 }
 
+// While stages run there is nothing else to do.
+void BuildRun::watch_host() {
+    loop_.after(std::chrono::seconds(1), [this] {
+        context_.watch.sample_if_due(ours());
+        watch_host();
+    });
+}
+
+session::Ours BuildRun::ours() const {
+    return {.store = store_.path(),
+            .supervisor = ::getpid(),
+            .wanted = keepers_.pids(),
+            .ids = keepers_.ids_in_use(),
+            .user = ::geteuid()};
+}
+
 void BuildRun::run() {
+    watch_host();
     for (;;) {
         start_ready();
         for (StageStatus* status : ended_) status->work.reset();
@@ -179,6 +196,7 @@ void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
 
 void BuildRun::ended(StageStatus& status, StageEnd end) {
     ended_.push_back(&status);
+    context_.watch.stage_ended(status.stage->name);
     status.last_lines = status.work->last_lines();
     status.denials = status.work->denials();
     for (const std::string& line : to_lines(status.denials, DenialLog::most_kinds)) {

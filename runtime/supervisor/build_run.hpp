@@ -35,8 +35,9 @@ struct StageStatus {
 
 class BuildRun {
   public:
+    // Borrows all.
     BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options, store::Store& store,
-             report::Console& console);
+             report::Console& console, session::Watch& watch);
     ~BuildRun();
     BuildRun(const BuildRun&) = delete;
     BuildRun& operator=(const BuildRun&) = delete;
@@ -61,11 +62,13 @@ class BuildRun {
     [[nodiscard]] std::vector<std::string_view> loosened(const stages::Stage& stage) {
         return profiles_.loosened(stage);
     }
-    [[nodiscard]] const Keepers& keepers() const noexcept { return keepers_; }
+    // What belongs to this run, as the receipt knows it.
+    [[nodiscard]] session::Ours ours() const;
 
   private:
     void on_signal(int number);
     void suspend();
+    void watch_host();
     void stop_running();
     void start_ready();
     [[nodiscard]] std::optional<std::size_t> next_to_start() const;

@@ -88,6 +88,7 @@ void StageRun::remove_skeleton() {
 }
 
 void StageRun::prepare() {
+    context_.watch.stage_began(stage_.name, staging_->path());
     stages::kinds::Places places;
     places.root = resolved_.root;
     places.skeleton = staging_->path("skeleton");
@@ -141,6 +142,7 @@ void StageRun::launch() {
         return;
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
+    context_.watch.jail_began(stage_.name, jail_->pid());
     watch_ = watch_denials(context_.loop, *jail_, lowered_.spec);
     context_.loop.watch(jail_->pidfd(), [this] { jail_ended(); });
     limits_.emplace(context_.loop, lowered_.spec.limits, [this](Limit which, const std::string&) {

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "runtime/report/output.hpp"
+#include "runtime/session/watch.hpp"
 #include "runtime/store/keeper.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/classify.hpp"
@@ -39,6 +40,7 @@ struct StageContext {
     Keepers& keepers;
     Profiles& profiles;
     report::Console& console;
+    session::Watch& watch;
     std::string pipeline;  // name
     std::string run;       // place of the run in the store
 };

@@ -50,6 +50,7 @@ class Library {
     decltype(&::sd_bus_set_address) set_address = nullptr;
     decltype(&::sd_bus_set_bus_client) set_bus_client = nullptr;
     decltype(&::sd_bus_start) start = nullptr;
+    decltype(&::sd_bus_set_method_call_timeout) set_patience = nullptr;
     decltype(&::sd_bus_flush_close_unref) close = nullptr;
     decltype(&::sd_bus_match_signal) match_signal = nullptr;
     decltype(&::sd_bus_process) process = nullptr;
@@ -81,6 +82,7 @@ class Library {
         find(set_address, "sd_bus_set_address");
         find(set_bus_client, "sd_bus_set_bus_client");
         find(start, "sd_bus_start");
+        find(set_patience, "sd_bus_set_method_call_timeout");
         find(close, "sd_bus_flush_close_unref");
         find(match_signal, "sd_bus_match_signal");
         find(process, "sd_bus_process");
@@ -126,6 +128,64 @@ std::vector<Address> addresses_of(BusKind kind) {
     const char* const named = std::getenv("XDG_RUNTIME_DIR");
     const std::string directory = named != nullptr && *named != '\0' ? named : format("/run/user/{}", ::getuid());
     return {{format("unix:path={}/bus", directory), 1}, {format("unix:path={}/systemd/private", directory), 0}};
+}
+
+template <class Value>
+Value read_as(sd_bus_message* message, char type) {
+    Value value{};
+    if (need(Library::get().read(message, type, &value), "read from D-Bus") == 0) {
+        throw BusError(format("read from D-Bus: there is no {}", type));
+    }
+    return value;
+}
+
+Json read_one(sd_bus_message* message, char type, const char* contents);
+
+Json read_rest(sd_bus_message* message) {
+    Json values = Json::array();
+    char type = 0;
+    const char* contents = nullptr;
+    while (need(Library::get().peek(message, &type, &contents), "read from D-Bus") > 0) {
+        values.push_back(read_one(message, type, contents));
+    }
+    return values;
+}
+
+Json read_inside(sd_bus_message* message, char container, const char* contents) {
+    need(Library::get().enter(message, container, contents), "read from D-Bus");
+    Json values = read_rest(message);
+    need(Library::get().leave(message), "read from D-Bus");
+    return values;
+}
+
+Json read_one(sd_bus_message* message, char type, const char* contents) {
+    switch (type) {
+        case 'a': {
+            const bool is_dictionary = contents[0] == '{';
+            Json values = read_inside(message, type, contents);
+            if (!is_dictionary) return values;
+            Json entries = Json::object();
+            for (Json& entry : values) {
+                const Json& key = entry.at(0);
+                entries[key.is_string() ? key.get<std::string>() : key.dump()] = std::move(entry.at(1));
+            }
+            return entries;
+        }
+        case 'r':
+        case 'e': return read_inside(message, type, contents);
+        case 'v': return read_inside(message, type, contents).at(0);
+        case 'b': return read_as<int>(message, type) != 0;
+        case 'y': return read_as<std::uint8_t>(message, type);
+        case 'n': return read_as<std::int16_t>(message, type);
+        case 'q': return read_as<std::uint16_t>(message, type);
+        case 'i': return read_as<std::int32_t>(message, type);
+        case 'u': return read_as<std::uint32_t>(message, type);
+        case 'x': return read_as<std::int64_t>(message, type);
+        case 't': return read_as<std::uint64_t>(message, type);
+        case 'd': return read_as<double>(message, type);
+        case 'h': return read_as<int>(message, type), Json();
+        default: return read_as<const char*>(message, type);
+    }
 }
 
 }  // namespace
@@ -206,6 +266,10 @@ void BusMessage::skip(const char* types) {
     need(Library::get().skip(message_, types), "read from D-Bus");
 }
 
+Json BusMessage::read_values() {
+    return read_rest(message_);
+}
+
 void Bus::Close::operator()(sd_bus* bus) const noexcept {
     Library::get().close(bus);
 }
@@ -226,7 +290,10 @@ Bus::Connection Bus::connect(BusKind kind) {
     throw BusError(format("no D-Bus is to be reached: {}", failures));
 }
 
-Bus::Bus(BusKind kind) : bus_(connect(kind)) {}
+Bus::Bus(BusKind kind, std::chrono::milliseconds patience) : bus_(connect(kind)) {
+    const auto limit = static_cast<std::uint64_t>(std::chrono::microseconds(patience).count());
+    need(Library::get().set_patience(bus_.get(), limit), "begin a connection to D-Bus");
+}
 
 Bus::~Bus() = default;
 

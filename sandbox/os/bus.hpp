@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "sandbox/os/json.hpp"
+
 struct sd_bus;
 struct sd_bus_message;
 
@@ -55,6 +57,9 @@ class BusMessage {
     bool enter(char container, const char* contents);
     void leave();
     void skip(const char* types);
+    // All that is left, as an array: numbers, truths and texts as such, arrays and structures as arrays, dictionaries as
+    // objects with their keys as text, variants as what is in them. Descriptors are null.
+    Json read_values();
 
     [[nodiscard]] sd_bus_message* get() const noexcept { return message_; }
 
@@ -71,12 +76,13 @@ struct BusTarget {
 
 enum class BusKind : std::uint8_t { system, user };
 
-// A connection. Calls wait for their answer: 25 s at the most.
+// A connection.
 class Bus {
   public:
     // The user's bus is that below $XDG_RUNTIME_DIR, or below /run/user/UID where that is not set. Where no bus answers,
-    // systemd is asked on its own socket, which knows the same calls. Throws BusError.
-    explicit Bus(BusKind kind);
+    // systemd is asked on its own socket, which knows the same calls. `patience`: how long a call waits for its
+    // answer. Throws BusError.
+    explicit Bus(BusKind kind, std::chrono::milliseconds patience = std::chrono::seconds(25));
     ~Bus();
     Bus(const Bus&) = delete;
     Bus& operator=(const Bus&) = delete;

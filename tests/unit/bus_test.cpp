@@ -64,6 +64,17 @@ TEST_CASE("calls are answered, errors have their names, signals are kept", "[bus
     listing.skip("s");  // this connection's own
     listing.leave();
 
+    BusMessage all = bus.new_call({broker.destination, broker.path, "org.freedesktop.DBus.Properties"}, "GetAll");
+    all.add(broker.interface);
+    const Json properties = bus.call(all).read_values();
+    REQUIRE(properties.size() == 1);
+    CHECK(properties[0].at("Interfaces").is_array());
+    BusMessage credentials = bus.new_call(broker, "GetConnectionCredentials");
+    credentials.add("org.freedesktop.DBus");
+    const Json known = bus.call(credentials).read_values().at(0);
+    CHECK(known.at("UnixUserID") == ::geteuid());
+    CHECK(known.at("ProcessID").is_number());
+
     BusMessage question = bus.new_call(broker, "NameHasOwner");
     question.add("org.freedesktop.DBus");
     CHECK(bus.call(question).read_truth());

@@ -6,7 +6,6 @@
 #include <catch2/catch.hpp>
 #include <map>
 
-#include "runtime/session/compare.hpp"
 #include "runtime/session/host_state.hpp"
 #include "runtime/session/receipt.hpp"
 #include "runtime/session/session.hpp"
@@ -33,7 +32,33 @@ HostState host() {
 }
 
 Ours ours() {
-    return {"/home/ann/.cache/stagebox", 100, {}, {sandbox::IdMode::range, range_base, range_base, 65536}};
+    return {.store = "/home/ann/.cache/stagebox",
+            .supervisor = 100,
+            .wanted = {},
+            .ids = {sandbox::IdMode::range, range_base, range_base, 65536},
+            .user = 1000,
+            .places = {{"/home/ann/.cache/stagebox/v1/staging/x", "rootfs"}},
+            .cgroups = {{"/user.slice/stagebox-1.scope", "squash"}},
+            .user_namespaces = {{4026532001, "debs"}}};
+}
+
+Receipt receipt_of(const HostState& before, const HostState& after) {
+    return make_receipt(before, after, compare(before, after, ours()));
+}
+
+// The one difference that one more item makes, as "WHOSE: REASON; STAGE".
+std::string judged(Kind kind, const Item& item, const Ours& mine = ours()) {
+    HostState state = host();
+    Table before;
+    Table after;
+    after.items["it"] = item;
+    std::vector<Difference> differences;
+    compare_tables(kind, before, after, mine, Lineage(state.processes, mine), differences);
+    REQUIRE(differences.size() == 1);
+    CHECK(differences[0].kind == kind);
+    CHECK(differences[0].change == "appeared");
+    const Difference& one = differences[0];
+    return std::string(name_of(one.whose)) + ": " + one.reason + (one.stage.empty() ? "" : "; " + one.stage);
 }
 
 std::vector<Difference> after_mounts(const std::string& lines) {
@@ -42,11 +67,17 @@ std::vector<Difference> after_mounts(const std::string& lines) {
     return compare(host(), after, ours());
 }
 
-std::vector<Difference> after_processes(const std::vector<Process>& more, const Ours& mine = ours(),
-                                        Scope scope = Scope::essential) {
+std::vector<Difference> all_after_processes(const std::vector<Process>& more, const Ours& mine = ours()) {
     HostState after = host();
     after.processes.insert(after.processes.end(), more.begin(), more.end());
-    return compare(host(), after, mine, scope);
+    return compare(host(), after, mine);
+}
+
+// Those that are ours.
+std::vector<Difference> after_processes(const std::vector<Process>& more, const Ours& mine = ours()) {
+    std::vector<Difference> differences = all_after_processes(more, mine);
+    std::erase_if(differences, [](const Difference& difference) { return difference.whose != Owner::ours; });
+    return differences;
 }
 
 SessionFacts facts_with(const std::map<std::string, std::string>& environment) {
@@ -61,14 +92,13 @@ SessionFacts facts_with(const std::map<std::string, std::string>& environment) {
 }  // namespace
 
 TEST_CASE("a host that did not change has a clean receipt of one line", "[session]") {
-    const Receipt receipt = make_receipt(host(), host(), ours());
+    const Receipt receipt = receipt_of(host(), host());
     CHECK(receipt.clean());
     CHECK(receipt.differences.empty());
     CHECK(to_text(receipt) ==
           "receipt: host session untouched: mounts 2 = 2, loop devices 0 = 0, no process of ours left\n");
-    CHECK(
-        to_json(receipt).dump() ==
-        R"({"clean":true,"before":{"mounts":2,"loops":0,"processes":5},"after":{"mounts":2,"loops":0,"processes":5},"differences":[]})");
+    CHECK(to_short_json(receipt).dump() == R"({"clean":true,"ours":[]})");
+    CHECK(to_json(receipt).at("before").at("process") == 5);
 }
 
 TEST_CASE("a mount is ours by where it lies", "[session]") {
@@ -76,53 +106,148 @@ TEST_CASE("a mount is ours by where it lies", "[session]") {
         const auto differences = after_mounts(line);
         REQUIRE(differences.size() == 1);
         CHECK(differences[0].kind == Kind::mount);
-        return (differences[0].owner == Owner::ours ? "ours: " : "other: ") + differences[0].why;
+        CHECK(differences[0].change == "mounted");
+        return std::string(name_of(differences[0].whose)) + ": " + differences[0].reason +
+               (differences[0].stage.empty() ? "" : "; " + differences[0].stage);
     };
-    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox/staging/x rw - tmpfs tmpfs rw\n") ==
-          "ours: its target lies under the store");
-    CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/layers/a /mnt rw - btrfs /dev/vdb rw\n") ==
-          "ours: it shows a part of the store");
-    CHECK(owner_and_why("40 27 0:30 / /mnt rw - overlay overlay rw,lowerdir=/home/ann/.cache/stagebox/layers/a\n") ==
-          "ours: its options name the store");
-    CHECK(owner_and_why("40 27 0:30 / /mnt rw - tmpfs tmpfs rw\n").substr(0, 5) == "other");
-    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox2 rw - tmpfs tmpfs rw\n").substr(0, 5) == "other");
+    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox/v1/staging/x/out rw - tmpfs tmpfs rw\n") ==
+          "ours: its target lies under the store; rootfs");
+    CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/v1/staging/x/a /mnt rw - btrfs /dev/vdb rw\n") ==
+          "ours: it shows a part of the store; rootfs");
+    CHECK(owner_and_why("40 27 0:30 / /mnt rw - overlay overlay "
+                        "rw,lowerdir=/usr,upperdir=/home/ann/.cache/stagebox/v1/staging/x/layer/fs,xino=off\n") ==
+          "ours: its options name the store; rootfs");
+    CHECK(owner_and_why("40 27 0:30 / /mnt rw - tmpfs tmpfs rw\n") ==
+          "system: only root can change it, and this run has no rights of root");
+    CHECK(owner_and_why("40 27 0:30 / /mnt rw - fuse.sshfs a: rw,user_id=1000,group_id=1000\n").starts_with("user: "));
+    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox2 rw - tmpfs tmpfs rw\n").starts_with("system: "));
     // The same path on another file system.
-    CHECK(owner_and_why("40 27 254:0 /@home/ann/.cache/stagebox /mnt rw - ext4 /dev/vda rw\n").substr(0, 5) == "other");
+    CHECK(owner_and_why("40 27 254:0 /@home/ann/.cache/stagebox /mnt rw - ext4 /dev/vda rw\n").starts_with("system: "));
 }
 
-TEST_CASE("a loop device is ours by its file", "[session]") {
+TEST_CASE("a thing is ours by its file, its maker, its cgroup or its owner, and by no name", "[session]") {
+    const std::string store = ours().store;
+    CHECK(judged(Kind::loop, {"x", {.paths = {store + "/v1/staging/x/disk"}}}) ==
+          "ours: its file /home/ann/.cache/stagebox/v1/staging/x/disk lies under the store; rootfs");
+    CHECK(judged(Kind::dm, {"vg", {.paths = {"/srv/disk", store + "/disk"}}}).starts_with("ours: its file"));
+    CHECK(judged(Kind::loop, {"x", {.paths = {"/var/lib/snap"}}}) ==
+          "system: only root can change it, and this run has no rights of root");
+    CHECK(judged(Kind::binfmt, {"enabled", {.paths = {store + "/qemu"}}}).starts_with("ours: its file"));
+    CHECK(judged(Kind::sysctl, {"|" + store + "/catch %p", {}}) == "ours: its value names the store");
+    CHECK(judged(Kind::sysctl, {"|" + store + "2/catch %p", {}}).starts_with("system: "));
+    CHECK(judged(Kind::unit, {"active", {.cgroup = "/user.slice/stagebox-1.scope/a"}}) ==
+          "ours: its processes are in this run's cgroup; squash");
+    CHECK(judged(Kind::unit, {"active", {.uid = 0, .cgroup = "/system.slice/stagebox-1.scope"}}) ==
+          "system: root owns it");
+    CHECK(judged(Kind::inhibitor, {"", {.uid = 1000, .pid = 100}}) ==
+          "ours: process 100 made or holds it: it is the run's supervisor");
+    CHECK(judged(Kind::inhibitor, {"", {.pid = 200}}).starts_with("user: process 200 (conmon) made or holds it"));
+    CHECK(judged(Kind::nftables, {"", {.pid = 1}}).starts_with("system: process 1 (systemd) made or holds it"));
+    CHECK(judged(Kind::ipc, {"", {.uid = range_base + 5, .pid = 999}}) ==
+          "ours: its owner 100005 is an id of this run's jails");
+    CHECK(judged(Kind::link, {"", {.uid = range_base}}).starts_with("ours: "));
+    CHECK(judged(Kind::file, {"file", {.uid = 1000}}).starts_with("user: its owner is the user 1000"));
+    CHECK(judged(Kind::file, {"file", {.uid = 1001}}).starts_with("system: another user, 1001"));
+    CHECK(judged(Kind::module, {}).starts_with("system: "));
+}
+
+TEST_CASE("where no fact tells, nobody is blamed", "[session]") {
+    Ours root = ours();
+    root.user = 0;
+    CHECK(judged(Kind::sysctl, {"1", {}}, root) == "unknown: root changed it, and nothing of it names who");
+    CHECK(judged(Kind::module, {}, root).starts_with("unknown: "));
+    CHECK(judged(Kind::link, {"", {.uid = 1000}}, root).starts_with("unknown: "));
+    Ours shared = ours();
+    shared.is_range_shared = true;
+    CHECK(judged(Kind::file, {"", {.uid = range_base}}, shared) ==
+          "unknown: its owner 100000 is an id of this run's jails, and of others that ran meanwhile");
+    Ours single = ours();
+    single.ids = {sandbox::IdMode::single, 1000, 1000, 1};
+    CHECK(judged(Kind::file, {"", {.uid = 1000}}, single).starts_with("user: "));
+}
+
+TEST_CASE("a changed value and a thing that is gone are differences, an unreadable table is none", "[session]") {
+    HostState before = host();
     HostState after = host();
-    after.loops = {{"loop0", "/home/ann/.cache/stagebox/staging/disk", true}, {"loop1", "/var/lib/snap", false}};
-    const Receipt receipt = make_receipt(host(), after, ours());
+    before.sysctls.items["net.ipv4.ip_forward"] = {"0", {}};
+    after.sysctls.items["net.ipv4.ip_forward"] = {"1", {}};
+    before.ipc.items["shm 3"] = {"owner 1001", {.uid = 1001}};
+    before.nftables.items["table nat of family 2"] = {};
+    after.nftables.unreadable = "only root may read it";
+    const Receipt receipt = receipt_of(before, after);
     REQUIRE(receipt.differences.size() == 2);
-    CHECK(receipt.differences[0].owner == Owner::ours);
-    CHECK(receipt.differences[1].owner == Owner::other);
+    CHECK(receipt.differences[0].subject == "net.ipv4.ip_forward: 0 -> 1");
+    CHECK(receipt.differences[0].change == "changed");
+    CHECK(receipt.differences[1].change == "vanished");
+    CHECK(receipt.differences[1].whose == Owner::system);
+    CHECK(receipt.unreadable.at("nftables") == "only root may read it");
+    CHECK(receipt.clean());
+    CHECK(to_text(receipt).ends_with("  not ours, meanwhile: sysctl 1, ipc 1\n"));
+    const std::string whole = to_long_text(to_json(receipt));
+    CHECK(whole.find("system  sysctl changed net.ipv4.ip_forward: 0 -> 1\n") != std::string::npos);
+    CHECK(whole.find("nftables   not readable: only root may read it\n") != std::string::npos);
+}
+
+TEST_CASE("the first thing of ours that is left is named", "[session]") {
+    HostState after = host();
+    const std::string disk = "/home/ann/.cache/stagebox/v1/staging/x/disk";
+    after.loops.items["/dev/loop0"] = {disk + ", deleted", {.paths = {disk}}};
+    after.loops.items["/dev/loop1"] = {"/var/lib/snap", {.paths = {"/var/lib/snap"}}};
+    const Receipt receipt = receipt_of(host(), after);
     CHECK_FALSE(receipt.clean());
     CHECK(to_text(receipt) ==
-          "receipt: host session TOUCHED BY THIS RUN: mounts 2 = 2, loop devices 0 -> 2, no process of ours "
-          "left\n"
-          "  ours: attached /dev/loop0 (/home/ann/.cache/stagebox/staging/disk, deleted); its file lies "
-          "under the "
-          "store\n"
-          "  not ours, meanwhile: 0 changes of mounts, 1 change of loop devices\n");
+          "receipt: host session TOUCHED BY THIS RUN: mounts 2 = 2, loop devices 0 -> 2, no process of ours left\n"
+          "  ours: loop appeared /dev/loop0 (" +
+              disk + ", deleted); its file " + disk +
+              " lies under the store; stage rootfs\n"
+              "  not ours, meanwhile: loop 1\n");
 }
 
 TEST_CASE("a process is ours by descent", "[session]") {
     const auto left = after_processes({{300, 100, 1000, 'S', 0, 30, "sh"}, {301, 300, 1000, 'S', 0, 31, "sleep"}});
     REQUIRE(left.size() == 2);
-    CHECK(left[0].owner == Owner::ours);
-    CHECK(left[1].why == "it descends from the run's supervisor");
+    CHECK(left[0].change == "left");
+    CHECK(left[1].reason == "it descends from the run's supervisor");
 
-    CHECK(after_processes({{300, 60, 1000, 'S', 0, 30, "firefox"}}).empty());
-    const auto all = after_processes({{300, 60, 1000, 'S', 0, 30, "firefox"}}, ours(), Scope::everything);
-    REQUIRE(all.size() == 1);
-    CHECK(all[0].owner == Owner::other);
+    const auto all = all_after_processes({{300, 60, 1000, 'S', 0, 30, "firefox"}, {301, 1, 0, 'S', 0, 31, "cron"}});
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].whose == Owner::user);
+    CHECK(all[1].whose == Owner::system);
+}
+
+TEST_CASE("a process is ours by its jail's namespace or cgroup, wherever it hangs", "[session]") {
+    Process jailed{300, 200, range_base, 'S', 0, 30, "daemon"};
+    jailed.user_namespace = 4026532001;
+    auto left = after_processes({jailed});
+    REQUIRE(left.size() == 1);
+    CHECK(left[0].stage == "debs");
+    // Hanging where an escaped one would, but of a namespace that is seen and another's.
+    Process elsewhere{300, 1, range_base, 'S', 0, 30, "daemon"};
+    elsewhere.user_namespace = 4026532999;
+    CHECK(after_processes({elsewhere}).empty());
+    Process grouped{300, 200, 1000, 'S', 0, 30, "daemon"};
+    grouped.cgroup = "/user.slice/stagebox-1.scope/stage";
+    left = after_processes({grouped});
+    REQUIRE(left.size() == 1);
+    CHECK(left[0].stage == "squash");
+}
+
+TEST_CASE("a process that changes its cgroup or session is told of", "[session]") {
+    HostState before = host();
+    before.processes[4].cgroup = "/a";
+    HostState after = before;
+    after.processes[4].cgroup = "/b";
+    after.processes[2].session = 60;
+    const auto differences = compare(before, after, ours());
+    REQUIRE(differences.size() == 2);
+    CHECK(differences[0].change == "began a session");
+    CHECK(differences[1].change == "moved to another cgroup");
 }
 
 TEST_CASE("a name cannot steer the terminal or break the JSON", "[session]") {
     HostState after = host();
     after.processes.push_back({300, 100, 1000, 'S', 0, 30, "a\x1b[2J\xff"});
-    const Receipt receipt = make_receipt(host(), after, ours());
+    const Receipt receipt = receipt_of(host(), after);
     CHECK(to_text(receipt).find("(a\\x1b[2J\\xff, uid") != std::string::npos);
     CHECK_NOTHROW(to_json(receipt).dump());
 }
@@ -139,7 +264,7 @@ TEST_CASE("what has ended, what is wanted and what was there before is no differ
     // The number again, another process.
     HostState after = before;
     after.processes.back().start = 99;
-    CHECK(compare(before, after, ours()).size() == 1);
+    CHECK(compare(before, after, ours()).size() == 2);
 }
 
 TEST_CASE("a process of the id range is ours only where an escaped one would be", "[session]") {
@@ -158,7 +283,7 @@ TEST_CASE("a process of the id range is ours only where an escaped one would be"
 }
 
 TEST_CASE("this machine can be observed, and a child is found and missed", "[session]") {
-    const HostState before = observe();
+    const HostState before = observe({});
     CHECK_FALSE(before.mounts.mounts.empty());
     const Process* self = find_process(before.processes, ::getpid());
     REQUIRE(self != nullptr);
@@ -173,14 +298,15 @@ TEST_CASE("this machine can be observed, and a child is found and missed", "[ses
         ::pause();
         ::_exit(0);
     }
-    const auto with_child = compare(before, observe(), mine);
+    const auto with_child = compare(before, observe({}), mine);
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const auto is_child = [&](const Difference& difference) {
-        return difference.owner == Owner::ours && difference.what.find(std::to_string(child)) != std::string::npos;
+        return difference.whose == Owner::ours && difference.subject.find(std::to_string(child)) != std::string::npos;
     };
     CHECK(std::count_if(with_child.begin(), with_child.end(), is_child) == 1);
-    CHECK(make_receipt(before, observe(), mine).clean());
+    const HostState after = observe({});
+    CHECK(make_receipt(before, after, compare(before, after, mine)).clean());
 }
 
 TEST_CASE("the kind of session is what is nearest to the person", "[session]") {

@@ -1,0 +1,145 @@
+#include "runtime/cli/session_command.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "runtime/session/check.hpp"
+#include "runtime/session/receipt.hpp"
+#include "runtime/session/room.hpp"
+#include "runtime/store/store.hpp"
+#include "runtime/supervisor/build.hpp"
+#include "runtime/supervisor/needs.hpp"
+#include "runtime/supervisor/user_network.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::cli {
+namespace {
+
+using sandbox::os::format;
+using sandbox::os::Json;
+using session::Finding;
+using session::Findings;
+using session::Severity;
+
+std::string store_path(const std::string& named) {
+    const std::string path = named.empty() ? store::Store::default_path() : named;
+    return sandbox::os::exists(AT_FDCWD, path) ? sandbox::os::real_path(path) : path;
+}
+
+// What the stages need of this host beyond a jail.
+Findings check_pipeline(const stages::Pipeline& pipeline) {
+    Findings findings;
+    const auto add = [&](Findings more) { findings.insert(findings.end(), more.begin(), more.end()); };
+    std::vector<const stages::Stage*> all;
+    bool needs_network = false;
+    for (const stages::Stage& stage : pipeline.stages) {
+        all.push_back(&stage);
+        needs_network = needs_network || stage.network == sandbox::Network::user;
+        if (stage.script) {
+            add(session::check_readable(pipeline.directory + "/" + stage.script->path,
+                                        format("stage {}'s script", stage.name)));
+        }
+        for (const stages::Input& input : stage.inputs) {
+            const auto* local = std::get_if<stages::LocalPath>(&input.source);
+            if (local == nullptr) continue;
+            add(session::check_readable(pipeline.directory + "/" + local->path,
+                                        format("stage {}'s input", stage.name)));
+        }
+    }
+    for (const supervisor::MissingNeed& need : supervisor::missing_needs(all)) {
+        findings.push_back({Severity::harm, "needs",
+                            format("stage {} needs {}, which is not here", need.stage, need.what),
+                            "sudo apt-get install " + need.package});
+    }
+    if (needs_network) {
+        const sandbox::Finding network = supervisor::probe_user_network();
+        if (network.status != sandbox::Status::ok) {
+            findings.push_back(
+                {Severity::harm, "needs", format("network \"user\": {}", network.detail), network.remedy});
+        }
+    }
+    return findings;
+}
+
+// What each stage put into the store when it was last built, all together.
+double last_size(const stages::Pipeline& pipeline, const store::Store& store) {
+    std::map<std::string, store::Record> newest;
+    for (const store::Record& record : store.list().records) {
+        if (record.pipeline != pipeline.name) continue;
+        store::Record& known = newest[record.stage];
+        if (known.finished <= record.finished) known = record;
+    }
+    double bytes = 0;
+    for (const auto& [stage, record] : newest) {
+        if (record.layer) bytes += static_cast<double>(record.layer->bytes);
+        for (const auto& [name, object] : record.artifacts) bytes += static_cast<double>(object.bytes);
+    }
+    return bytes;
+}
+
+}  // namespace
+
+int session_check(const PipelineOptions& options, OutputFormat output) {
+    session::OurPaths ours{.store = store_path(options.store) + "/v1", .project = {}, .output = {}};
+    const bool has_file = !options.file.empty() || ::access("stagebox.toml", F_OK) == 0;
+    Findings findings;
+    double expected = 0;
+    if (has_file) {
+        const stages::Pipeline pipeline =
+            stages::read_pipeline(options.file.empty() ? "stagebox.toml" : options.file, options.vars);
+        ours.project = pipeline.directory;
+        findings = check_pipeline(pipeline);
+        // A check makes nothing: no store either.
+        if (sandbox::os::exists(AT_FDCWD, ours.store)) {
+            expected = last_size(pipeline, store::Store(store_path(options.store)));
+        }
+    }
+    const auto processes = session::read_processes();
+    const auto mounts = sandbox::os::read_mounts();
+    const session::Session here = session::classify(session::read_session_facts(processes));
+    const Findings host = session::check_host({mounts, processes}, ours, expected);
+    findings.insert(findings.end(), host.begin(), host.end());
+    if (output == OutputFormat::json) {
+        std::printf("%s\n", session::to_json(here, findings).dump(2).c_str());
+    } else {
+        std::printf("%s\n", session::describe(here).c_str());
+        for (const Finding& finding : findings) std::printf("%s\n", session::to_text(finding).c_str());
+    }
+    return session::has_harm(findings) ? supervisor::jail_failed : supervisor::done;
+}
+
+int report(const std::string& store_name, const std::string& run, OutputFormat output) {
+    if (run.find('/') != std::string::npos || run == "." || run == "..") {
+        throw std::invalid_argument(
+            format("'{}' is no name of a run; they are the names in the store's runs directory", run));
+    }
+    const std::string path = store_path(store_name) + "/v1/runs";
+    if (!sandbox::os::exists(AT_FDCWD, path)) throw std::runtime_error(format("no run is kept in {}", path));
+    const sandbox::os::Fd runs = sandbox::os::open_directory(AT_FDCWD, path);
+    std::optional<std::string> text;
+    std::string found = run;
+    if (!run.empty()) {
+        text = sandbox::os::read_file_if_exists(runs.get(), run + "/receipt.json");
+    } else {
+        // Their names sort by time; the newest may still run, or was killed.
+        std::vector<std::string> names = sandbox::os::list_directory(runs.get());
+        for (auto name = names.rbegin(); name != names.rend() && !text; ++name) {
+            found = *name;
+            text = sandbox::os::read_file_if_exists(runs.get(), *name + "/receipt.json");
+        }
+    }
+    if (!text)
+        throw std::runtime_error(format("{} has no receipt of {}", path, run.empty() ? "any run" : "run " + run));
+    const Json kept = Json::parse(*text);
+    if (output == OutputFormat::json) {
+        std::fputs(text->c_str(), stdout);
+    } else {
+        std::printf("run %s\n%s", found.c_str(), session::to_long_text(kept).c_str());
+    }
+    return kept.at("clean").get<bool>() ? supervisor::done : supervisor::host_touched;
+}
+
+}  // namespace runtime::cli

@@ -1,0 +1,162 @@
+#include "runtime/session/units.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "sandbox/os/bus.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::session {
+namespace {
+
+using sandbox::os::Bus;
+using sandbox::os::BusError;
+using sandbox::os::BusKind;
+using sandbox::os::BusMessage;
+using sandbox::os::BusTarget;
+using sandbox::os::format;
+using sandbox::os::Json;
+
+// A receipt does not wait for a bus that hangs.
+constexpr std::chrono::milliseconds patience{1000};
+constexpr const char* user_mark = "user: ";
+constexpr const char* systemd = "org.freedesktop.systemd1";
+constexpr BusTarget manager{systemd, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"};
+constexpr BusTarget logind{"org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"};
+
+// Mounts, devices and slices follow from what other tables have; targets from the units below them.
+constexpr const char* unit_patterns[] = {"*.service", "*.scope", "*.socket", "*.path", "*.swap", "*.timer"};
+constexpr const char* unit_states[] = {"active", "reloading", "activating", "deactivating", "failed"};
+
+void add_texts(BusMessage& message, const auto& texts) {
+    message.open('a', "s");
+    for (const char* text : texts) message.add(text);
+    message.close();
+}
+
+Json ask(Bus& bus, const BusTarget& target, const char* member) {
+    return bus.call(bus.new_call(target, member)).read_values();
+}
+
+// ListUnitsByPatterns: a(ssssssouso), of which 0 is the name, 3 and 4 the state.
+void list_units(Bus& bus, const std::string& mark, std::uint32_t owner, UnitTables& tables) {
+    BusMessage request = bus.new_call(manager, "ListUnitsByPatterns");
+    add_texts(request, unit_states);
+    add_texts(request, unit_patterns);
+    for (const Json& unit : bus.call(request).read_values().at(0)) {
+        const auto name = unit.at(0).get<std::string>();
+        std::string state = unit.at(3).get<std::string>();
+        if (name.ends_with(".timer")) {
+            tables.timers.items[mark + name] = {state, {.uid = owner}};  // what it waits for is no change
+        } else {
+            tables.units.items[mark + name] = {state + " " + unit.at(4).get<std::string>(), {.uid = owner}};
+        }
+    }
+}
+
+void list_logind(Bus& bus, Services& services) {
+    // a(susso): id, uid, name, seat, path
+    for (const Json& login : ask(bus, logind, "ListSessions").at(0)) {
+        services.logins.items[format("session {}", login.at(0).get<std::string>())] = {
+            format("{}{}{}", login.at(2).get<std::string>(), login.at(3) == "" ? "" : " on ",
+                   login.at(3).get<std::string>()),
+            {.uid = login.at(1).get<std::uint32_t>()}};
+    }
+    // a(ssssuu): what, who, why, mode, uid, pid
+    for (const Json& lock : ask(bus, logind, "ListInhibitors").at(0)) {
+        Facts facts;
+        facts.uid = lock.at(4).get<std::uint32_t>();
+        facts.pid = lock.at(5).get<pid_t>();
+        services.inhibitors.items[format("{}: {} ({}), process {}", lock.at(1).get<std::string>(),
+                                         lock.at(0).get<std::string>(), lock.at(3).get<std::string>(), facts.pid)] = {
+            lock.at(2).get<std::string>(), std::move(facts)};
+    }
+}
+
+// Calls `act`; why it could not, where the bus says no.
+template <class Act>
+std::string try_bus(BusKind kind, Act act) {
+    try {
+        Bus bus(kind, patience);
+        act(bus);
+        return {};
+    } catch (const BusError& error) {
+        return error.what();
+    }
+}
+
+Json property(Bus& bus, const std::string& path, const char* interface, const char* name) {
+    BusMessage request = bus.new_call({systemd, path.c_str(), "org.freedesktop.DBus.Properties"}, "Get");
+    request.add(interface).add(name);
+    try {
+        return bus.call(request).read_values().at(0);
+    } catch (const BusError&) {
+        return {};  // a unit of a type that has none, or gone by now
+    }
+}
+
+std::string text_or_empty(const Json& value) {
+    return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+void add_facts(Bus& bus, const std::string& name, Facts& facts) {
+    BusMessage request = bus.new_call(manager, "GetUnit");
+    request.add(name);
+    const auto path = bus.call(request).read_values().at(0).get<std::string>();
+    if (std::string file = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Unit", "FragmentPath"));
+        !file.empty()) {
+        facts.paths.push_back(std::move(file));
+    }
+    if (name.ends_with(".service")) {
+        const Json pid = property(bus, path, "org.freedesktop.systemd1.Service", "MainPID");
+        if (pid.is_number()) facts.pid = pid.get<pid_t>();
+        const Json commands = property(bus, path, "org.freedesktop.systemd1.Service", "ExecStart");
+        for (const Json& command : commands.is_array() ? commands : Json::array())
+            facts.paths.push_back(text_or_empty(command.at(0)));
+        facts.cgroup = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Service", "ControlGroup"));
+    } else if (name.ends_with(".scope")) {
+        facts.cgroup = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Scope", "ControlGroup"));
+    }
+}
+
+void find_facts(Bus& bus, const std::string& mark, const Table& before, Table& after) {
+    for (auto& [name, item] : after.items) {
+        const auto was = before.items.find(name);
+        if (was != before.items.end() && was->second.value == item.value) continue;
+        try {
+            add_facts(bus, name.substr(mark.size()), item.facts);
+        } catch (const BusError&) {
+            // It has ended since: whose manager has it is all that is known.
+        }
+    }
+}
+
+}  // namespace
+
+Services observe_services() {
+    Services services;
+    const std::string system = try_bus(BusKind::system, [&](Bus& bus) { list_units(bus, "", 0, services.system); });
+    services.system.units.unreadable = services.system.timers.unreadable = system;
+    const std::string user =
+        try_bus(BusKind::user, [&](Bus& bus) { list_units(bus, user_mark, ::geteuid(), services.user); });
+    services.user.units.unreadable = services.user.timers.unreadable = user;
+    const std::string login = try_bus(BusKind::system, [&](Bus& bus) { list_logind(bus, services); });
+    services.logins.unreadable = services.inhibitors.unreadable = login;
+    return services;
+}
+
+void find_unit_facts(const Services& before, Services& after) {
+    const auto find = [](BusKind kind, const char* mark, const UnitTables& was, UnitTables& is) {
+        if (!is.units.unreadable.empty() || (was.units.items == is.units.items && was.timers.items == is.timers.items))
+            return;
+        static_cast<void>(try_bus(kind, [&](Bus& bus) {
+            find_facts(bus, mark, was.units, is.units);
+            find_facts(bus, mark, was.timers, is.timers);
+        }));
+    };
+    find(BusKind::system, "", before.system, after.system);
+    find(BusKind::user, user_mark, before.user, after.user);
+}
+
+}  // namespace runtime::session
