@@ -133,7 +133,8 @@ std::string Lineage::why_ours(const Process& process) const {
     const Process* supervisor = find_process(processes_, ours_.supervisor);
     const bool is_elsewhere = process.user_namespace != 0 && !is_in_jail &&
                               (supervisor == nullptr || process.user_namespace != supervisor->user_namespace);
-    bool escaped = ours_.range_tells() && ours_.in_range(process.uid) && !is_elsewhere;
+    const bool is_known = is_in_jail || is_in_cgroup;
+    bool escaped = ours_.range_tells() && ours_.in_range(process.uid) && !is_elsewhere && !is_known;
     const Process* at = &process;
     // A parent chain is as long as the table at most; the table is not one instant, so it may hold a circle.
     for (std::size_t steps = 0; at != nullptr && steps <= processes_.size(); ++steps) {

@@ -79,6 +79,8 @@ std::optional<Login> find_login() {
                      facts.at("Remote").get<bool>()};
     } catch (const sandbox::os::BusError&) {
         return std::nullopt;
+    } catch (const Json::exception&) {
+        return std::nullopt;  // a logind of another kind
     }
 }
 

@@ -44,7 +44,8 @@ void list_units(Bus& bus, const std::string& mark, std::uint32_t owner, UnitTabl
     BusMessage request = bus.new_call(manager, "ListUnitsByPatterns");
     add_texts(request, unit_states);
     add_texts(request, unit_patterns);
-    for (const Json& unit : bus.call(request).read_values().at(0)) {
+    const Json answer = bus.call(request).read_values();
+    for (const Json& unit : answer.at(0)) {
         const auto name = unit.at(0).get<std::string>();
         std::string state = unit.at(3).get<std::string>();
         if (name.ends_with(".timer")) {
@@ -57,14 +58,16 @@ void list_units(Bus& bus, const std::string& mark, std::uint32_t owner, UnitTabl
 
 void list_logind(Bus& bus, Services& services) {
     // a(susso): id, uid, name, seat, path
-    for (const Json& login : ask(bus, logind, "ListSessions").at(0)) {
+    const Json logins = ask(bus, logind, "ListSessions");
+    for (const Json& login : logins.at(0)) {
         services.logins.items[format("session {}", login.at(0).get<std::string>())] = {
             format("{}{}{}", login.at(2).get<std::string>(), login.at(3) == "" ? "" : " on ",
                    login.at(3).get<std::string>()),
             {.uid = login.at(1).get<std::uint32_t>()}};
     }
     // a(ssssuu): what, who, why, mode, uid, pid
-    for (const Json& lock : ask(bus, logind, "ListInhibitors").at(0)) {
+    const Json locks = ask(bus, logind, "ListInhibitors");
+    for (const Json& lock : locks.at(0)) {
         Facts facts;
         facts.uid = lock.at(4).get<std::uint32_t>();
         facts.pid = lock.at(5).get<pid_t>();
@@ -83,6 +86,8 @@ std::string try_bus(BusKind kind, Act act) {
         return {};
     } catch (const BusError& error) {
         return error.what();
+    } catch (const Json::exception& error) {
+        return format("an answer of another form: {}", error.what());
     }
 }
 
@@ -108,9 +113,12 @@ void add_facts(Bus& bus, const std::string& name, Facts& facts) {
         !file.empty()) {
         facts.paths.push_back(std::move(file));
     }
-    if (name.ends_with(".service")) {
+    if (name.ends_with(".timer")) {
+        // A timer is as good as what it starts.
+        add_facts(bus, text_or_empty(property(bus, path, "org.freedesktop.systemd1.Timer", "Unit")), facts);
+    } else if (name.ends_with(".service")) {
         const Json pid = property(bus, path, "org.freedesktop.systemd1.Service", "MainPID");
-        if (pid.is_number()) facts.pid = pid.get<pid_t>();
+        if (pid.is_number()) facts.pid = pid.get<pid_t>();  // 0: it does not run
         const Json commands = property(bus, path, "org.freedesktop.systemd1.Service", "ExecStart");
         for (const Json& command : commands.is_array() ? commands : Json::array())
             facts.paths.push_back(text_or_empty(command.at(0)));

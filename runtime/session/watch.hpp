@@ -26,8 +26,8 @@ class Watch {
     // A look meanwhile, if the last one was some seconds ago. Costs nothing but CPU: the supervisor has nothing to do.
     void sample_if_due(const Ours& ours);
 
-    // The last look. `ours` as the run knows it: what its stages are known by is added here. `settle` gives processes that
-    // are about to end the time to do so before they count as left.
+    // The last look. `ours` as the run knows it: what its stages are known by is added here. Processes that seem to be left
+    // get a moment to end, and are looked at again.
     [[nodiscard]] Receipt finish(Ours ours);
 
   private:

@@ -60,7 +60,8 @@ out = {{ seen = "seen" }}
     CHECK(content_of(workspace.artifact_of("two", "seen")).starts_with("/dev/shm:\ntwo\n\n/tmp:\ntwo\n"));
 }
 
-TEST_CASE("a stage sees nothing of its caller's environment, input and descriptors", "[isolation][threat][descriptors]") {
+TEST_CASE("a stage sees nothing of its caller's environment, input and descriptors",
+          "[isolation][threat][descriptors]") {
     const Workspace workspace;
     workspace.pipeline(R"toml(
 [stage.a]

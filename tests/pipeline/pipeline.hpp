@@ -30,6 +30,13 @@ inline bool says(const Result& result, std::string_view text) {
     return result.err.find(text) != std::string::npos || result.out.find(text) != std::string::npos;
 }
 
+// `stagebox report`; of the newest run, where none is named.
+inline Result report_of(const Workspace& workspace, const std::vector<std::string>& words = {}) {
+    std::vector<std::string> argv{support::stagebox_program(), "report", "--store", workspace.store()};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return support::run({.argv = argv});
+}
+
 // Nothing of the builds of this workspace runs, is mounted or waits to be deleted.
 inline bool is_at_rest(const Workspace& workspace) {
     return support::processes_with(workspace.path()).empty() && support::mounts_with(workspace.path()).empty() &&

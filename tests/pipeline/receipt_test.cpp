@@ -57,6 +57,15 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     CHECK(all[0].at("failure").at("class") == "script-error");
     CHECK(all[1].at("event") == "receipt");
     CHECK(all[1].at("clean") == true);
+
+    const Result report = report_of(workspace);
+    CHECK(report.code == 0);
+    CHECK(report.out.starts_with("run " + runs.front() + "\nreceipt: host session untouched"));
+    const auto whole = sandbox::os::Json::parse(report_of(workspace, {runs.front(), "--json"}).out);
+    CHECK(whole.at("clean") == true);
+    CHECK(whole.at("before").at("mount") > 0);
+    CHECK(report_of(workspace, {"../records"}).code == 2);
+    CHECK(report_of(workspace, {"20200101T000000Z-1"}).code == 3);
 }
 
 TEST_CASE("a mount below the store that a build did not find is ours, one elsewhere is not", "[receipt][alone]") {
@@ -85,6 +94,6 @@ TEST_CASE("a mount below the store that a build did not find is ours, one elsewh
     } else {
         CHECK(ended.code == 0);
         CHECK(has_clean_receipt(ended));
-        CHECK(says(ended, "not ours, meanwhile: 1 change of mounts"));
+        CHECK(says(ended, "not ours, meanwhile: mount 1 (1 of unknown origin)"));
     }
 }
