@@ -1,5 +1,6 @@
 #include "runtime/session/watch.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,10 +66,13 @@ void Watch::stage_began(const std::string& stage, const std::string& staging) {
 }
 
 void Watch::jail_began(const std::string& stage, pid_t init) {
+    const std::string path = format("/proc/{}/ns/user", init);
+    sandbox::os::Fd held(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat about = {};
     // Gone already: then it left no process in its namespace.
-    if (::stat(format("/proc/{}/ns/user", init).c_str(), &about) != 0) return;
+    if (!held || ::fstat(held.get(), &about) != 0) return;
     known_.user_namespaces.push_back({about.st_ino, stage});
+    held_namespaces_.push_back(std::move(held));
 }
 
 void Watch::stage_ended(const std::string& stage) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/session/receipt.hpp"
+#include "sandbox/os/fd.hpp"
 
 namespace runtime::session {
 
@@ -48,6 +49,8 @@ class Watch {
     std::uint64_t before_at_ = 0;
     std::vector<Window> windows_;
     Ours known_;  // what stages are known by
+    // Open until the end, or the kernel would give the number of a namespace that is gone to the next, which is another's.
+    std::vector<sandbox::os::Fd> held_namespaces_;
     struct Seen {
         Difference difference;
         std::uint64_t after = 0;  // the last look without it
