@@ -59,6 +59,8 @@ struct Words {
     bool is_failed = false;
     bool is_json = false;
     unsigned days = 30;
+    ImportOptions import;
+    bool is_dry_run = false;
     int (*command)(const Words&) = nullptr;
 };
 
@@ -161,6 +163,24 @@ void add_report(CLI::App& app, Words& words) {
     });
 }
 
+int run_import(const Words& words) {
+    ImportOptions options = words.import;
+    if (words.is_dry_run) options.writes = ImportWrites::nothing;
+    if (words.is_json) options.format = OutputFormat::json;
+    return cli::import(options);
+}
+
+void add_import(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("import", "Name the hazards of a build script, and draft a pipeline from it");
+    command->add_option("SCRIPT", words.import.script, "The script")->required();
+    command->add_option("-o,--output", words.import.output, "Write the pipeline and its scripts into this directory")
+        ->capture_default_str()
+        ->type_name("DIR");
+    command->add_flag("-n,--dry-run", words.is_dry_run, "Only name the hazards, write nothing");
+    command->add_flag("--json", words.is_json, "For programs");
+    command->callback([&words] { words.command = run_import; });
+}
+
 void add_doctor(CLI::App& app, Words& words) {
     CLI::App* command = app.add_subcommand("doctor", "What this machine allows, and how to mend what it does not");
     command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
@@ -182,6 +202,7 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
     add_store(app, words);
     add_session(app, words);
     add_report(app, words);
+    add_import(app, words);
     add_doctor(app, words);
     try {
         app.parse(argc, argv);
