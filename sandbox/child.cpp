@@ -193,6 +193,8 @@ void Builder::run() noexcept {
     die_with_parent();
     close_all_but_kept();
     wait_for_parent();
+    // Not by the clone: the root would be the cgroup of who cloned it (cgroup_namespaces(7)).
+    if (task_.own_cgroup) need(call(SYS_unshare, CLONE_NEWCGROUP), Point::cgroup);
     walk();
     close_all_but_kept();  // the handles on the host's directories that the plan opened
 

@@ -19,6 +19,7 @@ struct ChildTask {
     int line_fd;         // SOCK_SEQPACKET to the parent, see launch.hpp; -1 in a loose jail
     bool drop_groups;    // setgroups(2) is allowed in this id mapping
     bool network_comes;  // the network namespace comes over the line, or the word that there is none
+    bool own_cgroup;     // it was put into a cgroup, which becomes the root of all cgroups that it sees
 
     const char* const* argv;
     std::size_t argv_size;  // with the last, null one

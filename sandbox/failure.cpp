@@ -20,6 +20,7 @@ std::string what_happened(const FailureRecord& record, const Plan& plan) {
         case Point::start_init: return "start the jail's init from memory";
         case Point::id_maps: return "map the jail's ids";
         case Point::network: return "start the network";
+        case Point::cgroup: return "make the jail's cgroup the root of those that it sees";
         case Point::handshake:
             return record.error == ESRCH ? "start the jail: its init ended without a word" : "wait for the id maps";
         case Point::parent_death_signal: return "tie the jail's life to the supervisor's";

@@ -14,6 +14,7 @@ enum class Point : std::uint16_t {
     start_init,
     id_maps,
     network,  // only by launch's before_start
+    cgroup,
     handshake,
     parent_death_signal,
     descriptors,

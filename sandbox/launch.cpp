@@ -85,7 +85,16 @@ NetworkMaker network_maker(const Plan& plan, const BeforeStart& before_start) {
     return is_early || (plan.clone_flags & CLONE_NEWNET) == 0 ? NetworkMaker::clone : NetworkMaker::supervisor;
 }
 
-ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker network) {
+// What the clone makes. The network namespace may come later; the jail's cgroup becomes the root in a namespace of cgroups
+// that init makes once it is there.
+std::uint64_t clone_flags(const Plan& plan, NetworkMaker network, const Cgroup& cgroup) {
+    std::uint64_t flags = plan.clone_flags;
+    if (network == NetworkMaker::supervisor) flags &= ~std::uint64_t{CLONE_NEWNET};
+    if (cgroup) flags &= ~std::uint64_t{CLONE_NEWCGROUP};
+    return flags;
+}
+
+ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker network, const Cgroup& cgroup) {
     ChildTask task = {};
     task.steps = plan.steps.data();
     task.step_count = plan.steps.size();
@@ -95,6 +104,7 @@ ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker net
     task.line_fd = channels.child_line.get();
     task.drop_groups = can_drop_groups(plan.ids);
     task.network_comes = network == NetworkMaker::supervisor;
+    task.own_cgroup = cgroup && (plan.clone_flags & CLONE_NEWCGROUP) != 0;
     task.argv_size = plan.argv.size();
     task.envp_size = plan.envp.size();
     task.executable_count = plan.executables.size();
@@ -156,13 +166,30 @@ int become_init(void* argument) {
     for (;;) call(SYS_exit_group, 1);
 }
 
+// Born in the cgroup, a process need not be moved, for which the kernel would wait for all processors. The child is a copy;
+// nothing, where it cannot be born there, and errno says little about why.
+std::optional<os::Child> clone_into(const Cgroup& cgroup, std::uint64_t namespaces, FirstSteps& first) {
+    int pidfd = -1;
+    const long pid = os::clone_process(namespaces | CLONE_VFORK, pidfd, cgroup.directory());
+    if (pid < 0) return std::nullopt;
+    if (pid == 0) become_init(&first);
+    return os::Child(static_cast<pid_t>(pid), Fd(pidfd));
+}
+
 // Returns the child, or errno. The parent waits until the child has its own program (vfork(2)), so nothing is copied.
-std::variant<os::Child, int> clone_child(std::uint64_t namespaces, const Channels& channels, int task) {
+std::variant<os::Child, int> clone_child(std::uint64_t namespaces, const Channels& channels, int task,
+                                         const Cgroup& cgroup, bool& is_in_cgroup) {
     int pidfd = -1;
     FirstSteps first{&channels, task, last_capability(), known_capabilities()};
+    const os::AllSignalsBlocked blocked;
+    if (cgroup && cgroup.birth() == Cgroup::Birth::possible) {
+        if (auto child = clone_into(cgroup, namespaces, first)) {
+            is_in_cgroup = true;
+            return *std::move(child);
+        }
+    }
     alignas(16) std::array<char, 16384> stack;
     const auto flags = static_cast<int>(namespaces | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD);
-    const os::AllSignalsBlocked blocked;
     const int pid = ::clone(become_init, stack.data() + stack.size(), flags, &first, &pidfd);
     if (pid < 0) return errno;
     return os::Child(pid, Fd(pidfd));
@@ -200,6 +227,20 @@ std::optional<SetupError> map_ids(const os::Child& child, const Channels& channe
     return failure;
 }
 
+// Before init goes on, so nothing of the payload's is ever outside. Still with the caller's own id, or systemd would refuse.
+std::optional<SetupError> put_into(const Cgroup& cgroup, const os::Child& child) {
+    try {
+        cgroup.take(child.pid());
+        return std::nullopt;
+    } catch (const std::exception& error) {
+        return SetupError{.point = Point::cgroup,
+                          .error = EPERM,
+                          .what = os::format("put the jail into its cgroup: {}", error.what()),
+                          .remedy = "look at what `stagebox doctor` says about cgroups",
+                          .index = 0};
+    }
+}
+
 // Init says that the payload's exec has happened, and hands over the listener where there is one, before it closes the
 // report pipe: so it is here already. Nothing comes where init ended without a word, because it was killed.
 std::optional<Fd> receive_start(const Fd& line) {
@@ -222,19 +263,22 @@ std::optional<Fd> receive_start(const Fd& line) {
 
 }  // namespace
 
-std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start,
-                                      const WhenCloned& when_cloned) {
+std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start, const WhenCloned& when_cloned,
+                                      Cgroup cgroup) {
     Channels channels = open_channels(plan);
     const NetworkMaker network = network_maker(plan, before_start);
-    const Fd task = out_of_the_way(write_task(make_task(plan, channels, network), plan).get(), plan);
-    const std::uint64_t later = network == NetworkMaker::supervisor ? CLONE_NEWNET : 0;
-    auto cloned = clone_child(plan.clone_flags & ~later, channels, task.get());
+    const Fd task = out_of_the_way(write_task(make_task(plan, channels, network, cgroup), plan).get(), plan);
+    bool is_in_cgroup = false;
+    auto cloned = clone_child(clone_flags(plan, network, cgroup), channels, task.get(), cgroup, is_in_cgroup);
     if (const int* error = std::get_if<int>(&cloned)) return explain({Point::clone, 0, *error}, plan);
     auto& child = std::get<os::Child>(cloned);
     channels.child_line.reset();
     channels.child_report.reset();
 
     if (auto error = map_ids(child, channels, plan)) return *std::move(error);
+    if (cgroup && !is_in_cgroup) {
+        if (auto error = put_into(cgroup, child)) return *std::move(error);
+    }
     if (before_start) {
         if (auto error = before_start(child.pid())) return *std::move(error);
     }
@@ -261,7 +305,7 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
             view.passed_on.reset();
         }
     }
-    return Jail(std::move(child), std::move(channels.line), std::move(listener), std::move(view));
+    return Jail(std::move(cgroup), std::move(child), std::move(channels.line), std::move(listener), std::move(view));
 }
 
 void Jail::signal(int number) {
@@ -272,9 +316,12 @@ void Jail::signal(int number) {
 Outcome Jail::wait() {
     const os::Ending ending = init_.wait();
     view_ = {};  // it holds the jail's mounts
+    std::optional<CgroupUsage> counted;
+    if (cgroup_) counted = cgroup_.usage();
+    cgroup_ = {};
     PayloadEnd end{};
     const long got = os::try_sys([&] { return ::recv(line_.get(), &end, sizeof end, MSG_DONTWAIT); });
-    Outcome outcome{Killed{}, ending.usage};
+    Outcome outcome{Killed{}, ending.usage, counted};
     if (got == sizeof end) {
         if (end.code == CLD_EXITED) {
             outcome.how = Exited{end.status};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <variant>
 
+#include "sandbox/cgroup.hpp"
 #include "sandbox/failure.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/plan.hpp"
@@ -25,14 +26,16 @@ struct Killed {};
 
 struct Outcome {
     std::variant<Exited, Signaled, Killed> how;
-    struct rusage usage = {};  // of every process the jail had
+    struct rusage usage = {};            // of every process the jail had
+    std::optional<CgroupUsage> counted;  // by its cgroup, where it had one
 };
 
 // A running jail. Its end, however it comes, is the end of each of its processes and mounts; the destructor kills it.
 class Jail {
   public:
-    Jail(os::Child init, os::Fd line, os::Fd listener = {}, RootViewServer view = {})
-        : init_(std::move(init)),
+    Jail(Cgroup cgroup, os::Child init, os::Fd line, os::Fd listener = {}, RootViewServer view = {})
+        : cgroup_(std::move(cgroup)),
+          init_(std::move(init)),
           line_(std::move(line)),
           listener_(std::move(listener)),
           view_(std::move(view.process)),
@@ -45,7 +48,10 @@ class Jail {
     // Sends a signal to every process of the jail but init.
     void signal(int number);
     // Kills init, and with it all the others.
-    void kill() { init_.signal(SIGKILL); }
+    void kill() {
+        init_.signal(SIGKILL);
+        cgroup_.kill();
+    }
     // Where the plan has a listener: the descriptor on which the payload's calls ask for an answer, for
     // sandbox::Listener. It must be served or closed, or a call that asks waits for as long as the jail is there; once
     // it is closed, the kernel answers ENOSYS. Empty where none could be had (Plan::unreported_filter).
@@ -57,6 +63,7 @@ class Jail {
     Outcome wait();
 
   private:
+    Cgroup cgroup_;  // goes last: what is in it must have ended
     os::Child init_;
     // To init: one byte to go on with, then one for each signal to deliver; end of file: the supervisor is gone. Back: one
     // byte when the payload has started, one PayloadEnd when it has ended.
@@ -71,10 +78,11 @@ class Jail {
 // `before_start` is called with init's process id once its ids are mapped and before it goes on with the plan: for what
 // belongs to the jail's namespaces and runs outside, its network. An error that it returns is launch's. Without it, the
 // network namespace is made while init builds the root.
+// `cgroup`: the jail's own, with its limits in force; empty: it is in that of its caller.
 using BeforeStart = std::function<std::optional<SetupError>(pid_t init)>;
 // Called when init goes on with the plan.
 using WhenCloned = std::function<void()>;
 std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start = {},
-                                      const WhenCloned& when_cloned = {});
+                                      const WhenCloned& when_cloned = {}, Cgroup cgroup = {});
 
 }  // namespace sandbox

@@ -16,7 +16,7 @@ namespace {
 
 using os::format;
 
-constexpr std::array<std::string_view, 6> names = {"pids", "memory", "cpu", "io-weight", "time", "idle"};
+constexpr std::array<std::string_view, 7> names = {"pids", "memory", "cpu", "io-weight", "time", "idle", "fallback"};
 constexpr std::string_view time_help = "a number and s, m or h: \"90s\", \"30m\", \"2h\"";
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
@@ -72,7 +72,14 @@ std::optional<std::uint32_t> cores_of(std::string_view text) {
     return static_cast<std::uint32_t>(std::lround(thousandths));
 }
 
+std::optional<LimitFallback> fallback_of(std::string_view text) {
+    if (text == "refuse") return LimitFallback::refuse;
+    if (text == "rlimits") return LimitFallback::rlimits;
+    return std::nullopt;
+}
+
 std::string wrong(std::string_view name) {
+    if (name == "fallback") return "\"refuse\" or \"rlimits\"";
     if (name == "pids") return "a number of processes, 1 or more: 4000";
     if (name == "memory") return "bytes with K, M, G or T, powers of 1024: \"3G\"";
     if (name == "cpu") return "a number of cores, or hundredths of one with %: 2.5, \"250%\"";
@@ -91,20 +98,11 @@ bool try_set(Limits& limits, std::string_view name, std::string_view text) {
     if (name == "cpu") return take(limits.cpu, cores_of(text));
     if (name == "time") return take(limits.time, duration_of(text));
     if (name == "idle") return take(limits.idle, duration_of(text));
+    if (name == "fallback") return take(limits.fallback, fallback_of(text));
     const std::optional<std::uint64_t> number = whole_number(text);
     if (!number || *number == 0) return false;
     if (name == "pids") return take(limits.pids, number);
     return *number <= 10000 && take(limits.io_weight, std::optional(static_cast<std::uint32_t>(*number)));
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-    constexpr std::string_view units = "KMGT";
-    std::size_t unit = 0;
-    while (unit < units.size() && bytes % 1024 == 0 && bytes >= 1024) {
-        bytes /= 1024;
-        ++unit;
-    }
-    return unit == 0 ? format("{}", bytes) : format("{}{}", bytes, units[unit - 1]);
 }
 
 }  // namespace
@@ -159,7 +157,18 @@ Limits merge_limits(const Limits& under, const Limits& upper) {
     if (upper.io_weight) merged.io_weight = upper.io_weight;
     if (upper.time) merged.time = upper.time;
     if (upper.idle) merged.idle = upper.idle;
+    if (upper.fallback) merged.fallback = upper.fallback;
     return merged;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+    constexpr std::string_view units = "KMGT";
+    std::size_t unit = 0;
+    while (unit < units.size() && bytes % 1024 == 0 && bytes >= 1024) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return unit == 0 ? format("{}", bytes) : format("{}{}", bytes, units[unit - 1]);
 }
 
 std::string describe_limits(const Limits& limits) {
@@ -173,27 +182,8 @@ std::string describe_limits(const Limits& limits) {
     if (limits.io_weight) add("io-weight", format("{}", *limits.io_weight));
     if (limits.time) add("time", format("{}s", limits.time->count()));
     if (limits.idle) add("idle", format("{}s", limits.idle->count()));
+    if (limits.fallback) add("fallback", limits.fallback == LimitFallback::refuse ? "refuse" : "rlimits");
     return text;
-}
-
-UnkeptLimits unkept_limits(const Limits& limits) {
-    UnkeptLimits unkept;
-    std::string properties;
-    const auto add = [&](std::string_view name, const std::string& property) {
-        unkept.names.push_back(name);
-        properties += format(" -p {}", property);
-    };
-    if (limits.pids) add("pids", format("TasksMax={}", *limits.pids));
-    if (limits.memory) add("memory", format("MemoryMax={}", bytes_text(*limits.memory)));
-    if (limits.cpu) add("cpu", format("CPUQuota={}%", (*limits.cpu + 5) / 10));
-    if (limits.io_weight) add("io-weight", format("IOWeight={}", *limits.io_weight));
-    if (!unkept.names.empty()) {
-        unkept.remedy = format(
-            "they need a cgroup, which this version does not make: leave them out, and put the whole under them with "
-            "systemd-run --user --scope{} stagebox ...",
-            properties);
-    }
-    return unkept;
 }
 
 }  // namespace sandbox

@@ -2,17 +2,17 @@
 // nothing of how a limit is kept.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sandbox/config.hpp"
 #include "sandbox/spec.hpp"
 
 namespace sandbox {
 
-// "pids", "memory", "cpu", "io-weight", "time", "idle".
+// "pids", "memory", "cpu", "io-weight", "time", "idle", "fallback".
 std::span<const std::string_view> limit_names();
 
 // One limit by its name, from a word: "4000", "3G", "2.5" or "250%", "90s". Throws std::invalid_argument, which says what
@@ -28,14 +28,9 @@ std::chrono::seconds read_duration(const ConfigValue& value);
 // `upper` where it says something, `under` elsewhere.
 Limits merge_limits(const Limits& under, const Limits& upper);
 
+// Bytes as a limit has them: "3G", "1000".
+std::string bytes_text(std::uint64_t bytes);
 // What is set: "memory 3G, time 90s".
 std::string describe_limits(const Limits& limits);
-
-// The names of those that need a cgroup and so cannot be kept here, and the command around which they can.
-struct UnkeptLimits {
-    std::vector<std::string_view> names;  // none: all can be kept
-    std::string remedy;
-};
-UnkeptLimits unkept_limits(const Limits& limits);
 
 }  // namespace sandbox

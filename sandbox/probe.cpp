@@ -5,7 +5,6 @@
 #include <linux/keyctl.h>
 #include <linux/kvm.h>
 #include <linux/landlock.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -14,7 +13,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -142,32 +140,6 @@ Finding probe_map_programs() {
     return {"uidmap", Status::ok, "newuidmap and newgidmap are there, with privilege", {}};
 }
 
-// The folder of this process in the unified hierarchy; empty: not in one.
-std::string own_cgroup() {
-    std::ifstream file("/proc/self/cgroup");
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
-    }
-    return {};
-}
-
-Finding probe_cgroup() {
-    constexpr const char* counting = "usage is counted by wait4, which needs no cgroup";
-    struct statfs system = {};
-    const bool unified =
-        ::statfs("/sys/fs/cgroup", &system) == 0 && static_cast<unsigned long>(system.f_type) == CGROUP2_SUPER_MAGIC;
-    if (!unified) {
-        return {"cgroup v2", Status::limited, format("not at /sys/fs/cgroup; {}", counting),
-                "start Linux with systemd.unified_cgroup_hierarchy=1"};
-    }
-    const std::string folder = own_cgroup();
-    const bool delegated = !folder.empty() && ::faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0 &&
-                           ::faccessat(AT_FDCWD, (folder + "/cgroup.procs").c_str(), W_OK, AT_EACCESS) == 0;
-    if (delegated) return {"cgroup v2", Status::ok, format("{} is writable; {}", folder, counting), {}};
-    return {"cgroup v2", Status::limited, format("{} is not delegated to this user; {}", folder, counting),
-            "systemd-run --user --scope -p Delegate=yes -- stagebox …"};
-}
-
 Finding probe_landlock() {
     const long abi =
         os::try_sys([] { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); });
@@ -221,7 +193,6 @@ std::vector<Finding> probe_machine(const std::string& store_path) {
     findings.push_back(optional("keyrings", "a session can have its own",
                                 "the jail's filter keeps payloads from the caller's", use_keyring));
     findings.push_back(probe_libmount());
-    findings.push_back(probe_cgroup());
     findings.push_back(probe_landlock());
     findings.push_back(probe_kvm());
     return findings;

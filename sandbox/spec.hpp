@@ -181,8 +181,14 @@ class Loosenings {
     std::uint32_t bits_ = 0;
 };
 
+// What becomes of limits that need a cgroup where none can be had.
+//   refuse: the jail is not started.
+//   rlimits: those of memory and pids are kept by setrlimit(2), which counts less: see limits.hpp; those of CPU and disks
+//   are not kept.
+enum class LimitFallback : std::uint8_t { refuse, rlimits };
+
 // What a jail may use up. What is not set is not limited. `time` and `idle` are kept by whoever waits for the jail; the
-// others need a cgroup (cgroups(7)): no resource limit of a process says the same.
+// others by its cgroup (cgroup.hpp).
 struct Limits {
     std::optional<std::uint64_t> pids;         // processes and threads at one time
     std::optional<std::uint64_t> memory;       // bytes, page cache included
@@ -190,6 +196,7 @@ struct Limits {
     std::optional<std::uint32_t> io_weight;    // 1 to 10000 against others that use the disk, who have 100
     std::optional<std::chrono::seconds> time;  // from the start of the command to its end
     std::optional<std::chrono::seconds> idle;  // without a byte of output
+    std::optional<LimitFallback> fallback;     // refuse where it is not said
     bool operator==(const Limits&) const = default;
 };
 

@@ -63,8 +63,8 @@ void Schedule::become(std::size_t place, StageState state) {
         throw std::logic_error(
             sandbox::os::format("stage {} is {} already", pipeline_.stages[place].name, name_of(before)));
     }
-    if (before == StageState::running) --running_;
-    if (state == StageState::running) ++running_;
+    if (before == StageState::running) running_.erase(place);
+    if (state == StageState::running) running_.insert(place);
     if (state == StageState::waiting) {
         ready_.insert(place);
     } else {

@@ -44,7 +44,8 @@ class Schedule {
     [[nodiscard]] StageState state(std::size_t place) const { return states_.at(place); }
     // Waiting stages whose needs are there, the first in the file first.
     [[nodiscard]] const std::set<std::size_t>& ready() const noexcept { return ready_; }
-    [[nodiscard]] std::size_t running() const noexcept { return running_; }
+    [[nodiscard]] const std::set<std::size_t>& running_stages() const noexcept { return running_; }
+    [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
     [[nodiscard]] bool is_over() const noexcept { return open_ == 0; }
 
     void start(std::size_t place);    // ready -> running
@@ -85,7 +86,7 @@ class Schedule {
     std::vector<std::size_t> missing_;      // by place: how many of its needs have no result yet
     std::vector<std::size_t> skipped_for_;  // by place: the failed stage, or none
     std::set<std::size_t> ready_;
-    std::size_t running_ = 0;
+    std::set<std::size_t> running_;
     std::size_t open_ = 0;
     bool has_counted_failure_ = false;
     bool is_stopping_ = false;

@@ -14,6 +14,7 @@
 #include "runtime/cli/profile_command.hpp"
 #include "runtime/cli/run.hpp"
 #include "runtime/cli/session_command.hpp"
+#include "runtime/cli/usage.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "sandbox/config.hpp"
@@ -58,6 +59,7 @@ struct Words {
     bool is_before = false;
     bool is_failed = false;
     bool is_json = false;
+    bool is_usage = false;
     unsigned days = 30;
     ImportOptions import;
     bool is_dry_run = false;
@@ -163,6 +165,21 @@ void add_report(CLI::App& app, Words& words) {
     });
 }
 
+void add_log(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("log", "What earlier runs have used");
+    command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
+    command->add_flag("--usage", words.is_usage, "Time, CPU, memory, disk and network of each stage")->required();
+    command->add_option("STAGE", words.stage, "Each run of this stage");
+    command->add_flag("--json", words.is_json, "For programs");
+    command->callback([&words] {
+        words.command = [](const Words& w) {
+            return show_usage({.store = w.pipeline.store,
+                               .stage = w.stage,
+                               .format = w.is_json ? UsageFormat::json : UsageFormat::text});
+        };
+    });
+}
+
 int run_import(const Words& words) {
     ImportOptions options = words.import;
     if (words.is_dry_run) options.writes = ImportWrites::nothing;
@@ -204,6 +221,7 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
     add_session(app, words);
     add_report(app, words);
     add_import(app, words);
+    add_log(app, words);
     add_doctor(app, words);
     try {
         app.parse(argc, argv);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/supervisor/jail_cgroups.hpp"
 #include "runtime/supervisor/user_network.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
@@ -80,6 +81,7 @@ Json to_json(const std::vector<Finding>& findings) {
 
 int doctor(const DoctorOptions& options) {
     std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
+    findings.push_back(supervisor::probe_cgroups());
     findings.push_back(supervisor::probe_user_network());
     const std::string text =
         options.format == DoctorFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);

@@ -13,9 +13,11 @@
 #include <string>
 #include <utility>
 
+#include "runtime/supervisor/jail_cgroups.hpp"
 #include "runtime/supervisor/limit_watch.hpp"
 #include "runtime/supervisor/user_network.hpp"
 #include "sandbox/launch.hpp"
+#include "sandbox/limits_text.hpp"
 #include "sandbox/os/event_loop.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
@@ -42,6 +44,26 @@ int exit_code(const sandbox::SetupError& error) {
     return error.error == ENOENT || error.error == ENOTDIR ? 127 : 126;
 }
 
+// The jail's cgroup, where a limit needs one: without, none is asked for, which would take time.
+sandbox::Cgroup limit(supervisor::JailCgroups& cgroups, sandbox::Spec& spec) {
+    if (sandbox::limits_of_cgroup(spec.limits).empty()) return {};
+    cgroups.apply(spec);
+    return cgroups.make(spec.limits);
+}
+
+void tell_limits(const sandbox::Outcome& outcome, const sandbox::Limits& limits) {
+    if (!outcome.counted) return;
+    if (outcome.counted->oom_kills > 0 && limits.memory) {
+        std::fprintf(stderr, "stagebox: the command was ended at its limit of memory, %s\n",
+                     sandbox::bytes_text(*limits.memory).c_str());
+    }
+    if (outcome.counted->refused_forks > 0 && limits.pids) {
+        std::fprintf(stderr, "stagebox: %llu processes could not be started at the limit of pids, %llu\n",
+                     static_cast<unsigned long long>(outcome.counted->refused_forks),
+                     static_cast<unsigned long long>(*limits.pids));
+    }
+}
+
 // As timeout(1) has it.
 constexpr int out_of_time = 124;
 
@@ -59,7 +81,9 @@ int wait_in_loop(sandbox::os::EventLoop& loop, sandbox::Jail& jail, const sandbo
     while (!has_ended) loop.run_once();
     loop.forget(jail.pidfd());
     if (const auto why = network.why_lost()) std::fprintf(stderr, "stagebox: %s\n", why->c_str());
-    const int code = exit_code(jail.wait());
+    const sandbox::Outcome outcome = jail.wait();
+    tell_limits(outcome, limits);
+    const int code = exit_code(outcome);
     return is_over_limit ? out_of_time : code;
 }
 
@@ -187,14 +211,17 @@ long relay(int terminal) {
 
 }  // namespace
 
-int run_in_foreground(const sandbox::Spec& spec, const sandbox::Command& command, const Hearing& hearing,
+int run_in_foreground(sandbox::Spec spec, const sandbox::Command& command, const Hearing& hearing,
                       const Follower& follower) {
     // Before the jail is there: a signal that comes while it is built waits until it can be handed on.
     sandbox::os::EventLoop loop;
+    supervisor::JailCgroups cgroups;
     supervisor::UserNetwork network;
     std::optional<sandbox::Jail> jail;
     loop.take_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}, [&](int number) { jail->signal(number); });
-    auto launched = supervisor::launch(spec, command, network, follower.before_start, follower.when_cloned);
+    sandbox::Cgroup cgroup = limit(cgroups, spec);
+    auto launched =
+        supervisor::launch(spec, command, network, follower.before_start, follower.when_cloned, std::move(cgroup));
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
     jail.emplace(std::move(std::get<sandbox::Jail>(launched)));
     if (follower.started) follower.started();
@@ -204,7 +231,7 @@ int run_in_foreground(const sandbox::Spec& spec, const sandbox::Command& command
     return code;
 }
 
-int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command, const Follower& follower) {
+int run_on_terminal(sandbox::Spec spec, sandbox::Command command, const Follower& follower) {
     Fd inner;
     const Fd outer = open_terminal(inner);
     const int window = ::isatty(0) == 1 ? 0 : 1;
@@ -213,6 +240,7 @@ int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command, const F
     command.controlling_terminal = true;
 
     sandbox::os::EventLoop loop;
+    supervisor::JailCgroups cgroups;
     supervisor::UserNetwork network;
     std::optional<sandbox::Jail> jail;
     loop.take_signals({SIGTERM, SIGHUP, SIGWINCH}, [&](int number) {
@@ -222,7 +250,9 @@ int run_on_terminal(const sandbox::Spec& spec, sandbox::Command command, const F
             jail->signal(number);
         }
     });
-    auto launched = supervisor::launch(spec, command, network, follower.before_start, follower.when_cloned);
+    sandbox::Cgroup cgroup = limit(cgroups, spec);
+    auto launched =
+        supervisor::launch(spec, command, network, follower.before_start, follower.when_cloned, std::move(cgroup));
     inner.reset();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) return exit_code(*error);
     jail.emplace(std::move(std::get<sandbox::Jail>(launched)));

@@ -15,9 +15,7 @@
 #include "runtime/cli/run_report.hpp"
 #include "runtime/cli/run_root.hpp"
 #include "sandbox/caps.hpp"
-#include "sandbox/config_text.hpp"
 #include "sandbox/idmap.hpp"
-#include "sandbox/limits_text.hpp"
 #include "sandbox/loosening.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -59,11 +57,6 @@ class Timings {
 
 // Without a terminal of the jail's own, output does not pass through here: it is the caller's own.
 void check_limits(const sandbox::Limits& limits) {
-    const sandbox::UnkeptLimits unkept = sandbox::unkept_limits(limits);
-    if (!unkept.names.empty()) {
-        throw std::runtime_error(
-            format("limits that cannot be kept here: {}; {}", sandbox::list_words(unkept.names), unkept.remedy));
-    }
     if (limits.idle) {
         throw std::runtime_error(
             "the limit idle cannot be kept here: the command writes to the caller's own output, which "

@@ -65,7 +65,8 @@ fresh /proc, /sys, /dev, /run and /tmp.
   --limit-time, --limit-idle VALUE
                          End the command after 90s, 30m, 2h; or after so long without output
   --limit-pids, --limit-memory, --limit-cpu, --limit-io-weight VALUE
-                         What the jail may use at one time, where this machine can keep it
+                         What the jail may use at one time; kept by a cgroup, which doctor tries
+  --limit-fallback WORD  Without one: refuse (the default), or rlimits, which count less
   --tty                  A terminal of the jail's own
   --report FILE          Write what was enforced to FILE, as JSON
   --timings              Say where the time of the start went

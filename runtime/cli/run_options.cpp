@@ -204,7 +204,8 @@ const std::map<std::string, Reader::Option>& Reader::options() {
         add({"--lock-file"}, {1, &Reader::life});
         add({"--new-session", "--die-with-parent", "--as-pid-1"}, {0, &Reader::life});
         add({"--ids", "--profile", "--root", "--network", "--report"}, {1, &Reader::own, true});
-        add({"--limit-pids", "--limit-memory", "--limit-cpu", "--limit-io-weight", "--limit-time", "--limit-idle"},
+        add({"--limit-pids", "--limit-memory", "--limit-cpu", "--limit-io-weight", "--limit-time", "--limit-idle",
+             "--limit-fallback"},
             {1, &Reader::own, true});
         add({"--keepenv", "--tty", "--timings", "--root-view", "--no-root-view", "-h"}, {0, &Reader::own, true});
         return all;

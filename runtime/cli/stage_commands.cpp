@@ -142,9 +142,11 @@ int check(const PipelineOptions& options) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     std::vector<const stages::Stage*> all;
     supervisor::Profiles profiles(pipeline);
+    supervisor::JailCgroups cgroups;
     for (const stages::Stage& stage : pipeline.stages) {
         all.push_back(&stage);
         profiles.check(stage);
+        profiles.check_limits(stage, cgroups);
     }
     const auto missing = supervisor::missing_needs(all);
     const auto count = [](std::size_t number, const char* what) {

@@ -13,13 +13,16 @@ using sandbox::os::Json;
 std::string summary_table(const Console& console, const std::vector<StageLine>& stages) {
     std::size_t width = 5;
     for (const StageLine& stage : stages) width = std::max(width, stage.name.size());
-    std::string text = console.dim(format("{:<{}}  {:<8}  {:>9}  {:>9}\n", "stage", width, "result", "time", "size"));
+    std::string text = console.dim(format("{:<{}}  {:<8}  {:>9}  {:>9}  {:>9}  {:>9}\n", "stage", width, "result",
+                                          "time", "cpu", "memory", "size"));
     for (const StageLine& stage : stages) {
         std::string state = format("{:<8}", stage.state);
         if (stage.state == "failed") state = console.red(state);
         if (stage.state == "built") state = console.green(state);
-        text += format("{:<{}}  {}  {:>9}  {:>9}\n", stage.name, width, state,
+        text += format("{:<{}}  {}  {:>9}  {:>9}  {:>9}  {:>9}\n", stage.name, width, state,
                        stage.seconds > 0 ? human_seconds(stage.seconds) : "-",
+                       stage.seconds > 0 ? human_seconds(stage.cpu_seconds) : "-",
+                       stage.peak_bytes > 0 ? human_bytes(stage.peak_bytes) : "-",
                        stage.layer_bytes > 0 ? human_bytes(stage.layer_bytes) : "-");
     }
     for (const StageLine& stage : stages) {

@@ -15,7 +15,9 @@ struct StageLine {
     std::string state;       // "built", "cached", "failed", "stopped", "skipped"
     double seconds = 0;      // of the run that made it; 0 where there was none
     double layer_bytes = 0;  // of its layer and artifacts
-    std::string loosened;    // how its jail was looser than the strictest: "host-network, devices"
+    double cpu_seconds = 0;
+    double peak_bytes = 0;  // of memory
+    std::string loosened;   // how its jail was looser than the strictest: "host-network, devices"
 };
 
 struct FailedStage {

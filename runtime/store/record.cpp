@@ -22,15 +22,45 @@ Object object_from(const Json& json) {
 
 }  // namespace
 
+std::uint64_t made_bytes(const Record& record) {
+    std::uint64_t bytes = record.layer ? record.layer->bytes : 0;
+    for (const auto& [name, object] : record.artifacts) bytes += object.bytes;
+    return bytes;
+}
+
+Json to_json(const Usage& usage) {
+    Json json = {
+        {"seconds", usage.seconds},       {"cpu_seconds", usage.cpu_seconds},
+        {"peak_bytes", usage.peak_bytes}, {"peak_of", usage.peak_of == PeakOf::whole_jail ? "jail" : "process"},
+        {"read_bytes", usage.read_bytes}, {"written_bytes", usage.written_bytes}};
+    if (usage.processes) json["processes"] = *usage.processes;
+    if (usage.received_bytes) json["received_bytes"] = *usage.received_bytes;
+    if (usage.sent_bytes) json["sent_bytes"] = *usage.sent_bytes;
+    return json;
+}
+
+Usage usage_from(const Json& json) {
+    const auto if_there = [&](const char* name) {
+        return json.contains(name) ? std::optional(json.at(name).get<std::uint64_t>()) : std::nullopt;
+    };
+    return {.seconds = json.at("seconds").get<double>(),
+            .cpu_seconds = json.at("cpu_seconds").get<double>(),
+            .peak_bytes = json.at("peak_bytes").get<std::uint64_t>(),
+            .peak_of = json.value("peak_of", "process") == "jail" ? PeakOf::whole_jail : PeakOf::largest_process,
+            .read_bytes = if_there("read_bytes").value_or(0),
+            .written_bytes = if_there("written_bytes").value_or(0),
+            .processes = if_there("processes"),
+            .received_bytes = if_there("received_bytes"),
+            .sent_bytes = if_there("sent_bytes")};
+}
+
 Json to_json(const Record& record) {
     Json json = {{"format", format_version}, {"key", record.key},          {"pipeline", record.pipeline},
                  {"stage", record.stage},    {"run", record.run},          {"finished", record.finished},
                  {"tree", record.tree},      {"artifacts", Json::object()}};
     if (record.layer) json["layer"] = to_json(*record.layer);
     for (const auto& [name, object] : record.artifacts) json["artifacts"][name] = to_json(object);
-    json["usage"] = {{"seconds", record.usage.seconds},
-                     {"cpu_seconds", record.usage.cpu_seconds},
-                     {"peak_bytes", record.usage.peak_bytes}};
+    json["usage"] = to_json(record.usage);
     if (!record.denials.is_null()) json["denials"] = record.denials;
     json["components"] = record.components;
     return json;
@@ -48,9 +78,7 @@ Record record_from(const Json& json) {
     record.tree = json.at("tree").get<std::string>();
     if (json.contains("layer")) record.layer = object_from(json.at("layer"));
     for (const auto& [name, object] : json.at("artifacts").items()) record.artifacts[name] = object_from(object);
-    record.usage = {.seconds = json.at("usage").at("seconds").get<double>(),
-                    .cpu_seconds = json.at("usage").at("cpu_seconds").get<double>(),
-                    .peak_bytes = json.at("usage").at("peak_bytes").get<std::uint64_t>()};
+    record.usage = usage_from(json.at("usage"));
     if (json.contains("denials")) record.denials = json.at("denials");
     return record;
 }

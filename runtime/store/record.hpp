@@ -20,11 +20,21 @@ struct Object {
     bool operator==(const Object&) const = default;
 };
 
-// What the stage used, from wait4(2)'s accounting of all its processes.
+// Whose memory a peak is: the most that all processes had at one time, page cache included, which only a cgroup knows; or
+// the resident memory of the largest one.
+enum class PeakOf : std::uint8_t { largest_process, whole_jail };
+
+// What the stage used, all its processes together.
 struct Usage {
-    double seconds = 0;            // by the clock
-    double cpu_seconds = 0;        // user and system
-    std::uint64_t peak_bytes = 0;  // resident memory of its largest process
+    double seconds = 0;      // by the clock
+    double cpu_seconds = 0;  // user and system
+    std::uint64_t peak_bytes = 0;
+    PeakOf peak_of = PeakOf::largest_process;
+    std::uint64_t read_bytes = 0;  // from disks, and written to them
+    std::uint64_t written_bytes = 0;
+    std::optional<std::uint64_t> processes = {};       // and threads, the most at one time; where it was counted
+    std::optional<std::uint64_t> received_bytes = {};  // by a network of its own
+    std::optional<std::uint64_t> sent_bytes = {};
 };
 
 struct Record {
@@ -41,6 +51,11 @@ struct Record {
     sandbox::os::Json denials;  // what its filter denied it (supervisor/denial_log.hpp); null: nothing
 };
 
+// Layer and artifacts together.
+std::uint64_t made_bytes(const Record& record);
+
+sandbox::os::Json to_json(const Usage& usage);
+Usage usage_from(const sandbox::os::Json& json);
 sandbox::os::Json to_json(const Record& record);
 Record record_from(const sandbox::os::Json& json);
 

@@ -26,7 +26,8 @@ using sandbox::os::try_sys;
 namespace {
 
 constexpr const char* layout_version = "v1";
-constexpr const char* parts[] = {"records", "layers", "artifacts", "failed", "staging", "locks", "trash", "runs"};
+constexpr const char* parts[] = {"records", "layers", "artifacts", "failed", "staging",
+                                 "locks",   "trash",  "runs",      "usage"};
 
 std::string random_name() {
     std::uint64_t number = 0;

@@ -25,12 +25,6 @@ using sandbox::os::Json;
 
 namespace {
 
-double made_bytes(const store::Record& record) {
-    double bytes = record.layer ? static_cast<double>(record.layer->bytes) : 0;
-    for (const auto& [name, object] : record.artifacts) bytes += static_cast<double>(object.bytes);
-    return bytes;
-}
-
 std::string joined(std::span<const std::string_view> words) {
     std::string text;
     for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
@@ -41,8 +35,10 @@ report::StageLine line_of(const BuildRun& run, const StageStatus& status, std::s
     const bool has_record = stages::has_result(run.state(status));
     return {.name = status.stage->name,
             .state = std::string(name_of(run.state(status))),
-            .seconds = has_record ? status.record.usage.seconds : 0,
-            .layer_bytes = has_record ? made_bytes(status.record) : 0,
+            .seconds = status.usage.seconds,
+            .layer_bytes = has_record ? static_cast<double>(store::made_bytes(status.record)) : 0,
+            .cpu_seconds = status.usage.cpu_seconds,
+            .peak_bytes = static_cast<double>(status.usage.peak_bytes),
             .loosened = joined(loosened)};
 }
 
@@ -129,10 +125,42 @@ void name_missing_results(const BuildRun& run, const stages::Pipeline& pipeline,
     }
 }
 
+// What all the commands of this run used together; of memory, what the largest one did.
+store::Usage usage_of_all(const BuildRun& run) {
+    store::Usage all;
+    for (const StageStatus& status : run.stages()) {
+        if (status.attempts == 0) continue;
+        const store::Usage& one = status.usage;
+        all.seconds += one.seconds;
+        all.cpu_seconds += one.cpu_seconds;
+        all.read_bytes += one.read_bytes;
+        all.written_bytes += one.written_bytes;
+        if (one.peak_bytes > all.peak_bytes) {
+            all.peak_bytes = one.peak_bytes;
+            all.peak_of = one.peak_of;
+        }
+        if (one.received_bytes) all.received_bytes = all.received_bytes.value_or(0) + *one.received_bytes;
+        if (one.sent_bytes) all.sent_bytes = all.sent_bytes.value_or(0) + *one.sent_bytes;
+    }
+    return all;
+}
+
+// Empty where no stage ran.
+std::string usage_line(const BuildRun& run) {
+    const store::Usage all = usage_of_all(run);
+    if (all.seconds <= 0) return {};
+    const auto bytes = [](std::uint64_t number) { return report::human_bytes(static_cast<double>(number)); };
+    return format("usage: {} of CPU, {} of memory at the most{}, {} read, {} written; {}",
+                  report::human_seconds(all.cpu_seconds), bytes(all.peak_bytes),
+                  all.peak_of == store::PeakOf::whole_jail ? "" : " in one process", bytes(all.read_bytes),
+                  bytes(all.written_bytes), run.cgroup_words());
+}
+
 void print_summary(BuildRun& run, const BuildOptions& options, report::Console& console) {
     std::vector<report::StageLine> lines;
     for (const StageStatus& status : run.stages()) lines.push_back(line_of(run, status, run.loosened(*status.stage)));
     console.note("\n" + report::summary_table(console, lines));
+    if (const std::string words = usage_line(run); !words.empty()) console.note(words);
     for (const StageStatus& status : run.stages()) {
         if (status.failure && status.failure->kind != FailureClass::interrupted) {
             console.note(report::failure_text(console, failed_of(run, status, options)));
@@ -150,10 +178,9 @@ void write_events(BuildRun& run, const stages::Pipeline& pipeline, const BuildOp
         details["profile"] = status.stage->profile;
         details["loosened"] = run.loosened(*status.stage);
         if (!status.record.key.empty()) details["key"] = status.record.key;
-        if (status.record.usage.seconds > 0) {
-            details["seconds"] = status.record.usage.seconds;
-            details["cpu_seconds"] = status.record.usage.cpu_seconds;
-            details["peak_bytes"] = status.record.usage.peak_bytes;
+        if (status.usage.seconds > 0) {
+            details.update(store::to_json(status.usage));
+            details["made_bytes"] = store::made_bytes(status.record);
         }
         if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
         if (status.attempts > 1) details["attempts"] = status.attempts;
@@ -163,6 +190,9 @@ void write_events(BuildRun& run, const stages::Pipeline& pipeline, const BuildOp
         if (status.failure) details["failure"] = failure_event(run, status, options);
         events += report::event_line(now_text(), "stage", details);
     }
+    Json usage = store::to_json(usage_of_all(run));
+    usage["counted_by"] = run.cgroup_words();
+    events += report::event_line(now_text(), "usage", usage);
     events += report::event_line(now_text(), "receipt", session::to_short_json(receipt));
     sandbox::os::write_file_atomically(store.directory(), run.place() + "/events.jsonl", events);
 }
@@ -245,6 +275,7 @@ int build(const BuildOptions& options) {
         run.run();
         const std::string export_fault = export_results(run, options);
         run.empty_trash();
+        run.close_cgroups();
         const session::Receipt receipt = watch.finish(run.ours());
         print_summary(run, options, console);
         name_missing_results(run, pipeline, console);

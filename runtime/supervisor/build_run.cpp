@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "runtime/store/ledger.hpp"
+#include "runtime/supervisor/machine.hpp"
 #include "runtime/supervisor/result_export.hpp"
 #include "sandbox/os/format.hpp"
 
@@ -25,7 +27,7 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
       keepers_(store, loop_, console),
       pins_(pipeline, options.refresh, store, console),
       resolver_(pipeline, store, profiles_),
-      context_{loop_, store, keepers_, profiles_, console, watch, pipeline.name, store.begin_run()},
+      context_{loop_, store, keepers_, profiles_, cgroups_, console, watch, pipeline.name, store.begin_run()},
       log_(format("{}/{}/stagebox.log", store.path(), context_.run)),
       index_of_place_(pipeline.stages.size()),
       jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())) {
@@ -36,12 +38,22 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
         status.stage = &pipeline.stages[place];
         status.place = place;
         profiles_.check(pipeline.stages[place]);
+        say_limits(pipeline.stages[place]);
     }
     for (const std::string& note : profiles_.notes()) console_.warning(note);
     loop_.take_signals({SIGINT, SIGTERM, SIGHUP, SIGTSTP}, [this](int number) { on_signal(number); });
 }
 
 BuildRun::~BuildRun() = default;
+
+// Where no cgroup keeps them all, and the pipeline says that less will do.
+void BuildRun::say_limits(const stages::Stage& stage) {
+    std::string words;
+    for (const std::string& one : profiles_.check_limits(stage, cgroups_)) {
+        words += (words.empty() ? "" : ", ") + one;
+    }
+    if (!words.empty()) console_.warning(format("stage {} has no cgroup for its limits: {}", stage.name, words));
+}
 
 // The first asks the running stages to end and starts no other; the second ends them at once.
 void BuildRun::on_signal(int number) {
@@ -122,9 +134,58 @@ void BuildRun::start_ready() {
     while (const auto place = next_to_start()) begin(status_of(*place));
 }
 
-std::optional<std::size_t> BuildRun::next_to_start() const {
-    if (schedule_.running() >= jobs_ || schedule_.ready().empty()) return std::nullopt;
-    return *schedule_.ready().begin();
+// The first in the file; one that was looked at and has to wait lets others go before it.
+std::optional<std::size_t> BuildRun::next_to_start() {
+    if (schedule_.running() >= jobs_) return std::nullopt;
+    for (const std::size_t place : schedule_.ready()) {
+        StageStatus& status = status_of(place);
+        const bool is_looked_at = status.resolved || status.work;
+        if (!is_looked_at || may_start(status)) return place;
+    }
+    return std::nullopt;
+}
+
+Machine BuildRun::machine() {
+    const std::uint64_t now = available_memory();
+    if (schedule_.running() == 0) bytes_at_rest_ = now;
+    return {.processors = static_cast<double>(::get_nprocs()),
+            .bytes_at_rest = bytes_at_rest_,
+            .bytes_now = now,
+            .free_disk = free_bytes(store_.directory()).value_or(UINT64_MAX)};
+}
+
+bool BuildRun::may_start(StageStatus& status) {
+    std::vector<Expected> running;
+    for (const std::size_t place : schedule_.running_stages()) running.push_back(status_of(place).expected);
+    const auto why = why_wait(status.expected, running, machine());
+    if (why && !std::exchange(status.has_said_why, true)) {
+        console_.stage_note(status.stage->name, format("waits: {}", *why));
+        log_.info("stage {}: waits: {}", status.stage->name, *why);
+    }
+    return !why;
+}
+
+void BuildRun::say_what_will_not_fit(const StageStatus& status) {
+    if (status.expected == Expected{}) return;
+    for (const std::string& what : what_will_not_fit(status.expected, machine())) {
+        console_.warning(format("stage {} may not fit: {}", status.stage->name, what));
+        log_.warn("stage {}: may not fit: {}", status.stage->name, what);
+    }
+}
+
+// The ledger is no result: that it cannot be kept is no reason to lose one.
+void BuildRun::note_usage(StageStatus& status, const std::string& result) {
+    if (status.usage.seconds <= 0) return;
+    try {
+        store::Ledger(store_.directory()).add(pipeline_.name, status.stage->name,
+                                  {.run = context_.run,
+                                   .finished = now_text(),
+                                   .result = result,
+                                   .usage = status.usage,
+                                   .made_bytes = store::made_bytes(status.record)});
+    } catch (const std::exception& error) {
+        log_.warn("stage {}: its usage could not be noted: {}", status.stage->name, error.what());
+    }
 }
 
 void BuildRun::begin(StageStatus& status) {
@@ -134,11 +195,19 @@ void BuildRun::begin(StageStatus& status) {
         status.work->go_on();
         return;
     }
-    Resolved resolved = resolver_.resolve(*status.stage, results_);
-    if (use_cached(status, resolved)) return;
-    if (!take_lock(status, resolved.key)) return;
+    if (!status.resolved) {
+        Resolved resolved = resolver_.resolve(*status.stage, results_);
+        if (use_cached(status, resolved)) return;
+        status.expected = expected_of(store::Ledger(store_.directory()).entries(pipeline_.name, status.stage->name),
+                                      profiles_.limits(*status.stage));
+        status.resolved.emplace(std::move(resolved));
+        if (!may_start(status)) return;
+    }
+    if (!take_lock(status, status.resolved->key)) return;
     // The holder before us may have built it.
-    if (use_cached(status, resolved)) return;
+    if (use_cached(status, *status.resolved)) return;
+    Resolved resolved = *std::move(status.resolved);
+    status.resolved.reset();
     run_locked(status, std::move(resolved));
 }
 
@@ -173,6 +242,7 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
     pins_.pin(*status.stage, *record);
     results_[status.stage->name] = {*record, resolver_.layers_of(*record, resolved)};
     status.record = std::move(*record);
+    status.usage = status.record.usage;
     log_.info("stage {}: in the store under {}", status.stage->name, resolved.key);
     schedule_.use_cached(status.place);
     let_go(status);
@@ -181,6 +251,7 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
 
 void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
     static_cast<void>(keepers_.ids(status.stage->ids));  // what is said of them comes before the stage's first line
+    say_what_will_not_fit(status);
     schedule_.start(status.place);
     status.attempts = 1;
     console_.stage_note(status.stage->name, "starts");
@@ -198,6 +269,7 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
     ended_.push_back(&status);
     context_.watch.stage_ended(status.stage->name);
     status.last_lines = status.work->last_lines();
+    status.usage = status.work->usage();
     status.denials = status.work->denials();
     for (const std::string& line : to_lines(status.denials, DenialLog::most_kinds)) {
         log_.info("stage {}: {}", status.stage->name, line);
@@ -207,6 +279,7 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
         if (!status.failure) {
             results_[status.stage->name] = {built->record, resolver_.layers_of(built->record, status.work->resolved())};
             status.record = std::move(built->record);
+            note_usage(status, "built");
             write_record(status);
             return;
         }
@@ -214,6 +287,7 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
         status.failure = std::get<Failure>(end);
     }
     let_go(status);
+    note_usage(status, std::string(name_of(status.failure->kind)));
     log_.warn("stage {}: {}: {}", status.stage->name, name_of(status.failure->kind), status.failure->what);
     if (status.failure->kind == FailureClass::interrupted) {
         schedule_.end_stopped(status.place);

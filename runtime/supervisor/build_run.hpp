@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/log.hpp"
+#include "runtime/supervisor/admission.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "runtime/supervisor/keepers.hpp"
 #include "runtime/supervisor/lock_wait.hpp"
@@ -30,7 +31,11 @@ struct StageStatus {
     std::unique_ptr<LockWait> lock_wait;
     std::optional<store::KeyLock> lock;
     store::Record record;
+    store::Usage usage;  // of its command, the last time that it ended; of a cached one, the record's
     DenialLog denials;
+    std::optional<Resolved> resolved;  // as long as it waits for its start
+    Expected expected;                 // from then on
+    bool has_said_why = false;         // it waits
 };
 
 class BuildRun {
@@ -48,6 +53,10 @@ class BuildRun {
     void export_results(const std::string& directory);
     // Deletes what was discarded. The helper processes end with the object.
     void empty_trash() { keepers_.empty_trash(); }
+    // What kept the limits and counted the use of its jails; empty where none was started.
+    [[nodiscard]] std::string cgroup_words() const { return cgroups_.words(); }
+    // When no jail runs any more.
+    void close_cgroups() { cgroups_.close(); }
 
     [[nodiscard]] const std::vector<StageStatus>& stages() const noexcept { return stages_; }
     [[nodiscard]] const stages::Schedule& schedule() const noexcept { return schedule_; }
@@ -66,12 +75,17 @@ class BuildRun {
     [[nodiscard]] session::Ours ours() const;
 
   private:
+    void say_limits(const stages::Stage& stage);
     void on_signal(int number);
     void suspend();
     void watch_host();
     void stop_running();
     void start_ready();
-    [[nodiscard]] std::optional<std::size_t> next_to_start() const;
+    [[nodiscard]] std::optional<std::size_t> next_to_start();
+    [[nodiscard]] Machine machine();
+    bool may_start(StageStatus& status);
+    void say_what_will_not_fit(const StageStatus& status);
+    void note_usage(StageStatus& status, const std::string& result);
     void begin(StageStatus& status);
     bool take_lock(StageStatus& status, const std::string& key);
     bool use_cached(StageStatus& status, const Resolved& resolved);
@@ -89,6 +103,7 @@ class BuildRun {
     stages::Schedule schedule_;
     sandbox::os::EventLoop loop_;
     Profiles profiles_;
+    JailCgroups cgroups_;  // outlives each jail
     Keepers keepers_;
     Pins pins_;
     Resolver resolver_;
@@ -99,6 +114,7 @@ class BuildRun {
     std::vector<StageStatus*> ended_;          // whose work is over, and to be destroyed outside of its own callbacks
     Results results_;
     std::size_t jobs_;
+    std::uint64_t bytes_at_rest_ = 0;  // of memory; see Machine
     int signal_ = 0;
 };
 

@@ -8,6 +8,7 @@
 
 #include "runtime/report/console.hpp"
 #include "runtime/supervisor/output_patterns.hpp"
+#include "sandbox/limits_text.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::supervisor {
@@ -36,6 +37,10 @@ int signal_of(const EndFacts& facts) {
     return std::ranges::find(fatal, exited->code - 128) != fatal.end() ? exited->code - 128 : 0;
 }
 
+std::string count(std::uint64_t number, const char* one, const char* many) {
+    return format("{} {}", number, number == 1 ? one : many);
+}
+
 bool is_at_memory_limit(const EndFacts& facts) {
     return facts.limits.memory && facts.peak_bytes >= *facts.limits.memory / 100 * 97;
 }
@@ -45,8 +50,8 @@ std::optional<Found> by_limits(const EndFacts& facts) {
         return Found{*facts.over == Limit::time ? FailureClass::wall_time : FailureClass::idle_time, "the limit"};
     }
     if (facts.oom_kills > 0) {
-        return Found{FailureClass::out_of_memory,
-                     format("the cgroup: {} processes killed for want of memory", facts.oom_kills)};
+        return Found{FailureClass::out_of_memory, format("the cgroup: {} killed for want of memory",
+                                                         count(facts.oom_kills, "process", "processes"))};
     }
     if (signal_of(facts) == SIGKILL && is_at_memory_limit(facts)) {
         return Found{FailureClass::out_of_memory, "SIGKILL, with the memory at its limit"};
@@ -117,6 +122,13 @@ std::string describe_end(const EndFacts& facts) {
     if (facts.over == Limit::idle) {
         return format("wrote nothing for {} s, its idle limit", facts.limits.idle.value_or(0s).count());
     }
+    if (facts.oom_kills > 0 && facts.limits.memory) {
+        return format("its processes were killed at its memory limit of {}", sandbox::bytes_text(*facts.limits.memory));
+    }
+    if (facts.oom_kills > 0) {
+        return format("{} killed for want of memory: the machine's, or that of a limit around the build",
+                      count(facts.oom_kills, "of its processes was", "of its processes were"));
+    }
     if (const auto* exited = std::get_if<sandbox::Exited>(&facts.how)) {
         const int number = signal_of(facts);
         return number == 0 ? format("its command ended with exit code {}", exited->code)
@@ -157,7 +169,12 @@ std::string nearness(const EndFacts& facts) {
         add(format("memory {} of {} at the most", report::human_bytes(static_cast<double>(facts.peak_bytes)),
                    report::human_bytes(static_cast<double>(*facts.limits.memory))));
     }
-    if (facts.limits.pids) add(format("pids {}", *facts.limits.pids));
+    if (facts.limits.pids) {
+        const std::string refused =
+            facts.refused_forks == 0 ? "" : format(", at which {} refused", count(facts.refused_forks, "was", "were"));
+        add(format("pids {}{}", *facts.limits.pids, refused));
+    }
+    if (facts.limits.cpu) add(format("cpu {}", *facts.limits.cpu / 1000.0));
     return text;
 }
 

@@ -23,6 +23,8 @@ struct EndFacts {
     std::uint64_t peak_bytes = 0;
     // How many processes the kernel killed for want of memory, by the cgroup's memory.events; 0 where there is no cgroup.
     std::uint64_t oom_kills = 0;
+    // How often a process could not be started for the limit of pids, by the cgroup's pids.events.
+    std::uint64_t refused_forks = 0;
     std::optional<std::uint64_t> free_bytes;  // of the store's file system, for an ordinary user; nothing: not known
     std::string network_lost;                 // why the network "user" was gone before the end; else empty
     stages::HasNetwork network = stages::HasNetwork::no;

@@ -55,13 +55,19 @@ void Profiles::check(const stages::Stage& stage) {
     };
     if (stage.network == sandbox::Network::host) need(Loosening::host_network, "network = \"host\"");
     if (!stage.devices.empty()) need(Loosening::devices, "devices");
-    const sandbox::UnkeptLimits unkept =
-        sandbox::unkept_limits(sandbox::merge_limits(profile.file.limits, stage.limits));
-    if (unkept.names.empty()) return;
-    throw stages::error_at(
-        pipeline_, stage.at,
-        format("the stage {} has limits that cannot be kept here: {}", stage.name, sandbox::list_words(unkept.names)),
-        unkept.remedy);
+}
+
+sandbox::Limits Profiles::limits(const stages::Stage& stage) {
+    return sandbox::merge_limits(of(stage).file.limits, stage.limits);
+}
+
+std::vector<std::string> Profiles::check_limits(const stages::Stage& stage, JailCgroups& cgroups) {
+    JailCgroups::Kept kept = cgroups.keep(limits(stage), stage.ids);
+    if (kept.limits.unkept.empty()) return std::move(kept.limits.otherwise);
+    throw stages::error_at(pipeline_, stage.at,
+                           format("the stage {} has limits that cannot be kept here: {}", stage.name,
+                                  sandbox::list_words(kept.limits.unkept)),
+                           kept.remedy);
 }
 
 const sandbox::Profile& Profiles::checked(const stages::Stage& stage) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/supervisor/jail_cgroups.hpp"
 #include "sandbox/profile.hpp"
 #include "stages/pipeline.hpp"
 
@@ -18,8 +19,12 @@ class Profiles {
     const sandbox::Profile& of(const stages::Stage& stage);
     // sandbox::profile_material() of the stage's profile, computed once. Throws ConfigError.
     const std::string& material_of(const stages::Stage& stage);
-    // Throws ConfigError where the stage asks for what its profile does not allow, or has limits that cannot be kept here.
+    // Throws ConfigError where the stage asks for what its profile does not allow.
     void check(const stages::Stage& stage);
+    // Its own, and its profile's where it has none.
+    sandbox::Limits limits(const stages::Stage& stage);
+    // Throws ConfigError where it has limits that cannot be kept here. Answers how those are kept that no cgroup keeps.
+    std::vector<std::string> check_limits(const stages::Stage& stage, JailCgroups& cgroups);
     const sandbox::Profile& checked(const stages::Stage& stage);
     // What users should be told of those that are loaded.
     [[nodiscard]] std::vector<std::string> notes() const;

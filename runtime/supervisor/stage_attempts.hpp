@@ -45,6 +45,7 @@ class StageAttempts {
     [[nodiscard]] std::string log_path() const;
     // Of the last run.
     [[nodiscard]] const std::deque<std::string>& last_lines() const { return run_->last_lines(); }
+    [[nodiscard]] const store::Usage& usage() const { return run_->usage(); }
     [[nodiscard]] const DenialLog& denials() const { return run_->denials(); }
 
   private:

@@ -1,11 +1,12 @@
 #include "runtime/supervisor/stage_run.hpp"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 
 #include <cstring>
 #include <ctime>
 
+#include "runtime/supervisor/machine.hpp"
+#include "runtime/supervisor/usage.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -14,21 +15,6 @@ namespace runtime::supervisor {
 using sandbox::os::Fd;
 using sandbox::os::format;
 using sandbox::os::Json;
-
-namespace {
-
-double seconds_of(const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
-// What an ordinary user could still write to the store's file system.
-std::optional<std::uint64_t> free_bytes(const store::Store& store) {
-    struct statvfs status {};
-    if (sandbox::os::try_sys([&] { return ::fstatvfs(store.directory(), &status); }) < 0) return std::nullopt;
-    return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
-}
-
-}  // namespace
 
 std::string log_place(const StageContext& context, const stages::Stage& stage) {
     return format("{}/{}.log", context.run, stage.name);
@@ -130,12 +116,23 @@ void StageRun::import_inputs() {
         });
 }
 
+std::variant<sandbox::Jail, sandbox::SetupError> StageRun::start_jail() {
+    sandbox::Cgroup cgroup;
+    try {
+        context_.cgroups.apply(lowered_.spec);
+        cgroup = context_.cgroups.make(lowered_.spec.limits);
+    } catch (const std::exception& error) {
+        return sandbox::SetupError{.point = sandbox::Point::cgroup, .what = error.what(), .remedy = {}};
+    }
+    return supervisor::launch(lowered_.spec, lowered_.command, network_, {}, {}, std::move(cgroup));
+}
+
 void StageRun::launch() {
     const Fd null(sandbox::os::sys([] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }, "open /dev/null"));
     lowered_.command.stdin_fd = null.get();
     lowered_.command.stdout_fd = output_->writer();
     lowered_.command.stderr_fd = output_->writer();
-    auto launched = supervisor::launch(lowered_.spec, lowered_.command, network_);
+    auto launched = start_jail();
     output_->close_writer();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
         give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy);
@@ -190,12 +187,11 @@ void StageRun::jail_ended() {
     if (watch_) denials_ = watch_->log();
     watch_.reset();
     network_lost_ = network_.why_lost().value_or("");
+    const std::optional<Traffic> traffic = network_.traffic();
     network_ = UserNetwork();
     output_->finish();
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
-    record_.usage = {.seconds = passed.count(),
-                     .cpu_seconds = seconds_of(outcome.usage.ru_utime) + seconds_of(outcome.usage.ru_stime),
-                     .peak_bytes = static_cast<std::uint64_t>(outcome.usage.ru_maxrss) * 1024};
+    record_.usage = usage_of(outcome, passed.count(), traffic);
     judge(outcome);
 }
 
@@ -205,8 +201,9 @@ EndFacts StageRun::facts_of(const sandbox::Outcome& outcome) const {
             .limits = lowered_.spec.limits,
             .seconds = record_.usage.seconds,
             .peak_bytes = record_.usage.peak_bytes,
-            .oom_kills = 0,
-            .free_bytes = free_bytes(context_.store),
+            .oom_kills = outcome.counted ? outcome.counted->oom_kills : 0,
+            .refused_forks = outcome.counted ? outcome.counted->refused_forks : 0,
+            .free_bytes = supervisor::free_bytes(context_.store.directory()),
             .network_lost = network_lost_,
             .network = stage_.network == sandbox::Network::none ? stages::HasNetwork::no : stages::HasNetwork::yes,
             .ended = std::chrono::system_clock::now()};

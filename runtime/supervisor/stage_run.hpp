@@ -16,6 +16,7 @@
 #include "runtime/supervisor/classify.hpp"
 #include "runtime/supervisor/denial_watch.hpp"
 #include "runtime/supervisor/failure.hpp"
+#include "runtime/supervisor/jail_cgroups.hpp"
 #include "runtime/supervisor/keepers.hpp"
 #include "runtime/supervisor/limit_watch.hpp"
 #include "runtime/supervisor/resolve.hpp"
@@ -39,6 +40,7 @@ struct StageContext {
     store::Store& store;
     Keepers& keepers;
     Profiles& profiles;
+    JailCgroups& cgroups;
     report::Console& console;
     session::Watch& watch;
     std::string pipeline;  // name
@@ -75,6 +77,8 @@ class StageRun {
     [[nodiscard]] std::optional<store::Staging> take_left() { return std::exchange(staging_, std::nullopt); }
 
     [[nodiscard]] const std::deque<std::string>& last_lines() const { return output_->last_lines(); }
+    // Of its command; nothing where that has not ended.
+    [[nodiscard]] const store::Usage& usage() const noexcept { return record_.usage; }
     // What the filter denied its command; whole when the jail has ended.
     [[nodiscard]] const DenialLog& denials() const noexcept { return denials_; }
 
@@ -87,6 +91,7 @@ class StageRun {
     void prepare();
     void import_inputs();
     void launch();
+    [[nodiscard]] std::variant<sandbox::Jail, sandbox::SetupError> start_jail();
     void ask_to_end();
     void jail_ended();
     void judge(const sandbox::Outcome& outcome);

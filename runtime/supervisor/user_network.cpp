@@ -246,12 +246,14 @@ std::optional<SetupError> UserNetwork::start(pid_t jail) {
         const std::string program = find_pasta();
         log_ = Fd(sys([] { return ::memfd_create("pasta", MFD_CLOEXEC); }, "make a file in memory"));
         const Namespaces namespaces = open_namespaces(jail);
-        const Holder holder = start_holder(namespaces);
+        Holder holder = start_holder(namespaces);
         pasta_ = start_pasta(program, namespaces, holder.process.pid(), log_);
         DefaultRoutes routes;
         const Waited waited = wait_for_routes(pasta_, holder.routes, routes);
         if (waited == Waited::ready) {
             close_way_to_loopback(namespaces, routes.interface);
+            interface_ = routes.interface;
+            routes_ = std::move(holder.routes);
             return std::nullopt;
         }
         pasta_ = Child();
@@ -275,9 +277,13 @@ std::optional<std::string> UserNetwork::why_lost() const {
     return format("pasta, which carried the jail's network, has ended: {}", text_of(log_));
 }
 
+std::optional<Traffic> UserNetwork::traffic() const {
+    return routes_ ? read_traffic(routes_, interface_) : std::nullopt;
+}
+
 std::variant<sandbox::Jail, SetupError> launch(const sandbox::Spec& spec, const sandbox::Command& command,
                                                UserNetwork& network, const BeforeBuilding& before_building,
-                                               const sandbox::WhenCloned& when_cloned) {
+                                               const sandbox::WhenCloned& when_cloned, sandbox::Cgroup cgroup) {
     const sandbox::Plan plan = sandbox::make_plan(spec, command);
     const bool has_network = spec.network == sandbox::Network::user;
     constexpr std::uint64_t own_packets = std::uint64_t{1} << CAP_NET_ADMIN | std::uint64_t{1} << CAP_NET_RAW;
@@ -299,7 +305,7 @@ std::variant<sandbox::Jail, SetupError> launch(const sandbox::Spec& spec, const 
             return flaw;
         };
     }
-    return sandbox::launch(plan, before_start, when_cloned);
+    return sandbox::launch(plan, before_start, when_cloned, std::move(cgroup));
 }
 
 sandbox::Finding probe_user_network() {

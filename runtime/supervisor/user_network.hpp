@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "runtime/supervisor/traffic.hpp"
 #include "sandbox/launch.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/probe.hpp"
@@ -24,9 +25,13 @@ class UserNetwork {
     std::optional<sandbox::SetupError> start(pid_t jail);
     // That pasta has ended although nobody asked it to, in words; for who wonders why a command failed.
     [[nodiscard]] std::optional<std::string> why_lost() const;
+    // What went through it so far, also after the jail's end; nothing where no network was started.
+    [[nodiscard]] std::optional<Traffic> traffic() const;
 
   private:
     sandbox::os::Child pasta_;
+    sandbox::os::Fd routes_;  // asks the jail's network namespace, and keeps it there
+    int interface_ = 0;
     sandbox::os::Fd log_;  // what pasta says: a file in memory, so it never waits for a reader
 };
 
@@ -35,11 +40,13 @@ class UserNetwork {
 // CAP_NET_RAW, which could reach the host's loopback device by packets of its own making.
 // `before_building` is called when the jail's first process is there, with its ids and network, and waits to build it; without
 // it a jail starts sooner (sandbox/launch.hpp).
+// `cgroup`: the jail's own; may be empty.
 using BeforeBuilding = std::function<void(const sandbox::Plan& plan, pid_t init)>;
 std::variant<sandbox::Jail, sandbox::SetupError> launch(const sandbox::Spec& spec, const sandbox::Command& command,
                                                         UserNetwork& network,
                                                         const BeforeBuilding& before_building = {},
-                                                        const sandbox::WhenCloned& when_cloned = {});
+                                                        const sandbox::WhenCloned& when_cloned = {},
+                                                        sandbox::Cgroup cgroup = {});
 
 // Whether the network `user` can be had here, found out by starting one for a process that does nothing. The process must
 // have one thread.

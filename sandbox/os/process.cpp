@@ -39,13 +39,18 @@ long clone_by_registers(std::uint64_t flags, int& pidfd) noexcept {
 
 }  // namespace
 
-long clone_process(std::uint64_t flags, int& pidfd) noexcept {
+long clone_process(std::uint64_t flags, int& pidfd, int cgroup) noexcept {
     struct clone_args how = {};
     how.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     how.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
     how.exit_signal = SIGCHLD;
+    if (cgroup >= 0) {
+        how.flags |= CLONE_INTO_CGROUP;
+        how.cgroup = static_cast<std::uint64_t>(cgroup);
+    }
     const long pid = ::syscall(SYS_clone3, &how, sizeof how);
     if (pid >= 0) return pid;
+    if (cgroup >= 0) return -errno;
     // EPERM may also be the kernel's own answer; then the older call gets the same one.
     return errno == ENOSYS || errno == EPERM ? clone_by_registers(flags, pidfd) : -errno;
 }

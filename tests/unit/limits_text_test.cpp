@@ -46,19 +46,14 @@ TEST_CASE("a word that is no limit says what would be", "[limits]") {
 TEST_CASE("a table of limits goes over what is there, and one set of limits over another", "[limits]") {
     Limits limits = with("pids", "7");
     read_limits(parse_config("memory = \"1K\"\ncpu = 0.5\nio-weight = 5\ntime = \"1s\"", "t"), limits);
-    CHECK(limits == Limits{7, 1024, 500, 5, std::chrono::seconds(1), std::nullopt});
-    CHECK(merge_limits(limits, with("pids", "9")) == Limits{9, 1024, 500, 5, std::chrono::seconds(1), std::nullopt});
+    CHECK(limits == Limits{7, 1024, 500, 5, std::chrono::seconds(1), std::nullopt, std::nullopt});
+    CHECK(merge_limits(limits, with("pids", "9")) ==
+          Limits{9, 1024, 500, 5, std::chrono::seconds(1), std::nullopt, std::nullopt});
     CHECK(merge_limits({}, limits) == limits);
     CHECK(describe_limits(limits) == "pids 7, memory 1K, cpu 0.5, io-weight 5, time 1s");
     CHECK(describe_limits({}).empty());
-}
-
-TEST_CASE("what needs a cgroup is named with the way to keep it", "[limits]") {
-    CHECK(unkept_limits(with("time", "1s")).names.empty());
-    CHECK(unkept_limits(with("idle", "1s")).names.empty());
-    Limits limits = with("memory", "3G");
-    set_limit(limits, "cpu", "2.5");
-    const UnkeptLimits unkept = unkept_limits(limits);
-    CHECK(unkept.names == std::vector<std::string_view>{"memory", "cpu"});
-    CHECK_THAT(unkept.remedy, Catch::Contains("systemd-run --user --scope -p MemoryMax=3G -p CPUQuota=250% stagebox"));
+    CHECK(merge_limits(with("fallback", "refuse"), with("fallback", "rlimits")).fallback == LimitFallback::rlimits);
+    CHECK(merge_limits(with("fallback", "rlimits"), limits).fallback == LimitFallback::rlimits);
+    CHECK(describe_limits(with("fallback", "rlimits")) == "fallback rlimits");
+    CHECK_THROWS_WITH(with("fallback", "none"), Catch::Contains("\"refuse\" or \"rlimits\""));
 }
