@@ -57,6 +57,8 @@ struct Words {
     bool is_failed = false;
     bool is_json = false;
     unsigned days = 30;
+    ImportOptions import;
+    bool is_dry_run = false;
     int (*command)(const Words&) = nullptr;
 };
 
@@ -133,6 +135,24 @@ void add_store(CLI::App& app, Words& words) {
         [&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
 }
 
+int run_import(const Words& words) {
+    ImportOptions options = words.import;
+    if (words.is_dry_run) options.writes = ImportWrites::nothing;
+    if (words.is_json) options.format = OutputFormat::json;
+    return cli::import(options);
+}
+
+void add_import(CLI::App& app, Words& words) {
+    CLI::App* command = app.add_subcommand("import", "Name the hazards of a build script, and draft a pipeline from it");
+    command->add_option("SCRIPT", words.import.script, "The script")->required();
+    command->add_option("-o,--output", words.import.output, "Write the pipeline and its scripts into this directory")
+        ->capture_default_str()
+        ->type_name("DIR");
+    command->add_flag("-n,--dry-run", words.is_dry_run, "Only name the hazards, write nothing");
+    command->add_flag("--json", words.is_json, "For programs");
+    command->callback([&words] { words.command = run_import; });
+}
+
 void add_doctor(CLI::App& app, Words& words) {
     CLI::App* command = app.add_subcommand("doctor", "What this machine allows, and how to mend what it does not");
     command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
@@ -152,6 +172,7 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
     add_shell(app, words);
     add_looks(app, words);
     add_store(app, words);
+    add_import(app, words);
     add_doctor(app, words);
     try {
         app.parse(argc, argv);

@@ -18,8 +18,19 @@ struct PipelineOptions {
     std::string store;  // empty: the default
 };
 
-// `check`: validates; says what the host lacks. 0, or what the exception's exit code is.
+// `check`: validates; says what the host lacks, and what of the stages' scripts a jail will refuse. 0, or what the exception's exit code is.
 int check(const PipelineOptions& options);
+enum class OutputFormat : unsigned char { text, json };
+enum class ImportWrites : unsigned char { pipeline, nothing };
+struct ImportOptions {
+    std::string script;
+    std::string output = ".";  // the directory to write to
+    ImportWrites writes = ImportWrites::pipeline;
+    OutputFormat format = OutputFormat::text;
+};
+// `import SCRIPT`: names what is a hazard to the session in a build script, and writes a first pipeline in its place.
+int import(const ImportOptions& options);
+
 // `plan STAGE`: prints the operations that would make the named stage's jail.
 int plan(const PipelineOptions& options, const std::string& name);
 

@@ -9,6 +9,7 @@
 
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/foreground.hpp"
+#include "runtime/script/stage_check.hpp"
 #include "runtime/store/keeper.hpp"
 #include "runtime/supervisor/needs.hpp"
 #include "runtime/supervisor/resolve.hpp"
@@ -153,6 +154,7 @@ int check(const PipelineOptions& options) {
                         count(pipeline.results.size(), "result"));
     for (const std::string& note : profiles.notes()) std::cout << note << "\n";
     if (!missing.empty()) std::cout << supervisor::to_text(missing) << "\n";
+    std::cout << script::stage_warnings(pipeline, profiles);
     return 0;
 }
 

@@ -1,0 +1,22 @@
+// The shell grammar: shfmt, a program of the Debian package of that name, started for each text. Knows what it prints, not
+// what scripts mean.
+#pragma once
+#include <stdexcept>
+#include <string_view>
+
+#include "sandbox/os/json.hpp"
+
+namespace runtime::script {
+
+// shfmt is not there; what() names its package.
+class ParserMissing : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+[[nodiscard]] bool has_parser();
+
+// The syntax tree of a script. Throws stages::script::SyntaxFault where the text is no shell script, ParserMissing, SysError.
+sandbox::os::Json parse(std::string_view text);
+
+}  // namespace runtime::script
