@@ -143,7 +143,8 @@ int run_import(const Words& words) {
 }
 
 void add_import(CLI::App& app, Words& words) {
-    CLI::App* command = app.add_subcommand("import", "Name the hazards of a build script, and draft a pipeline from it");
+    CLI::App* command =
+        app.add_subcommand("import", "Name the hazards of a build script, and draft a pipeline from it");
     command->add_option("SCRIPT", words.import.script, "The script")->required();
     command->add_option("-o,--output", words.import.output, "Write the pipeline and its scripts into this directory")
         ->capture_default_str()

@@ -27,12 +27,14 @@ namespace {
 
 // All of them or none: nothing that is there is written over, and what was begun is taken back.
 void write_draft(const Draft& draft, const std::string& output) {
-    sandbox::os::make_directories(sandbox::os::real_path(".") + "/" + output, 0755);
+    const bool is_absolute = output.starts_with('/');
+    sandbox::os::make_directories(is_absolute ? output : sandbox::os::real_path(".") + "/" + output, 0755);
     const Fd directory = sandbox::os::open_directory(AT_FDCWD, output);
     for (const DraftFile& file : draft.files) {
         if (!sandbox::os::exists(directory.get(), file.name)) continue;
         throw std::invalid_argument(
-            format("{}/{} is there already, and nothing is written over\n  help: stagebox import --output DIR SCRIPT", output, file.name));
+            format("{}/{} is there already, and nothing is written over\n  help: stagebox import --output DIR SCRIPT",
+                   output, file.name));
     }
     std::vector<const DraftFile*> written;
     try {
@@ -40,7 +42,8 @@ void write_draft(const Draft& draft, const std::string& output) {
             const mode_t mode = file.is_executable ? 0755 : 0644;
             const Fd opened(sandbox::os::sys(
                 [&] {
-                    return ::openat(directory.get(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+                    return ::openat(directory.get(), file.name.c_str(),
+                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
                 },
                 "create {}/{}", output, file.name));
             written.push_back(&file);
@@ -76,8 +79,8 @@ int import(const ImportOptions& options) {
     std::cout << script::hazards_text(found) << format("{}: {}\n", options.script, script::count_text(found));
     for (const Script& one : scripts) {
         for (const auto& unread : one.unread) {
-            std::cout << format("{}:{}: not read: a text for a shell that only becomes one when the script runs\n", one.name,
-                                one.at(unread.span.begin).line);
+            std::cout << format("{}:{}: not read: a text for a shell that only becomes one when the script runs\n",
+                                one.name, one.at(unread.span.begin).line);
         }
     }
     if (options.writes != ImportWrites::pipeline) return 0;

@@ -23,8 +23,8 @@ std::string rule_text(const Rule& rule, const std::vector<Found>& all) {
     for (const Found& found : all) {
         for (const Finding& finding : found.findings) {
             if (finding.rule != &rule) continue;
-            text += format("{}:{}:{}: {}: {}\n", printable(found.script->name), finding.at.line, finding.at.column, rule.name,
-                           printable(finding.command));
+            text += format("{}:{}:{}: {}: {}\n", printable(found.script->name), finding.at.line, finding.at.column,
+                           rule.name, printable(finding.command));
         }
     }
     return text.empty() ? text : text + format("  why: {}\n  instead: {}\n\n", rule.why, rule.instead);

@@ -33,11 +33,13 @@ std::string directory_of(const std::string& path) {
 
 std::string text_of(const std::string& path) {
     // O_NONBLOCK: a FIFO of that name is refused instead of waited for.
-    const Fd file(sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }, "open {}", path));
+    const Fd file(
+        sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }, "open {}", path));
     struct stat status {};
     sys([&] { return ::fstat(file.get(), &status); }, "look at {}", path);
     if (!S_ISREG(status.st_mode)) throw ConfigError(path, {}, "this is no file");
-    if (status.st_size > largest) throw ConfigError(path, {}, "this is too long for a script", "at most 4 MiB are read");
+    if (status.st_size > largest)
+        throw ConfigError(path, {}, "this is too long for a script", "at most 4 MiB are read");
     std::string text = sandbox::os::read_all(file.get(), path);
     if (!stages::is_text(text)) throw ConfigError(path, {}, "this is no text in UTF-8, and so no script");
     return text;
@@ -56,7 +58,8 @@ Script read(const std::string& name, std::string text) {
     try {
         return stages::script::read_script(name, std::move(text), parse);
     } catch (const stages::script::SyntaxFault& fault) {
-        throw source.error(stages::position_of(fault.at()), format("the shell's grammar does not allow this: {}", fault.what()));
+        throw source.error(stages::position_of(fault.at()),
+                           format("the shell's grammar does not allow this: {}", fault.what()));
     }
 }
 

@@ -56,7 +56,8 @@ StageTerms terms_of(const Stage& stage, supervisor::Profiles& profiles) {
 }
 
 std::string place_of(const StageText& text, const Stage& stage, stages::Position at) {
-    if (text.is_inline) return format("{}: warning: stage {}, line {} of its command", printable(text.name), stage.name, at.line);
+    if (text.is_inline)
+        return format("{}: warning: stage {}, line {} of its command", printable(text.name), stage.name, at.line);
     return format("{}:{}:{}: warning: stage {}", printable(text.name), at.line, at.column, stage.name);
 }
 
@@ -65,8 +66,8 @@ std::string warnings_of(const StageText& text, const Stage& stage, supervisor::P
     try {
         const Script script = stages::script::read_script(text.name, text.text, parse);
         for (const Finding& one : find_stage_problems(script, terms_of(stage, profiles))) {
-            all += format("{}: {}: {}\n  in a stage: {}\n  instead: {}\n", place_of(text, stage, one.at), one.rule->name,
-                          printable(one.command), one.rule->in_stage, one.rule->instead);
+            all += format("{}: {}: {}\n  in a stage: {}\n  instead: {}\n", place_of(text, stage, one.at),
+                          one.rule->name, printable(one.command), one.rule->in_stage, one.rule->instead);
         }
     } catch (const stages::script::SyntaxFault& fault) {
         all = format("{}: the shell's grammar does not allow this: {}\n", place_of(text, stage, fault.at()),

@@ -31,9 +31,11 @@ bool is_decorated(std::string_view text) {
 bool names_part(std::string_view text) {
     constexpr std::array<std::string_view, 4> parts{"step ", "phase ", "stage ", "part "};
     std::string lower(trimmed(text, decoration).substr(0, 8));
-    std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(lower, lower.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return std::ranges::any_of(parts, [&](std::string_view part) {
-        return lower.starts_with(part) && lower.size() > part.size() && lower[part.size()] >= '0' && lower[part.size()] <= '9';
+        return lower.starts_with(part) && lower.size() > part.size() && lower[part.size()] >= '0' &&
+               lower[part.size()] <= '9';
     });
 }
 

@@ -17,38 +17,22 @@ struct Carrier {
 
 // getopt(3) style; long options have their value behind "=" but where they are listed below.
 constexpr std::array<Carrier, 32> carriers{{
-    {"sudo", "ughpCrtTUDR", 0},
-    {"doas", "uC", 0},
-    {"pkexec", "", 0},
-    {"env", "uCS", 0},
-    {"nice", "n", 0},
-    {"ionice", "cnpPu", 0},
-    {"nohup", "", 0},
-    {"time", "fo", 0},
-    {"timeout", "ks", 1},
-    {"command", "", 0},
-    {"exec", "a", 0},
-    {"builtin", "", 0},
-    {"xargs", "dEILnPsa", 0},
-    {"chroot", "", 1},
-    {"arch-chroot", "u", 1},
-    {"unshare", "SGRw", 0},
-    {"setarch", "", 1},
-    {"linux32", "", 0},
-    {"linux64", "", 0},
-    {"i386", "", 0},
-    {"eatmydata", "", 0},
-    {"fakeroot", "lbsi", 0},
-    {"stdbuf", "ioe", 0},
-    {"setsid", "", 0},
-    {"taskset", "", 1},
-    {"chrt", "TPD", 1},
-    {"flock", "wE", 1},
-    {"strace", "oespPEuSaIOX", 0},
-    {"systemd-inhibit", "", 0},
-    {"noeject", "", 0},  // live-config's
-    {"noprompt", "", 0},
-    {"systemd-nspawn", "DMiaupbE", 0},
+    {"sudo", "ughpCrtTUDR", 0}, {"doas", "uC", 0},
+    {"pkexec", "", 0},          {"env", "uCS", 0},
+    {"nice", "n", 0},           {"ionice", "cnpPu", 0},
+    {"nohup", "", 0},           {"time", "fo", 0},
+    {"timeout", "ks", 1},       {"command", "", 0},
+    {"exec", "a", 0},           {"builtin", "", 0},
+    {"xargs", "dEILnPsa", 0},   {"chroot", "", 1},
+    {"arch-chroot", "u", 1},    {"unshare", "SGRw", 0},
+    {"setarch", "", 1},         {"linux32", "", 0},
+    {"linux64", "", 0},         {"i386", "", 0},
+    {"eatmydata", "", 0},       {"fakeroot", "lbsi", 0},
+    {"stdbuf", "ioe", 0},       {"setsid", "", 0},
+    {"taskset", "", 1},         {"chrt", "TPD", 1},
+    {"flock", "wE", 1},         {"strace", "oespPEuSaIOX", 0},
+    {"systemd-inhibit", "", 0}, {"noeject", "", 0},  // live-config's
+    {"noprompt", "", 0},        {"systemd-nspawn", "DMiaupbE", 0},
 }};
 
 constexpr std::array<std::string_view, 8> long_options_with_value{
@@ -68,7 +52,8 @@ bool is_setting(std::string_view word) {
 }
 
 bool takes_next(std::string_view option, std::string_view letters_with_value) {
-    if (option.starts_with("--")) return std::ranges::find(long_options_with_value, option) != long_options_with_value.end();
+    if (option.starts_with("--"))
+        return std::ranges::find(long_options_with_value, option) != long_options_with_value.end();
     // The letters before it are flags; a value may follow in the same word.
     const std::size_t found = option.find_first_of(letters_with_value, 1);
     return found != option.npos && found + 1 == option.size();
@@ -285,7 +270,7 @@ std::vector<const Word*> program_texts(const Command& command) {
 bool is_chroot_function(const std::string& program) {
     std::string lower = program;
     std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
-    return lower.find("chroot") != lower.npos && lower != "chroot" && lower != "arch-chroot";
+    return lower.find("chroot") != lower.npos && program != "chroot" && program != "arch-chroot";
 }
 
 std::string trap_action(const Command& trap) {

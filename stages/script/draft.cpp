@@ -72,7 +72,8 @@ std::string Writer::lines_of(const Phase& phase) const {
 // The text of a phase, and of the functions that it comes to.
 std::vector<Span> Writer::code_of(const Phase& phase) const {
     std::vector<Span> code = phase.parts;
-    if (phase.function.empty() || !phase.parts.empty()) code.insert(code.end(), phases_.prelude.begin(), phases_.prelude.end());
+    if (phase.function.empty() || !phase.parts.empty())
+        code.insert(code.end(), phases_.prelude.begin(), phases_.prelude.end());
     std::set<std::string> functions;
     for (const Command& command : commands_of_phase(phase)) functions.insert(command.function);
     for (const std::string& name : functions) {
@@ -134,16 +135,21 @@ std::string Writer::head() const {
     std::string text = format(
         "# A first pipeline for {0}, drafted by stagebox import. Its stages are cut at {1}.\n"
         "#\n"
-        "# Each stage starts from the host's programs, takes the working directory of the one before, and hands on its own:\n"
-        "# /out/work. What the script does to the host does nothing here: such commands have a \":\" before them, and are listed\n"
+        "# Each stage starts from the host's programs, takes the working directory of the one before, and hands on its "
+        "own:\n"
+        "# /out/work. What the script does to the host does nothing here: such commands have a \":\" before them, and "
+        "are listed\n"
         "# at the head of each file. To go on from here:\n"
-        "#   - a stage that only works inside of the image's tree needs no chroot: give the tree a name in \"out\", and start the\n"
+        "#   - a stage that only works inside of the image's tree needs no chroot: give the tree a name in \"out\", "
+        "and start the\n"
         "#     stage from it (from = \"STAGE.ARTIFACT\"), with the same commands\n"
-        "#   - paths of the host outside of /usr are not there: what the script reads beside itself belongs into \"in\"\n"
+        "#   - paths of the host outside of /usr are not there: what the script reads beside itself belongs into "
+        "\"in\"\n"
         "#   - what a stage asks the network for is pinned in stagebox.lock when it is built\n",
         name, words_of(phases_.seam));
     for (const std::string& path : paths_beside(script_)) {
-        if (!script_.followed.contains(path)) text += format("# Not found, and so not read: {}\n", sandbox::printable(path));
+        if (!script_.followed.contains(path))
+            text += format("# Not found, and so not read: {}\n", sandbox::printable(path));
     }
     for (const Command& command : commands_of(script_)) {
         const Word* file = sourced_file(command);
@@ -173,7 +179,10 @@ std::string Writer::stage(const Phase& phase, const Phase* before) const {
     }
     const auto place = static_cast<std::size_t>(&phase - phases_.all.data());
     if (const std::string lost = sandbox::list_words(lost_variables(place)); !lost.empty()) {
-        text += format("# Set by an earlier phase, and not known here: {}. Write them to a file below /out/work there, and read it\n# here.\n", lost);
+        text += format(
+            "# Set by an earlier phase, and not known here: {}. Write them to a file below /out/work there, and read "
+            "it\n# here.\n",
+            lost);
     }
     text += format("[stage.{}]\nfrom = \"host\"\n", phase.name);
     if (has_network) text += "network = \"user\"\n";
@@ -181,7 +190,8 @@ std::string Writer::stage(const Phase& phase, const Phase* before) const {
     if (!needs.empty()) {
         text += "needs = { ";
         for (const auto& [program, package] : needs) {
-            text += format("{}{} = \"{}\"", program == needs.begin()->first ? "" : ", ", program.find('.') == program.npos ? program : "\"" + program + "\"", package);
+            text += format("{}{} = \"{}\"", program == needs.begin()->first ? "" : ", ",
+                           program.find('.') == program.npos ? program : "\"" + program + "\"", package);
         }
         text += " }\n";
     }
@@ -215,7 +225,8 @@ std::string Writer::stage_script(const Phase& phase) const {
     std::vector<Span> own = phases_.prelude;
     own.insert(own.end(), phase.parts.begin(), phase.parts.end());
     const std::string notes = editor_.notes_on(own);
-    std::string text = format("{}\n# {}: of {}, {}.\n", interpreter(), sandbox::printable(phase.title), original, lines_of(phase));
+    std::string text =
+        format("{}\n# {}: of {}, {}.\n", interpreter(), sandbox::printable(phase.title), original, lines_of(phase));
     if (!notes.empty()) text += "# These commands do nothing here; what takes their place:\n" + notes;
     text +=
         "\n# The working directory of the stage before, to go on with.\n"
@@ -239,7 +250,10 @@ std::string Writer::common() const {
     std::string text = editor_.text_of(phases_.common);
     if (text.starts_with("#!")) text.erase(0, text.find('\n') + 1);
     const std::string notes = editor_.notes_on(phases_.common);
-    std::string head = format("# shellcheck shell=bash\n# Functions and settings of {}, which each stage reads. Drafted by stagebox import.\n", sandbox::printable(base_name(script_.name)));
+    std::string head = format(
+        "# shellcheck shell=bash\n# Functions and settings of {}, which each stage reads. Drafted by stagebox "
+        "import.\n",
+        sandbox::printable(base_name(script_.name)));
     if (!notes.empty()) head += "# These commands do nothing here; what takes their place:\n" + notes;
     return head + "\n" + text;
 }
@@ -254,7 +268,10 @@ Draft Writer::write() {
         const Editor editor(sourced);
         const std::vector<Span> whole{{0, sourced.text.size()}};
         const std::string notes = editor.notes_on(whole);
-        draft.files.push_back({sourced.input_name, (notes.empty() ? "" : "# These commands do nothing here; what takes their place:\n" + notes + "\n") + editor.text_of(whole)});
+        draft.files.push_back(
+            {sourced.input_name,
+             (notes.empty() ? "" : "# These commands do nothing here; what takes their place:\n" + notes + "\n") +
+                 editor.text_of(whole)});
     }
     return draft;
 }

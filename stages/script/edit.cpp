@@ -119,8 +119,8 @@ std::string Editor::notes_on(const std::vector<Span>& spans) const {
     for (const Unread& unread : script_.unread) {
         if (!touches(spans, unread.span)) continue;
         const Position at = script_.at(unread.span.begin);
-        text += format("#\n# Not read, {}:{}: a text for a shell that only becomes one when the script runs ({}).\n", at.line,
-                       at.column, sandbox::printable(unread.why));
+        text += format("#\n# Not read, {}:{}: a text for a shell that only becomes one when the script runs ({}).\n",
+                       at.line, at.column, sandbox::printable(unread.why));
     }
     return text;
 }

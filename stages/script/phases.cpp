@@ -116,8 +116,7 @@ const Function* Cutter::find_main(const std::vector<Piece>& list) const {
     const Function* main = called.size() == 1 ? script_.find(called.front()) : nullptr;
     if (main == nullptr || main->body.size() < 2) return nullptr;
     const auto inner = pieces(main->body, main->span);
-    const auto count =
-        std::ranges::count_if(inner, [&](const Piece& piece) { return !phase_function(piece).empty(); });
+    const auto count = std::ranges::count_if(inner, [&](const Piece& piece) { return !phase_function(piece).empty(); });
     return count >= 2 || find_loop(inner) != nullptr ? main : nullptr;
 }
 
@@ -276,7 +275,8 @@ Phases Cutter::cut() {
 }  // namespace
 
 std::string_view words_of(Seam seam) {
-    constexpr std::array<std::string_view, 4> words{"the functions that it calls in a loop", "the functions that it calls in order",
+    constexpr std::array<std::string_view, 4> words{"the functions that it calls in a loop",
+                                                    "the functions that it calls in order",
                                                     "the banners in its comments", "no seam was found in it"};
     return words.at(static_cast<std::size_t>(seam));
 }

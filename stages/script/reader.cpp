@@ -143,8 +143,7 @@ void Reader::note(const Json& node) {
     const auto name = node.find("Name");
     if (node.contains("Hash") && place_.depth == 0) {
         const Span span = span_of(node);
-        script_.comments.push_back(
-            {span, node.value("Text", std::string()), node.at("Pos").value("Line", 0U)});
+        script_.comments.push_back({span, node.value("Text", std::string()), node.at("Pos").value("Line", 0U)});
     } else if (type_of(node) == "ParamExp") {
         script_.uses.push_back({node.at("Param").value("Value", std::string()), moved(span_of(node))});
     } else if (name != node.end() && name->is_object() && (type_of(node).empty() || type_of(node) == "WordIter")) {
@@ -208,7 +207,8 @@ std::vector<Inner> Reader::texts_of(const Call& call, const Json& redirects) con
             // Between its quotes, where it has a pair of them.
             const bool is_quoted = word->text.size() >= 2 && (word->text.front() == '\'' || word->text.front() == '"');
             const std::size_t quote = is_quoted ? 1 : 0;
-            all.push_back({word->value(), {word->span.begin + quote, word->span.end - quote},
+            all.push_back({word->value(),
+                           {word->span.begin + quote, word->span.end - quote},
                            command.is_in_chroot || is_chroot_function(command.program)});
         }
     }
@@ -266,9 +266,8 @@ void Reader::read_written() {
         const bool is_shell_command = is_shell("#!" + command.program);
         return std::ranges::any_of(script.names, [&](const std::string& name) {
             if (command.program == name) return true;
-            return is_shell_command && std::ranges::any_of(command.words, [&](const Word& one) {
-                       return file_name(one.value()) == name;
-                   });
+            return is_shell_command &&
+                   std::ranges::any_of(command.words, [&](const Word& one) { return file_name(one.value()) == name; });
         });
     };
     for (WrittenScript& script : std::exchange(written_, {})) {

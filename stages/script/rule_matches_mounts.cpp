@@ -31,13 +31,14 @@ bool lies_in(std::string_view path, std::string_view folder) {
 
 // What a session cannot do without.
 bool is_live_tree(std::string_view path) {
-    constexpr std::array<std::string_view, 8> live{"/dev", "/run", "/proc", "/sys", "/var/run", "/tmp", "/home", "$HOME"};
+    constexpr std::array<std::string_view, 8> live{"/dev",     "/run", "/proc", "/sys",
+                                                   "/var/run", "/tmp", "/home", "$HOME"};
     return path == "/" || std::ranges::any_of(live, [&](std::string_view folder) { return lies_in(path, folder); });
 }
 
 bool lists_mounts(const Command& command) {
-    const bool changes_propagation = std::ranges::any_of(
-        command.words, [](const Word& word) { return word.value().starts_with("--make-"); });
+    const bool changes_propagation =
+        std::ranges::any_of(command.words, [](const Word& word) { return word.value().starts_with("--make-"); });
     return command.operands(mount_letters).empty() && !changes_propagation && !command.has_flag('a', "all");
 }
 
@@ -47,14 +48,15 @@ bool steers_loop(const Command& command) {
         if (command.has_flag('\0', flag)) return true;
     }
     if (command.has_flag('d', {}) || command.has_flag('D', {}) || command.has_flag('c', {})) return true;
-    if (command.has_flag('a', "all") || command.has_flag('l', "list") || command.has_flag('j', "associated")) return false;
+    if (command.has_flag('a', "all") || command.has_flag('l', "list") || command.has_flag('j', "associated"))
+        return false;
     const std::size_t operands = command.operands("ojbO").size();
     return command.has_flag('f', "find") ? operands > 0 : operands > 1;
 }
 
 // What only tells is no hazard.
 bool steers_mapper(const Command& command) {
-    constexpr std::array<std::string_view, 10> telling{"ls",   "info", "table", "status", "deps",
+    constexpr std::array<std::string_view, 10> telling{"ls",   "info",    "table",   "status",    "deps",
                                                        "help", "version", "targets", "splitname", "mknodes"};
     const std::string verb = command.verb();
     return !verb.empty() && !is_one_of(verb, telling);
@@ -62,8 +64,8 @@ bool steers_mapper(const Command& command) {
 
 bool steers_raid(const Command& command) {
     constexpr std::array<std::string_view, 5> long_names{"create", "assemble", "stop", "zero-superblock", "add"};
-    const bool is_named = std::ranges::any_of(
-        long_names, [&](std::string_view name) { return command.has_flag('\0', name); });
+    const bool is_named =
+        std::ranges::any_of(long_names, [&](std::string_view name) { return command.has_flag('\0', name); });
     return is_named || command.has_flag('C', {}) || command.has_flag('A', {}) || command.has_flag('S', {});
 }
 
@@ -98,19 +100,22 @@ bool mounts_host_tree(const Command& command, const Surroundings&) {
 }
 
 bool mounts(const Command& command, const Surroundings&) {
-    constexpr std::array<std::string_view, 6> others{"mount.nfs", "mount.cifs", "sshfs", "bindfs", "squashfuse", "guestmount"};
+    constexpr std::array<std::string_view, 6> others{"mount.nfs", "mount.cifs", "sshfs",
+                                                     "bindfs",    "squashfuse", "guestmount"};
     if (command.is_in_namespaces) return false;
     return (command.program == "mount" && !lists_mounts(command)) || is_one_of(command.program, others);
 }
 
 bool makes_block_device(const Command& command, const Surroundings&) {
-    constexpr std::array<std::string_view, 11> always{"vgchange", "lvchange", "vgcreate",  "lvcreate",   "lvremove", "vgremove",
-                                                      "pvcreate", "zpool",    "partprobe", "nbd-client", "udisksctl"};
+    constexpr std::array<std::string_view, 11> always{"vgchange",  "lvchange",   "vgcreate", "lvcreate",
+                                                      "lvremove",  "vgremove",   "pvcreate", "zpool",
+                                                      "partprobe", "nbd-client", "udisksctl"};
     const std::string& program = command.program;
     if (program == "losetup") return steers_loop(command);
     if (program == "mount") return has_mount_option(command, "loop");
     if (program == "kpartx") return !command.has_flag('l', {}) && command.words.size() > 1;
-    if (program == "partx") return command.has_flag('a', "add") || command.has_flag('d', "delete") || command.has_flag('u', "update");
+    if (program == "partx")
+        return command.has_flag('a', "add") || command.has_flag('d', "delete") || command.has_flag('u', "update");
     if (program == "qemu-nbd") {
         return command.has_flag('c', "connect") || command.has_flag('d', "disconnect");
     }
@@ -118,7 +123,8 @@ bool makes_block_device(const Command& command, const Surroundings&) {
     if (program == "mdadm") return steers_raid(command);
     if (program == "cryptsetup") {
         const std::string verb = command.verb();
-        return verb.starts_with("open") || verb.ends_with("Open") || verb.starts_with("close") || verb.ends_with("Close");
+        return verb.starts_with("open") || verb.ends_with("Open") || verb.starts_with("close") ||
+               verb.ends_with("Close");
     }
     return is_one_of(program, always);
 }

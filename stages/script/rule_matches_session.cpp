@@ -63,11 +63,12 @@ bool kills_by_name(const Command& command, const Surroundings& around) {
     constexpr std::array<std::string_view, 6> programs{"pkill", "killall", "killall5", "skill", "slay", "xkill"};
     if (command.is_in_namespaces) return false;
     if (is_one_of(command.program, programs)) return true;
-    if (command.program != "kill" || command.words.size() < 2) return false;
+    if (command.program != "kill") return false;
     // Of `xargs kill -9` the processes come from elsewhere too.
     const bool asks = command.has_flag('l', "list") || command.has_flag('L', "table");
     if (command.operands("sn").empty() && !asks) return true;
-    return std::ranges::any_of(command.words, [&](const Word& word) { return is_found_by_search(word, around.script); });
+    return std::ranges::any_of(command.words,
+                               [&](const Word& word) { return is_found_by_search(word, around.script); });
 }
 
 bool kills_all(const Command& command, const Surroundings&) {
@@ -77,10 +78,11 @@ bool kills_all(const Command& command, const Surroundings&) {
 }
 
 bool ends_session(const Command& command, const Surroundings&) {
-    constexpr std::array<std::string_view, 7> programs{"reboot", "poweroff",           "halt",      "shutdown",
+    constexpr std::array<std::string_view, 7> programs{"reboot",  "poweroff",           "halt",      "shutdown",
                                                        "telinit", "gnome-session-quit", "pm-suspend"};
-    constexpr std::array<std::string_view, 13> verbs{"isolate",   "reboot", "poweroff",  "halt", "kexec", "suspend", "hibernate",
-                                                     "rescue", "emergency", "exit", "default", "soft-reboot", "hybrid-sleep"};
+    constexpr std::array<std::string_view, 13> verbs{"isolate", "reboot",      "poweroff",    "halt",      "kexec",
+                                                     "suspend", "hibernate",   "rescue",      "emergency", "exit",
+                                                     "default", "soft-reboot", "hybrid-sleep"};
     if (command.is_in_namespaces) return false;
     const std::string verb = command.verb();
     if (command.program == "loginctl") return verb.starts_with("terminate-") || verb.starts_with("kill-");
@@ -91,9 +93,10 @@ bool ends_session(const Command& command, const Surroundings&) {
 }
 
 bool steers_service(const Command& command, const Surroundings&) {
-    constexpr std::array<std::string_view, 14> verbs{"start",  "stop", "restart",       "try-restart",   "reload",
-                                                     "kill",   "daemon-reload", "daemon-reexec", "reload-or-restart",
-                                                     "freeze", "thaw", "set-property",  "reset-failed", "condrestart"};
+    constexpr std::array<std::string_view, 14> verbs{
+        "start", "stop",          "restart",       "try-restart",       "reload",
+        "kill",  "daemon-reload", "daemon-reexec", "reload-or-restart", "freeze",
+        "thaw",  "set-property",  "reset-failed",  "condrestart"};
     if (!is_host(command)) return false;
     if (command.program == "initctl") return is_one_of(command.verb(), verbs);
     return command.program == "systemctl" && is_one_of(command.verb(), verbs);

@@ -69,17 +69,52 @@ constexpr Packaged packages[] = {
 };
 static_assert(std::ranges::is_sorted(packages));
 
-constexpr std::string_view quiet[] = {
-    ".",         ":",        "[",       "alias",   "arch",    "awk",      "basename", "bc",       "break",    "builtin",
-    "caller",    "cat",      "cd",      "command", "comm",    "continue", "cut",      "date",     "declare",  "df",
-    "dirname",   "dpkg-architecture", "dpkg-query", "du",     "echo",     "egrep",    "eval",     "exec",     "exit",
-    "export",    "expr",     "false",   "fgrep",   "find",    "findmnt",  "flock",    "getent",   "getopt",   "getopts",
-    "grep",      "groups",   "hash",    "head",    "hostname", "id",      "join",     "let",      "local",    "locale",
-    "logger",    "ls",       "lsb_release", "lsblk", "mkdir", "mktemp",   "mountpoint", "nproc",  "popd",     "printf",
-    "pushd",     "pwd",      "read",    "readarray", "mapfile", "readlink", "readonly", "realpath", "return", "sed",
-    "seq",       "set",      "shift",   "shopt",   "sleep",   "sort",     "source",   "stat",     "tail",     "tee",
-    "test",      "tput",     "tr",      "trap",    "true",    "tty",      "type",     "typeset",  "ulimit",   "umask",
-    "uname",     "unset"};
+constexpr std::string_view quiet[] = {".",          ":",
+                                      "[",          "alias",
+                                      "arch",       "awk",
+                                      "basename",   "bc",
+                                      "break",      "builtin",
+                                      "caller",     "cat",
+                                      "cd",         "command",
+                                      "comm",       "continue",
+                                      "cut",        "date",
+                                      "declare",    "df",
+                                      "dirname",    "dpkg-architecture",
+                                      "dpkg-query", "du",
+                                      "echo",       "egrep",
+                                      "eval",       "exec",
+                                      "exit",       "export",
+                                      "expr",       "false",
+                                      "fgrep",      "find",
+                                      "findmnt",    "flock",
+                                      "getent",     "getopt",
+                                      "getopts",    "grep",
+                                      "groups",     "hash",
+                                      "head",       "hostname",
+                                      "id",         "join",
+                                      "let",        "local",
+                                      "locale",     "logger",
+                                      "ls",         "lsb_release",
+                                      "lsblk",      "mkdir",
+                                      "mktemp",     "mountpoint",
+                                      "nproc",      "popd",
+                                      "printf",     "pushd",
+                                      "pwd",        "read",
+                                      "readarray",  "mapfile",
+                                      "readlink",   "readonly",
+                                      "realpath",   "return",
+                                      "sed",        "seq",
+                                      "set",        "shift",
+                                      "shopt",      "sleep",
+                                      "sort",       "source",
+                                      "stat",       "tail",
+                                      "tee",        "test",
+                                      "tput",       "tr",
+                                      "trap",       "true",
+                                      "tty",        "type",
+                                      "typeset",    "ulimit",
+                                      "umask",      "uname",
+                                      "unset"};
 
 bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
     return std::ranges::find(words, word) != words.end();
@@ -93,9 +128,9 @@ std::string_view package_of(std::string_view program) {
 }
 
 bool asks_network(const Command& command) {
-    constexpr std::array<std::string_view, 11> fetchers{"debootstrap", "cdebootstrap", "mmdebstrap", "multistrap",
-                                                        "wget",        "curl",         "lb",         "aria2c",
-                                                        "rsync",       "scp",          "qemu-debootstrap"};
+    constexpr std::array<std::string_view, 11> fetchers{
+        "debootstrap", "cdebootstrap", "mmdebstrap", "multistrap",      "wget", "curl", "lb",
+        "aria2c",      "rsync",        "scp",        "qemu-debootstrap"};
     constexpr std::array<std::string_view, 7> apt_verbs{"update",       "install",   "upgrade", "dist-upgrade",
                                                         "full-upgrade", "build-dep", "download"};
     constexpr std::array<std::string_view, 5> git_verbs{"clone", "fetch", "pull", "submodule", "ls-remote"};

@@ -15,8 +15,8 @@ constexpr unsigned deepest = 6;  // variables in variables
 std::string without_escapes(std::string_view text, std::string_view escaped) {
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        const bool is_escape = text[i] == '\\' && i + 1 < text.size() &&
-                               (escaped.empty() || escaped.find(text[i + 1]) != escaped.npos);
+        const bool is_escape =
+            text[i] == '\\' && i + 1 < text.size() && (escaped.empty() || escaped.find(text[i + 1]) != escaped.npos);
         if (is_escape && text[++i] == '\n') continue;
         plain += text[i];
     }
@@ -131,7 +131,9 @@ std::vector<Word> WordReader::read(const Json& node) const {
     word.values = values(node);
     const Json& parts = node.contains("Parts") ? node.at("Parts") : Json::array();
     const bool is_variable = parts.size() == 1 && type_of(parts.front()) == "ParamExp";
-    if (!is_variable || word.values.size() != 1 || word.value().find(' ') == std::string::npos) return {word};
+    // What a command prints is not known, and the blanks in the command are none of its.
+    const bool is_known = word.values.size() == 1 && word.value().find_first_of("(`") == std::string::npos;
+    if (!is_variable || !is_known || word.value().find(' ') == std::string::npos) return {word};
 
     std::vector<Word> words;
     const std::string all = word.value();
