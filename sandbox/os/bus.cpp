@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -120,6 +121,9 @@ struct Address {
     std::string text;
     int is_bus;  // there is a broker, who is to be greeted
 };
+
+// What every address here begins with; its path follows.
+constexpr const char* unix_socket = "unix:path=";
 
 std::vector<Address> addresses_of(BusKind kind) {
     if (kind == BusKind::system) {
@@ -275,9 +279,14 @@ void Bus::Close::operator()(sd_bus* bus) const noexcept {
 }
 
 Bus::Connection Bus::connect(BusKind kind) {
-    const Library& library = Library::get();
     std::string failures;
     for (const Address& address : addresses_of(kind)) {
+        // Where there is no socket, the library need not be loaded to say so.
+        if (::access(address.text.c_str() + std::strlen(unix_socket), F_OK) != 0) {
+            failures += format("{}{}: {}", failures.empty() ? "" : ", ", address.text, std::strerror(errno));
+            continue;
+        }
+        const Library& library = Library::get();
         sd_bus* made = nullptr;
         need(library.create(&made), "begin a connection to D-Bus");
         Connection bus(made);

@@ -140,7 +140,6 @@ class Undo {
 
 TEST_CASE("leak: a process of a jail's namespaces that outlives it", "[receipt][leak][alone]") {
     Building building;
-    const std::string name = "/tmp/" + unique_marker();
     const std::string note = building.workspace().path() + "/leaked";
     Fd file(::open(note.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     const int made = as_jail_root(building, [&] {
