@@ -321,6 +321,7 @@ void CgroupTree::leave_branch() noexcept {
     }
     root_.reset();
     ::unlinkat(parent_.get(), branch_.c_str(), AT_REMOVEDIR);
+    parent_.reset();
     branch_.clear();
     controllers_.clear();
     enabled_.clear();
