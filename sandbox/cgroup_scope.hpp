@@ -12,7 +12,7 @@ namespace sandbox {
 class SystemdScope {
   public:
     // Throws BusError or SysError.
-    explicit SystemdScope(os::BusKind manager);
+    explicit SystemdScope(os::BusKind kind);
 
     [[nodiscard]] const std::string& unit() const noexcept { return unit_; }
     // Where it is in the hierarchy: "/user.slice/.../stagebox-12-34.scope".
@@ -35,7 +35,7 @@ class SystemdScope {
 
 // Whether the unit of this process has Delegate=yes, by its manager: what it made for users it does not mark in the hierarchy.
 // False where nobody can be asked.
-bool is_unit_delegated(os::BusKind manager);
+bool is_unit_delegated(os::BusKind kind);
 
 // The cgroup of a process in the hierarchy of version 2, as it is seen from this one; empty: in none.
 std::string cgroup_of(pid_t process);

@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "sandbox/config_text.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
 
