@@ -9,10 +9,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // In the order of the enumeration.
-constexpr std::array<std::string_view, 14> class_names = {
-    "network", "hash-mismatch",     "no-space",     "out-of-memory", "wall-time", "idle-time", "denied-call",
-    "signal",  "command-not-found", "script-error", "output",        "pin",       "jail",      "interrupted"};
-constexpr std::size_t retryable_count = 10;
+constexpr std::array<std::string_view, 15> class_names = {
+    "network",     "hash-mismatch", "no-space",          "out-of-memory", "wall-time", "idle-time",
+    "denied-call", "signal",        "command-not-found", "script-error",  "service",   "output",
+    "pin",         "jail",          "interrupted"};
+constexpr std::size_t retryable_count = 11;
 
 constexpr unsigned built_in_most = 3;
 constexpr std::chrono::seconds built_in_wait = 5s;
@@ -95,6 +96,8 @@ std::string_view advice_for(FailureClass failure, HasNetwork network) {
             return "a crash of the program: the same again in `stagebox shell --failed` shows where";
         case FailureClass::command_not_found:
             return "the stage's root does not have the program, or not under that name";
+        case FailureClass::service:
+            return "its log has the rest; `timeout` of the service is the time that it gets to be ready";
         case FailureClass::script_error:
         case FailureClass::output:
         case FailureClass::pin:

@@ -29,6 +29,7 @@ enum class FailureClass : std::uint8_t {
     signal,             // ended by a signal
     command_not_found,  // it, or what it calls, is not there or cannot be executed
     script_error,       // ended with a code other than 0, and none of the above
+    service,            // one of its services was not ready in time, or ended before the command
     output,             // an output is missing or refused
     pin,                // the network gave something else than what is pinned
     jail,               // could not be built

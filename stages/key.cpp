@@ -43,6 +43,20 @@ void add_command(Json& key, const Stage& stage, const KeyMaterial& material) {
     if (!stage.on_failure.recover.empty()) key["recover"] = stage.on_failure.recover;
 }
 
+// How long they may take is not in it, as no limit is.
+void add_services(Json& key, const Stage& stage) {
+    if (stage.services.empty()) return;
+    key["services"] = Json::array();
+    for (const sandbox::Service& service : stage.services) {
+        key["services"].push_back(service.name);
+        key[sandbox::os::format("service {}", service.name)] = service.run;
+        if (service.ready.kind == sandbox::Ready::at_once) continue;
+        Json ready = Json::array({std::string(1, static_cast<char>(service.ready.kind)), service.ready.value});
+        for (const std::string& word : service.ready.command) ready.push_back(word);
+        key[sandbox::os::format("readiness of {}", service.name)] = std::move(ready);
+    }
+}
+
 void add_inputs(Json& key, const Stage& stage, const KeyMaterial& material) {
     std::map<std::string_view, std::string_view> sorted;
     for (const Input& input : stage.inputs) {
@@ -92,6 +106,7 @@ Json key_components(const Stage& stage, const KeyMaterial& material) {
     key["architecture"] = needed(material.architecture, stage, "the architecture");
     add_root(key, stage, material);
     add_command(key, stage, material);
+    add_services(key, stage);
     add_inputs(key, stage, material);
     add_outputs(key, stage);
     add_environment(key, stage);

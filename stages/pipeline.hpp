@@ -1,12 +1,14 @@
 // What a pipeline file means, as values. Knows nothing of TOML (pipeline_file), of order (graph), or of
 // running.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "sandbox/services.hpp"
 #include "sandbox/spec.hpp"
 #include "stages/failure.hpp"
 
@@ -74,6 +76,7 @@ struct Stage {
     // Devices of the host beyond the minimal /dev, shown where the host has them: "kvm".
     std::vector<std::string> devices;
     std::vector<HostNeed> needs;
+    std::vector<sandbox::Service> services;
     FailureRules on_failure;
 };
 
@@ -85,12 +88,19 @@ struct Result {
     Position at;
 };
 
+// What a build does when the terminal that it was started on has gone.
+enum class OnDisconnect : std::uint8_t {
+    end,    // as told by SIGTERM
+    go_on,  // "continue"
+};
+
 struct Pipeline {
     std::string file;       // as the user named it, for messages
     std::string directory;  // absolute, of the pipeline file
     std::string name;
     std::vector<Stage> stages;  // in the order of the file
     std::vector<Result> results;
+    OnDisconnect on_disconnect = OnDisconnect::end;
 
     // The stage of that name; nullptr where there is none.
     [[nodiscard]] const Stage* find(std::string_view stage) const {

@@ -120,6 +120,7 @@ void read_values(const ConfigTable& top, const Variables& variables, const Local
     problems.attempt([&] { check_keys(top); });
     with("name", [&](const ConfigValue& value) { pipeline.name = read_name(value); });
     with("defaults", [&](const ConfigValue& value) { defaults = read_defaults(value.as_table(), variables); });
+    pipeline.on_disconnect = defaults.on_disconnect;
     const StageReader reader(variables, files, defaults);
     with("stage", [&](const ConfigValue& value) { read_stages(value.as_table(), reader, problems, pipeline); });
     with("result", [&](const ConfigValue& value) { read_results(value.as_table(), variables, problems, pipeline); });

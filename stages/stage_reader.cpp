@@ -8,6 +8,7 @@
 #include "sandbox/limits_text.hpp"
 #include "sandbox/os/format.hpp"
 #include "stages/failure_options.hpp"
+#include "stages/service_options.hpp"
 #include "stages/stage_options.hpp"
 
 namespace stages {
@@ -19,9 +20,9 @@ using sandbox::ConfigValue;
 using sandbox::quote;
 using sandbox::os::format;
 
-constexpr std::array<std::string_view, 17> stage_keys = {
-    "from",   "in",      "script", "run",    "out",      "env",   "network", "ids",  "profile",
-    "limits", "devices", "needs",  "errors", "optional", "retry", "recover", "grace"};
+constexpr std::array<std::string_view, 18> stage_keys = {
+    "from",   "in",      "script", "run",      "out",    "env",      "network", "ids",     "profile",
+    "limits", "devices", "needs",  "services", "errors", "optional", "retry",   "recover", "grace"};
 
 // The path that `inner` lies in, of those in `all`; empty where there is none.
 std::string enclosing(std::string_view inner, const std::unordered_set<std::string>& all) {
@@ -52,7 +53,7 @@ Reference parse_reference(std::string_view text) {
 }  // namespace
 
 StageDefaults read_defaults(const ConfigTable& table, const Variables& variables) {
-    table.allow_only({"network", "ids", "env", "profile", "limits", "errors", "retry", "grace"});
+    table.allow_only({"network", "ids", "env", "profile", "limits", "errors", "retry", "grace", "on-disconnect"});
     StageDefaults defaults;
     for (const ConfigEntry& entry : table.entries()) read_shared_failure_key(entry, defaults.on_failure);
     if (const ConfigValue* network = table.find("network")) defaults.network = read_network(*network);
@@ -63,6 +64,10 @@ StageDefaults read_defaults(const ConfigTable& table, const Variables& variables
         defaults.profile_at = position_of(profile->at());
     }
     if (const ConfigValue* limits = table.find("limits")) sandbox::read_limits(limits->as_table(), defaults.limits);
+    if (const ConfigValue* word = table.find("on-disconnect")) {
+        const bool goes_on = word->as_one_of({"end", "continue"}) == "continue";
+        defaults.on_disconnect = goes_on ? OnDisconnect::go_on : OnDisconnect::end;
+    }
     return defaults;
 }
 
@@ -146,6 +151,8 @@ void StageReader::read_key(Stage& stage, const ConfigTable& table, const ConfigE
         stage.devices = read_devices(value);
     } else if (key == "needs") {
         stage.needs = read_needs(value.as_table());
+    } else if (key == "services") {
+        stage.services = read_services(value, variables_);
     } else if (!read_shared_failure_key(entry, stage.on_failure) &&
                !read_stage_failure_key(entry, variables_, stage.on_failure)) {
         throw table.unknown_key(entry, stage_keys);

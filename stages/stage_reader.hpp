@@ -20,6 +20,7 @@ struct StageDefaults {
     Position profile_at;
     sandbox::Limits limits;
     FailureRules on_failure;
+    OnDisconnect on_disconnect = OnDisconnect::end;  // of the whole build
 };
 
 StageDefaults read_defaults(const sandbox::ConfigTable& table, const Variables& variables);

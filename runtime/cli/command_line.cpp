@@ -13,6 +13,7 @@
 #include "runtime/cli/doctor.hpp"
 #include "runtime/cli/profile_command.hpp"
 #include "runtime/cli/run.hpp"
+#include "runtime/cli/runs.hpp"
 #include "runtime/cli/session_command.hpp"
 #include "runtime/cli/usage.hpp"
 #include "runtime/store/store.hpp"
@@ -60,6 +61,8 @@ struct Words {
     bool is_failed = false;
     bool is_json = false;
     bool is_usage = false;
+    bool is_detached = false;
+    bool is_followed = false;
     unsigned days = 30;
     ImportOptions import;
     bool is_dry_run = false;
@@ -71,6 +74,7 @@ int run_build(const Words& words) {
     options.file = words.pipeline.file;
     options.vars = words.pipeline.vars;
     options.store = words.pipeline.store;
+    if (words.is_detached) options.session = supervisor::BuildSession::own;
     return supervisor::build(options);
 }
 
@@ -90,6 +94,8 @@ void add_build(CLI::App& app, Words& words) {
         ->type_name("DIR");
     command->add_option("-j,--jobs", words.build.jobs, "Stages at the same time (default: one for each processor)")
         ->type_name("N");
+    command->add_flag("--detach", words.is_detached,
+                      "Build in the background, and print the run's name; see status, log and attach");
     command->callback([&words] { words.command = run_build; });
 }
 
@@ -121,6 +127,45 @@ void add_shell(CLI::App& app, Words& words) {
             return shell(w.pipeline, w.stage, w.is_failed ? ShellAt::failed : ShellAt::before);
         };
     });
+}
+
+RunsOptions runs_options(const Words& words) {
+    return {.store = words.pipeline.store, .run = words.run};
+}
+
+void add_runs(CLI::App& app, Words& words) {
+    CLI::App* status = app.add_subcommand("status", "The builds that go on, and the last ones");
+    CLI::App* log = app.add_subcommand("log", "What a build has shown");
+    CLI::App* attach_command = app.add_subcommand("attach", "Follow a build that goes on; Ctrl-C interrupts it");
+    for (CLI::App* one : {status, log, attach_command}) {
+        const char* run =
+            one == log ? "A run's name, or how it begins; with --usage, a stage" : "A run's name, or how it begins";
+        one->add_option("RUN", words.run, run);
+        one->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
+    }
+    status->add_flag("--json", words.is_json, "For programs");
+    CLI::Option* follow =
+        log->add_flag("-f,--follow", words.is_followed, "Until the build is over; ends with its exit code");
+    CLI::Option* usage =
+        log->add_flag("--usage", words.is_usage, "What stages have used: time, CPU, memory, disk and network");
+    usage->excludes(follow);
+    log->add_flag("--json", words.is_json, "For programs")->needs(usage);
+    status->callback([&words] {
+        words.command = [](const Words& w) {
+            return show_status(runs_options(w), w.is_json ? RunsFormat::json : RunsFormat::text);
+        };
+    });
+    log->callback([&words] {
+        words.command = [](const Words& w) {
+            if (w.is_usage) {
+                return show_usage({.store = w.pipeline.store,
+                                   .stage = w.run,
+                                   .format = w.is_json ? UsageFormat::json : UsageFormat::text});
+            }
+            return show_log(runs_options(w), w.is_followed ? LogMode::follow : LogMode::once);
+        };
+    });
+    attach_command->callback([&words] { words.command = [](const Words& w) { return attach(runs_options(w)); }; });
 }
 
 void add_store(CLI::App& app, Words& words) {
@@ -165,21 +210,6 @@ void add_report(CLI::App& app, Words& words) {
     });
 }
 
-void add_log(CLI::App& app, Words& words) {
-    CLI::App* command = app.add_subcommand("log", "What earlier runs have used");
-    command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
-    command->add_flag("--usage", words.is_usage, "Time, CPU, memory, disk and network of each stage")->required();
-    command->add_option("STAGE", words.stage, "Each run of this stage");
-    command->add_flag("--json", words.is_json, "For programs");
-    command->callback([&words] {
-        words.command = [](const Words& w) {
-            return show_usage({.store = w.pipeline.store,
-                               .stage = w.stage,
-                               .format = w.is_json ? UsageFormat::json : UsageFormat::text});
-        };
-    });
-}
-
 int run_import(const Words& words) {
     ImportOptions options = words.import;
     if (words.is_dry_run) options.writes = ImportWrites::nothing;
@@ -217,11 +247,11 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
     app.add_subcommand("profile", "What jails allow: ls, show, learn (stagebox profile --help)");
     add_shell(app, words);
     add_looks(app, words);
+    add_runs(app, words);
     add_store(app, words);
     add_session(app, words);
     add_report(app, words);
     add_import(app, words);
-    add_log(app, words);
     add_doctor(app, words);
     try {
         app.parse(argc, argv);

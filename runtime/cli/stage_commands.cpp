@@ -44,6 +44,13 @@ supervisor::StageResult imagined(const stages::Stage& stage) {
     return result;
 }
 
+// In the words of a plan.
+std::string describe(const sandbox::Service& service) {
+    std::string words;
+    for (const std::string& word : service.run) words += " " + word;
+    return format("before it, start the service {}:{}\n", service.name, words);
+}
+
 enum class Missing : unsigned char { imagine, refuse };
 
 // What the store has of the stages before this one.
@@ -176,6 +183,7 @@ int plan(const PipelineOptions& options, const std::string& name) {
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
     const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
     std::cout << sandbox::describe(sandbox::make_plan(lowered.spec, lowered.command));
+    for (const sandbox::Service& service : stage.services) std::cout << describe(service);
     return 0;
 }
 

@@ -8,7 +8,6 @@
 namespace runtime::report {
 
 using sandbox::os::format;
-using sandbox::os::Json;
 
 std::string summary_table(const Console& console, const std::vector<StageLine>& stages) {
     std::size_t width = 5;
@@ -77,12 +76,6 @@ std::string failure_text(const Console& console, const FailedStage& failed) {
     if (!failed.log.empty()) text += format("  log: {}\n", failed.log);
     for (const auto& [word, command] : failed.ways_on) text += format("  {:<8} {}\n", word + ":", command);
     return text;
-}
-
-std::string event_line(const std::string& at, const std::string& event, const Json& details) {
-    Json line = {{"at", at}, {"event", event}};
-    for (const auto& [key, value] : details.items()) line[key] = value;
-    return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace runtime::report

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "runtime/report/console.hpp"
-#include "sandbox/os/json.hpp"
 
 namespace runtime::report {
 
@@ -42,8 +41,5 @@ struct FailedStage {
 std::vector<std::string> shown_lines(const std::deque<std::string>& lines);
 std::string summary_table(const Console& console, const std::vector<StageLine>& stages);
 std::string failure_text(const Console& console, const FailedStage& failed);
-
-// One line of events.jsonl in the run's directory: {"at": UTC, "event": ..., ...}.
-std::string event_line(const std::string& at, const std::string& event, const sandbox::os::Json& details);
 
 }  // namespace runtime::report

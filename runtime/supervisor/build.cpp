@@ -5,18 +5,21 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <set>
-#include <span>
+#include <algorithm>
 
-#include "runtime/report/summary.hpp"
 #include "runtime/session/check.hpp"
 #include "runtime/session/session.hpp"
 #include "runtime/session/watch.hpp"
+#include "runtime/store/run_lock.hpp"
 #include "runtime/supervisor/build_run.hpp"
+#include "runtime/supervisor/detach.hpp"
 #include "runtime/supervisor/needs.hpp"
+#include "runtime/supervisor/stage_report.hpp"
+#include "sandbox/config.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::supervisor {
 
@@ -24,95 +27,6 @@ using sandbox::os::format;
 using sandbox::os::Json;
 
 namespace {
-
-std::string joined(std::span<const std::string_view> words) {
-    std::string text;
-    for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-    return text;
-}
-
-report::StageLine line_of(const BuildRun& run, const StageStatus& status, std::span<const std::string_view> loosened) {
-    const bool has_record = stages::has_result(run.state(status));
-    return {.name = status.stage->name,
-            .state = std::string(name_of(run.state(status))),
-            .seconds = status.usage.seconds,
-            .layer_bytes = has_record ? static_cast<double>(store::made_bytes(status.record)) : 0,
-            .cpu_seconds = status.usage.cpu_seconds,
-            .peak_bytes = static_cast<double>(status.usage.peak_bytes),
-            .loosened = joined(loosened)};
-}
-
-// The three ways on, as they are typed.
-std::vector<std::pair<std::string, std::string>> ways_on(const std::string& stage, const BuildOptions& options) {
-    const std::string file = options.file == "stagebox.toml" ? "" : format(" -f {}", options.file);
-    const std::string store = options.store.empty() ? "" : format(" --store {}", options.store);
-    return {{"retry", format("stagebox build{}{} {}", file, store, stage)},
-            {"shell", format("stagebox shell{}{} {} --failed", file, store, stage)},
-            {"explain", format("stagebox explain{}{} {}", file, store, stage)}};
-}
-
-std::string command_of(const stages::Stage& stage) {
-    if (stage.script) return stage.script->path;
-    std::string text;
-    for (const std::string& word : stage.run) text += (text.empty() ? "" : " ") + word;
-    return text;
-}
-
-// The stages that were skipped because this one failed.
-std::vector<std::string> skipped_for(const BuildRun& run, const StageStatus& failed) {
-    std::vector<std::string> names;
-    for (const StageStatus& status : run.stages()) {
-        if (run.schedule().skipped_for(status.place) == failed.place) names.push_back(status.stage->name);
-    }
-    return names;
-}
-
-report::FailedStage failed_of(const BuildRun& run, const StageStatus& status, const BuildOptions& options) {
-    const Failure& failure = *status.failure;
-    return {.name = status.stage->name,
-            .what = failure.what,
-            .failure_class = std::string(name_of(failure.kind)),
-            .found_by = failure.found_by,
-            .command = command_of(*status.stage),
-            .attempts = status.attempts,
-            .seconds = failure.seconds,
-            .limits = failure.limits,
-            .remedy = failure.remedy,
-            .log = status.log,
-            .last_lines = status.last_lines,
-            .denials = to_lines(status.denials, 5),
-            .skipped = skipped_for(run, status),
-            .is_tolerated = run.schedule().is_tolerated(status.place),
-            .ways_on = ways_on(status.stage->name, options)};
-}
-
-Json failure_event(const BuildRun& run, const StageStatus& status, const BuildOptions& options) {
-    const Failure& failure = *status.failure;
-    Json event = {{"class", name_of(failure.kind)}, {"what", failure.what}, {"command", command_of(*status.stage)}};
-    if (!failure.found_by.empty()) event["found_by"] = failure.found_by;
-    if (failure.exit_code) event["exit"] = *failure.exit_code;
-    if (failure.signal != 0) event["signal"] = failure.signal;
-    if (failure.seconds > 0) event["seconds"] = failure.seconds;
-    if (!failure.limits.empty()) event["limits"] = failure.limits;
-    if (!failure.remedy.empty()) event["help"] = failure.remedy;
-    if (!status.log.empty()) event["log"] = status.log;
-    event["last_lines"] = report::shown_lines(status.last_lines);
-    for (const auto& [name, command] : ways_on(status.stage->name, options)) event["go_on"][name] = command;
-    event["tolerated"] = run.schedule().is_tolerated(status.place);
-    return event;
-}
-
-// One line: a command that ended well has coped with what it was denied.
-std::string denials_note(const StageStatus& status) {
-    std::string calls;
-    std::set<std::string> named;
-    for (const Denial& denial : status.denials.denials()) {
-        if (named.size() == 5 || !named.insert(denial.kind.call).second) continue;
-        calls += format("{}{}", calls.empty() ? "" : ", ", denial.kind.call);
-    }
-    return format("denied in stage {}, {} times: {}; its record and the run's log have all", status.stage->name,
-                  status.denials.total(), calls);
-}
 
 // Of those that this build was to make.
 void name_missing_results(const BuildRun& run, const stages::Pipeline& pipeline, report::Console& console) {
@@ -125,76 +39,18 @@ void name_missing_results(const BuildRun& run, const stages::Pipeline& pipeline,
     }
 }
 
-// What all the commands of this run used together; of memory, what the largest one did.
-store::Usage usage_of_all(const BuildRun& run) {
-    store::Usage all;
-    for (const StageStatus& status : run.stages()) {
-        if (status.attempts == 0) continue;
-        const store::Usage& one = status.usage;
-        all.seconds += one.seconds;
-        all.cpu_seconds += one.cpu_seconds;
-        all.read_bytes += one.read_bytes;
-        all.written_bytes += one.written_bytes;
-        if (one.peak_bytes > all.peak_bytes) {
-            all.peak_bytes = one.peak_bytes;
-            all.peak_of = one.peak_of;
-        }
-        if (one.received_bytes) all.received_bytes = all.received_bytes.value_or(0) + *one.received_bytes;
-        if (one.sent_bytes) all.sent_bytes = all.sent_bytes.value_or(0) + *one.sent_bytes;
-    }
-    return all;
-}
-
-// Empty where no stage ran.
-std::string usage_line(const BuildRun& run) {
-    const store::Usage all = usage_of_all(run);
-    if (all.seconds <= 0) return {};
-    const auto bytes = [](std::uint64_t number) { return report::human_bytes(static_cast<double>(number)); };
-    return format("usage: {} of CPU, {} of memory at the most{}, {} read, {} written; {}",
-                  report::human_seconds(all.cpu_seconds), bytes(all.peak_bytes),
-                  all.peak_of == store::PeakOf::whole_jail ? "" : " in one process", bytes(all.read_bytes),
-                  bytes(all.written_bytes), run.cgroup_words());
-}
-
-void print_summary(BuildRun& run, const BuildOptions& options, report::Console& console) {
+void print_summary(BuildRun& run, report::Console& console) {
     std::vector<report::StageLine> lines;
-    for (const StageStatus& status : run.stages()) lines.push_back(line_of(run, status, run.loosened(*status.stage)));
+    for (const StageStatus& status : run.stages()) lines.push_back(line_of(run, status));
     console.note("\n" + report::summary_table(console, lines));
     if (const std::string words = usage_line(run); !words.empty()) console.note(words);
     for (const StageStatus& status : run.stages()) {
         if (status.failure && status.failure->kind != FailureClass::interrupted) {
-            console.note(report::failure_text(console, failed_of(run, status, options)));
+            console.note(report::failure_text(console, failed_of(run, status)));
         } else if (run.state(status) == StageState::built && status.denials.total() > 0) {
             console.note(denials_note(status));
         }
     }
-}
-
-void write_events(BuildRun& run, const stages::Pipeline& pipeline, const BuildOptions& options,
-                  const store::Store& store, const session::Receipt& receipt) {
-    std::string events;
-    for (const StageStatus& status : run.stages()) {
-        Json details = {{"stage", status.stage->name}, {"state", name_of(run.state(status))}};
-        details["profile"] = status.stage->profile;
-        details["loosened"] = run.loosened(*status.stage);
-        if (!status.record.key.empty()) details["key"] = status.record.key;
-        if (status.usage.seconds > 0) {
-            details.update(store::to_json(status.usage));
-            details["made_bytes"] = store::made_bytes(status.record);
-        }
-        if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
-        if (status.attempts > 1) details["attempts"] = status.attempts;
-        if (const auto failed = run.schedule().skipped_for(status.place)) {
-            details["skipped_for"] = pipeline.stages[*failed].name;
-        }
-        if (status.failure) details["failure"] = failure_event(run, status, options);
-        events += report::event_line(now_text(), "stage", details);
-    }
-    Json usage = store::to_json(usage_of_all(run));
-    usage["counted_by"] = run.cgroup_words();
-    events += report::event_line(now_text(), "usage", usage);
-    events += report::event_line(now_text(), "receipt", session::to_short_json(receipt));
-    sandbox::os::write_file_atomically(store.directory(), run.place() + "/events.jsonl", events);
 }
 
 int exit_code(const BuildRun& run, const session::Receipt& receipt) {
@@ -247,9 +103,69 @@ std::string export_results(BuildRun& run, const BuildOptions& options) {
     return {};
 }
 
-}  // namespace
+void print_results(const BuildRun& run, const store::Store& store, report::Console& console) {
+    for (const stages::Result& result : run.pipeline().results) {
+        const auto found = run.results().find(result.stage);
+        if (found == run.results().end()) continue;
+        console.result(result.name, store.artifact_path(found->second.record.artifacts.at(result.artifact).id));
+    }
+}
 
-int build(const BuildOptions& options) {
+Json begin_event(const BuildRun& run) {
+    Json names = Json::array();
+    for (const StageStatus& status : run.stages()) names.push_back(status.stage->name);
+    return {{"pipeline", run.pipeline().name},
+            {"file", run.pipeline().file},
+            {"directory", run.pipeline().directory},
+            {"pid", ::getpid()},
+            {"stages", names}};
+}
+
+sandbox::os::Fd open_to_append(const store::Store& store, const std::string& name) {
+    constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+    return sandbox::os::Fd(
+        sandbox::os::sys([&] { return ::openat(store.directory(), name.c_str(), flags, 0600); }, "open {}", name));
+}
+
+// What a build has on the disk from its first moment: who supervises it, what it shows, what happens.
+struct RunFiles {
+    RunFiles(const store::Store& store, report::Console& console)
+        : place(store.begin_run()),
+          lock(store.directory(), place),
+          events(open_to_append(store, place + "/events.jsonl")) {
+        console.keep(open_to_append(store, place + "/console.log"));
+    }
+    std::string place;
+    store::RunLock lock;
+    report::EventLog events;
+};
+
+// From the first stage to the receipt; the exit code.
+int finish(BuildRun& run, const BuildOptions& options, const store::Store& store, session::Watch& watch,
+           report::Console& console) {
+    run.run();
+    const std::string export_fault = export_results(run, options);
+    run.empty_trash();
+    run.close_cgroups();
+    const session::Receipt receipt = watch.finish(run.ours());
+    print_summary(run, console);
+    name_missing_results(run, run.pipeline(), console);
+    console.note(session::to_text(receipt));
+    run.events().write("usage", usage_event(run));
+    run.events().write("receipt", session::to_short_json(receipt));
+    sandbox::os::write_file_atomically(store.directory(), run.place() + "/receipt.json",
+                                       session::to_json(receipt).dump(1) + "\n");
+    run.log().info("{}", session::to_text(receipt));
+    int code = exit_code(run, receipt);
+    if (!export_fault.empty()) {
+        console.error(export_fault);
+        if (code == done) code = jail_failed;
+    }
+    if (options.output.empty()) print_results(run, store, console);
+    return code;
+}
+
+int build_here(const BuildOptions& options, const Begun& begun) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     check_needs(pipeline, options);
     report::Console console;
@@ -267,38 +183,33 @@ int build(const BuildOptions& options) {
     const sandbox::os::Fd shared = store.share();
     store.sweep();
 
-    int code = done;
+    RunFiles files(store, console);
+    int code = jail_failed;
     {
-        BuildRun run(pipeline, options, store, console, watch);
+        BuildRun run(pipeline, options, store, console, watch, files.events, files.place);
+        files.events.write("begin", begin_event(run));
         const session::Session here = session::classify(session::read_session_facts(watch.before().processes));
         run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, session::describe(here));
-        run.run();
-        const std::string export_fault = export_results(run, options);
-        run.empty_trash();
-        run.close_cgroups();
-        const session::Receipt receipt = watch.finish(run.ours());
-        print_summary(run, options, console);
-        name_missing_results(run, pipeline, console);
-        console.note(session::to_text(receipt));
-        write_events(run, pipeline, options, store, receipt);
-        sandbox::os::write_file_atomically(store.directory(), run.place() + "/receipt.json",
-                                           session::to_json(receipt).dump(1) + "\n");
-        run.log().info("{}", session::to_text(receipt));
-        code = exit_code(run, receipt);
-        if (!export_fault.empty()) {
-            console.error(export_fault);
-            if (code == done) code = jail_failed;
-        }
-        if (options.output.empty()) {
-            for (const stages::Result& result : pipeline.results) {
-                const auto found = run.results().find(result.stage);
-                if (found == run.results().end()) continue;
-                std::printf("%s %s\n", result.name.c_str(),
-                            store.artifact_path(found->second.record.artifacts.at(result.artifact).id).c_str());
-            }
+        if (begun) begun(files.place, console);
+        try {
+            code = finish(run, options, store, watch, console);
+        } catch (const sandbox::ConfigError& error) {
+            // The terminal may be gone, so it is said where everything else is said, and not by main.
+            console.note(error.what());
+            code = wrong_input;
+        } catch (const std::exception& error) {
+            console.error(sandbox::os::printable(error.what()));
         }
     }
+    files.events.write("end", {{"exit", code}});
     return code;
+}
+
+}  // namespace
+
+int build(const BuildOptions& options) {
+    if (options.session == BuildSession::callers) return build_here(options, {});
+    return run_detached([&](const Begun& begun) { return build_here(options, begun); });
 }
 
 }  // namespace runtime::supervisor

@@ -1,11 +1,15 @@
 // `stagebox build`: a pipeline, or some of its stages, from the file to the receipt. One thread, one event loop.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "stages/pipeline_file.hpp"
 
 namespace runtime::supervisor {
+
+// Whether a build lives in its caller's session, or in one of its own, so that it goes on when that ends.
+enum class BuildSession : std::uint8_t { callers, own };
 
 struct BuildOptions {
     std::string file = "stagebox.toml";
@@ -15,6 +19,7 @@ struct BuildOptions {
     std::string store;   // empty: the default
     std::string output;  // directory for the results; empty: they stay in the store
     unsigned jobs = 0;   // stages at the same time; 0: one for each processor
+    BuildSession session = BuildSession::callers;
 };
 
 // Exit codes of `stagebox build`.
@@ -28,7 +33,8 @@ enum ExitCode : int {
     terminated = 143,
 };
 
-// Throws ConfigError and the like for what is wrong before the first stage; main turns them into exit codes.
+// Throws ConfigError and the like for what is wrong before the first stage; main turns them into exit codes. With a session
+// of its own: returns when the build has begun, in the caller with 0 and in the process that builds when it is over.
 int build(const BuildOptions& options);
 
 }  // namespace runtime::supervisor

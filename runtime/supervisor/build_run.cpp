@@ -9,6 +9,7 @@
 #include "runtime/store/ledger.hpp"
 #include "runtime/supervisor/machine.hpp"
 #include "runtime/supervisor/result_export.hpp"
+#include "runtime/supervisor/stage_report.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::supervisor {
@@ -16,29 +17,44 @@ namespace runtime::supervisor {
 using sandbox::os::format;
 using sandbox::os::Json;
 
+namespace {
+
+// nohup(1) has said so too, by ignoring the signal; it would come all the same, because it is blocked (signal(7)).
+bool outlives_session(const stages::Pipeline& pipeline, const BuildOptions& options) {
+    struct sigaction hangup = {};
+    ::sigaction(SIGHUP, nullptr, &hangup);
+    return options.session == BuildSession::own || pipeline.on_disconnect == stages::OnDisconnect::go_on ||
+           hangup.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
 BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options, store::Store& store,
-                   report::Console& console, session::Watch& watch)
+                   report::Console& console, session::Watch& watch, report::EventLog& events, const std::string& place)
     : pipeline_(pipeline),
+      options_(options),
       store_(store),
       console_(console),
+      events_(events),
       graph_(pipeline),
       schedule_(graph_, pipeline, options.stages),
       profiles_(pipeline),
       keepers_(store, loop_, console),
       pins_(pipeline, options.refresh, store, console),
       resolver_(pipeline, store, profiles_),
-      context_{loop_, store, keepers_, profiles_, cgroups_, console, watch, pipeline.name, store.begin_run()},
+      context_{loop_, store, keepers_, profiles_, cgroups_, console, watch, pipeline.name, place},
       log_(format("{}/{}/stagebox.log", store.path(), context_.run)),
       index_of_place_(pipeline.stages.size()),
-      jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())) {
+      jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())),
+      outlives_session_(outlives_session(pipeline, options)) {
     stages_.reserve(schedule_.order().size());
-    for (const std::size_t place : schedule_.order()) {
-        index_of_place_[place] = stages_.size();
+    for (const std::size_t one : schedule_.order()) {
+        index_of_place_[one] = stages_.size();
         StageStatus& status = stages_.emplace_back();
-        status.stage = &pipeline.stages[place];
-        status.place = place;
-        profiles_.check(pipeline.stages[place]);
-        say_limits(pipeline.stages[place]);
+        status.stage = &pipeline.stages[one];
+        status.place = one;
+        profiles_.check(pipeline.stages[one]);
+        say_limits(pipeline.stages[one]);
     }
     for (const std::string& note : profiles_.notes()) console_.warning(note);
     loop_.take_signals({SIGINT, SIGTERM, SIGHUP, SIGTSTP}, [this](int number) { on_signal(number); });
@@ -59,8 +75,11 @@ void BuildRun::say_limits(const stages::Stage& stage) {
 void BuildRun::on_signal(int number) {
     if (number == SIGTSTP) {
         suspend();
+    } else if (number == SIGHUP && outlives_session_) {
+        hang_up();
     } else if (signal_ == 0) {
         signal_ = number;
+        events_.write("signal", {{"signal", number}});
         console_.note(schedule_.running() == 0 ? "interrupted" : "interrupted: the running stages are told to end");
         stop_running();
     } else {
@@ -68,6 +87,15 @@ void BuildRun::on_signal(int number) {
             if (status.work && state(status) == StageState::running) status.work->kill();
         }
     }
+}
+
+// The terminal has gone. It may be told more than once, by the kernel and by a shell.
+void BuildRun::hang_up() {
+    console_.leave_terminal();
+    if (std::exchange(has_hung_up_, true)) return;
+    events_.write("hangup");
+    log_.info("the terminal has gone; the build goes on");
+    console_.note("the terminal has gone, and the build goes on: stagebox attach follows it");
 }
 
 // Ctrl-Z: the payloads stand, then we do; SIGCONT lets all go on. What is not ours to see is SIGSTOP, which no process can
@@ -100,6 +128,7 @@ void BuildRun::stop_running() {
         }
         let_go(status);
     }
+    tell_all_over();
 }
 
 // While stages run there is nothing else to do.
@@ -124,9 +153,10 @@ void BuildRun::run() {
         start_ready();
         for (StageStatus* status : ended_) status->work.reset();
         ended_.clear();
-        if (schedule_.is_over()) return;
+        if (schedule_.is_over()) break;
         loop_.run_once();
     }
+    tell_all_over();
 }
 
 // One that is found in the store may make others ready.
@@ -177,12 +207,13 @@ void BuildRun::say_what_will_not_fit(const StageStatus& status) {
 void BuildRun::note_usage(StageStatus& status, const std::string& result) {
     if (status.usage.seconds <= 0) return;
     try {
-        store::Ledger(store_.directory()).add(pipeline_.name, status.stage->name,
-                                  {.run = context_.run,
-                                   .finished = now_text(),
-                                   .result = result,
-                                   .usage = status.usage,
-                                   .made_bytes = store::made_bytes(status.record)});
+        store::Ledger(store_.directory())
+            .add(pipeline_.name, status.stage->name,
+                 {.run = context_.run,
+                  .finished = now_text(),
+                  .result = result,
+                  .usage = status.usage,
+                  .made_bytes = store::made_bytes(status.record)});
     } catch (const std::exception& error) {
         log_.warn("stage {}: its usage could not be noted: {}", status.stage->name, error.what());
     }
@@ -192,6 +223,7 @@ void BuildRun::begin(StageStatus& status) {
     if (status.work) {
         schedule_.start(status.place);
         ++status.attempts;
+        tell_start(status);
         status.work->go_on();
         return;
     }
@@ -220,6 +252,7 @@ bool BuildRun::take_lock(StageStatus& status, const std::string& key) {
     };
     if (!try_lock()) {
         if (!status.lock_wait) {
+            events_.write("wait", {{"stage", status.stage->name}, {"holder", store_.lock_holder(key)}});
             console_.stage_note(status.stage->name,
                                 format("waits for {}, which builds the same stage", store_.lock_holder(key)));
         }
@@ -246,6 +279,7 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
     log_.info("stage {}: in the store under {}", status.stage->name, resolved.key);
     schedule_.use_cached(status.place);
     let_go(status);
+    tell_over(status);
     return true;
 }
 
@@ -254,12 +288,13 @@ void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
     say_what_will_not_fit(status);
     schedule_.start(status.place);
     status.attempts = 1;
+    tell_start(status);
     console_.stage_note(status.stage->name, "starts");
     log_.info("stage {}: runs for {}", status.stage->name, resolved.key);
     status.work = std::make_unique<StageAttempts>(
         context_, *status.stage, std::move(resolved),
         StageAttempts::Tell{.ended = [this, &status](StageEnd end) { ended(status, std::move(end)); },
-                            .paused = [this, &status] { schedule_.hold(status.place); },
+                            .paused = [this, &status](const Failure& failure) { paused(status, failure); },
                             .rested = [this, &status] { schedule_.release(status.place); }});
     status.log = status.work->log_path();
     status.work->start();
@@ -291,6 +326,7 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
     log_.warn("stage {}: {}: {}", status.stage->name, name_of(status.failure->kind), status.failure->what);
     if (status.failure->kind == FailureClass::interrupted) {
         schedule_.end_stopped(status.place);
+        tell_over(status);
         console_.stage_note(status.stage->name, "stopped");
     } else {
         failed(status);
@@ -300,7 +336,11 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
 void BuildRun::failed(StageStatus& status) {
     console_.stage_note(status.stage->name, console_.red(format("failed: {}", status.failure->what)));
     const bool was_stopping = schedule_.is_stopping();
-    if (!schedule_.fail(status.place) || was_stopping) return;
+    const bool is_stopping = schedule_.fail(status.place);
+    if (!is_stopping || was_stopping) {
+        tell_all_over();
+        return;
+    }
     console_.note(format("stage {} has failed, and errors = \"strict\": {}", status.stage->name,
                          schedule_.running() == 0 ? "no other is started" : "the running stages are told to end"));
     stop_running();
@@ -317,9 +357,31 @@ void BuildRun::write_record(StageStatus& status) {
                   status.record.usage.cpu_seconds);
         schedule_.keep(status.place);
         let_go(status);
+        tell_over(status);
         console_.stage_note(status.stage->name,
                             format("done in {}", report::human_seconds(status.record.usage.seconds)));
     });
+}
+
+void BuildRun::paused(StageStatus& status, const Failure& failure) {
+    schedule_.hold(status.place);
+    events_.write("pause", {{"stage", status.stage->name}, {"class", name_of(failure.kind)}, {"what", failure.what}});
+}
+
+void BuildRun::tell_start(const StageStatus& status) {
+    events_.write("start", {{"stage", status.stage->name}, {"attempt", status.attempts}});
+}
+
+void BuildRun::tell_over(StageStatus& status) {
+    if (std::exchange(status.is_told, true)) return;
+    events_.write("stage", stage_event(*this, status));
+}
+
+// Those that ended without having run, too.
+void BuildRun::tell_all_over() {
+    for (StageStatus& status : stages_) {
+        if (!status.is_told && stages::is_over(state(status))) tell_over(status);
+    }
 }
 
 void BuildRun::let_go(StageStatus& status) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/log.hpp"
+#include "runtime/report/events.hpp"
 #include "runtime/supervisor/admission.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "runtime/supervisor/keepers.hpp"
@@ -27,6 +28,7 @@ struct StageStatus {
     std::string log;                     // of the run, where there was one
     std::deque<std::string> last_lines;  // of its output, where it failed
     unsigned attempts = 0;               // that were begun
+    bool is_told = false;                // its event "stage" is written
     std::unique_ptr<StageAttempts> work;
     std::unique_ptr<LockWait> lock_wait;
     std::optional<store::KeyLock> lock;
@@ -40,9 +42,9 @@ struct StageStatus {
 
 class BuildRun {
   public:
-    // Borrows all.
+    // Borrows all; `place`: of the run, in the store.
     BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options, store::Store& store,
-             report::Console& console, session::Watch& watch);
+             report::Console& console, session::Watch& watch, report::EventLog& events, const std::string& place);
     ~BuildRun();
     BuildRun(const BuildRun&) = delete;
     BuildRun& operator=(const BuildRun&) = delete;
@@ -62,9 +64,11 @@ class BuildRun {
     [[nodiscard]] const stages::Schedule& schedule() const noexcept { return schedule_; }
     [[nodiscard]] StageState state(const StageStatus& status) const { return schedule_.state(status.place); }
     [[nodiscard]] const Results& results() const noexcept { return results_; }
+    [[nodiscard]] const stages::Pipeline& pipeline() const noexcept { return pipeline_; }
+    [[nodiscard]] const BuildOptions& options() const noexcept { return options_; }
+    [[nodiscard]] report::EventLog& events() const noexcept { return events_; }
     // The signal that ended the build; 0: none did.
     [[nodiscard]] int signal() const noexcept { return signal_; }
-    [[nodiscard]] const std::string& place() const noexcept { return context_.run; }
     // The run's own log: what was done, and why.
     [[nodiscard]] Log& log() noexcept { return log_; }
     // How the stage's jail is looser than the strictest.
@@ -77,6 +81,7 @@ class BuildRun {
   private:
     void say_limits(const stages::Stage& stage);
     void on_signal(int number);
+    void hang_up();
     void suspend();
     void watch_host();
     void stop_running();
@@ -92,13 +97,19 @@ class BuildRun {
     void run_locked(StageStatus& status, Resolved resolved);
     void ended(StageStatus& status, StageEnd end);
     void failed(StageStatus& status);
+    void paused(StageStatus& status, const Failure& failure);
     void write_record(StageStatus& status);
     void let_go(StageStatus& status);
+    void tell_over(StageStatus& status);
+    void tell_all_over();
+    void tell_start(const StageStatus& status);
     StageStatus& status_of(std::size_t place) { return stages_[index_of_place_[place]]; }
 
     const stages::Pipeline& pipeline_;
+    const BuildOptions& options_;
     store::Store& store_;
     report::Console& console_;
+    report::EventLog& events_;
     stages::Graph graph_;
     stages::Schedule schedule_;
     sandbox::os::EventLoop loop_;
@@ -116,6 +127,8 @@ class BuildRun {
     std::size_t jobs_;
     std::uint64_t bytes_at_rest_ = 0;  // of memory; see Machine
     int signal_ = 0;
+    bool outlives_session_;  // a hangup does not end the build
+    bool has_hung_up_ = false;
 };
 
 }  // namespace runtime::supervisor

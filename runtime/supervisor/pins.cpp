@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/supervisor/stage_run.hpp"
+#include "runtime/report/events.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -36,7 +36,7 @@ std::optional<store::Record> Pins::look_up(const stages::Stage& stage, const Res
     from_pin.pipeline = pipeline_.name;
     from_pin.stage = stage.name;
     from_pin.run = run;
-    from_pin.finished = now_text();
+    from_pin.finished = report::now_text();
     from_pin.layer = pinned->layer;
     from_pin.tree = pinned->tree;
     from_pin.artifacts = pinned->artifacts;

@@ -94,7 +94,7 @@ void StageAttempts::pause(unsigned most) {
                                 format("{}: {}; attempt {} of {} in {}", name_of(last_->kind), last_->what, next, most,
                                        report::human_seconds(std::chrono::duration<double>(wait).count())));
     timer_ = context_.loop.after(wait, [this] { tell_.rested(); });
-    tell_.paused();
+    tell_.paused(*last_);
 }
 
 Failure StageAttempts::end_pause() {

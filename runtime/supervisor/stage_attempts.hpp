@@ -18,9 +18,9 @@ class StageAttempts {
   public:
     // None of them may destroy the object.
     struct Tell {
-        std::function<void(StageEnd)> ended;  // once
-        std::function<void()> paused;         // an attempt has failed, and there will be another one
-        std::function<void()> rested;         // the pause is over; go_on() is due
+        std::function<void(StageEnd)> ended;         // once
+        std::function<void(const Failure&)> paused;  // an attempt has failed so, and there will be another one
+        std::function<void()> rested;                // the pause is over; go_on() is due
     };
 
     StageAttempts(StageContext& context, const stages::Stage& stage, Resolved resolved, Tell tell);

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 
 #include <cstring>
-#include <ctime>
 
+#include "runtime/report/events.hpp"
 #include "runtime/supervisor/machine.hpp"
 #include "runtime/supervisor/usage.hpp"
 #include "sandbox/os/files.hpp"
@@ -12,21 +12,13 @@
 
 namespace runtime::supervisor {
 
+using report::now_text;
 using sandbox::os::Fd;
 using sandbox::os::format;
 using sandbox::os::Json;
 
 std::string log_place(const StageContext& context, const stages::Stage& stage) {
     return format("{}/{}.log", context.run, stage.name);
-}
-
-std::string now_text() {
-    const std::time_t now = std::time(nullptr);
-    std::tm utc{};
-    ::gmtime_r(&now, &utc);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return text;
 }
 
 StageRun::StageRun(StageContext& context, const stages::Stage& stage, const Resolved& resolved, RunStart start,
@@ -85,6 +77,7 @@ void StageRun::prepare() {
     places.script = resolved_.script;
     lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.keepers.ids(stage_.ids));
     if (which_ == RunStart::Command::recover) lowered_.command.argv = stage_.on_failure.recover;
+    if (!stage_.services.empty()) services_.emplace(stage_, context_.store, context_.run);
     keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, FailureClass::jail));
 }
 
@@ -132,8 +125,10 @@ void StageRun::launch() {
     lowered_.command.stdin_fd = null.get();
     lowered_.command.stdout_fd = output_->writer();
     lowered_.command.stderr_fd = output_->writer();
+    if (services_) services_->take_over(lowered_.spec, lowered_.command);
     auto launched = start_jail();
     output_->close_writer();
+    if (services_) services_->started();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
         give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy);
         return;
@@ -182,8 +177,9 @@ void StageRun::jail_ended() {
     context_.loop.forget(jail_->pidfd());
     limits_.reset();
     context_.loop.cancel(grace_);
-    const sandbox::Outcome outcome = jail_->wait();
+    sandbox::Outcome outcome = jail_->wait();
     jail_.reset();
+    if (services_) services_->look_back(outcome);
     if (watch_) denials_ = watch_->log();
     watch_.reset();
     network_lost_ = network_.why_lost().value_or("");
@@ -213,6 +209,11 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
     const auto* exited = std::get_if<sandbox::Exited>(&outcome.how);
     if (is_stopped_ && !over_limit_) {
         give_up(FailureClass::interrupted, "stopped");
+    } else if (services_ && services_->failure() && !over_limit_) {
+        Failure failure = *services_->failure();
+        failure.seconds = record_.usage.seconds;
+        failure.limits = nearness(facts_of(outcome));
+        fail(std::move(failure));
     } else if (over_limit_ || exited == nullptr || exited->code != 0) {
         fail(classify(facts_of(outcome), denials_, output_->last_lines()));
     } else if (which_ == RunStart::Command::recover) {

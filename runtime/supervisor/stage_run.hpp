@@ -20,6 +20,7 @@
 #include "runtime/supervisor/keepers.hpp"
 #include "runtime/supervisor/limit_watch.hpp"
 #include "runtime/supervisor/resolve.hpp"
+#include "runtime/supervisor/stage_services.hpp"
 #include "runtime/supervisor/user_network.hpp"
 #include "sandbox/launch.hpp"
 
@@ -76,7 +77,11 @@ class StageRun {
     void keep_failed(const Failure& failure);
     [[nodiscard]] std::optional<store::Staging> take_left() { return std::exchange(staging_, std::nullopt); }
 
-    [[nodiscard]] const std::deque<std::string>& last_lines() const { return output_->last_lines(); }
+    // Of its output, or of the service that it failed for.
+    [[nodiscard]] const std::deque<std::string>& last_lines() const {
+        const bool is_service = services_ && !services_->last_lines().empty();
+        return is_service ? services_->last_lines() : output_->last_lines();
+    }
     // Of its command; nothing where that has not ended.
     [[nodiscard]] const store::Usage& usage() const noexcept { return record_.usage; }
     // What the filter denied its command; whole when the jail has ended.
@@ -118,6 +123,7 @@ class StageRun {
     std::unique_ptr<DenialWatch> watch_;
     DenialLog denials_;
     stages::kinds::Lowered lowered_;
+    std::optional<StageServices> services_;
     store::Record record_;
     std::chrono::steady_clock::time_point started_;
     std::optional<LimitWatch> limits_;
@@ -130,8 +136,6 @@ class StageRun {
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-// UTC, ISO 8601.
-std::string now_text();
 // The stage's log, relative to the store.
 std::string log_place(const StageContext& context, const stages::Stage& stage);
 

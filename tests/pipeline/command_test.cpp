@@ -102,7 +102,8 @@ TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[com
     CHECK(run({.argv = {stagebox_program()}}).code == 2);
     CHECK(run({.argv = {stagebox_program(), "no-such-command"}}).code == 2);
     CHECK(run({.argv = {stagebox_program(), "build", "-f", workspace.path() + "/nothing.toml"}}).code == 2);
-    for (const char* command : {"build", "run", "shell", "check", "plan", "store", "log", "doctor"}) {
+    for (const char* command :
+         {"build", "run", "shell", "check", "plan", "status", "log", "attach", "store", "doctor"}) {
         INFO(command);
         const Result help = run({.argv = {stagebox_program(), command, "--help"}});
         CHECK(help.code == 0);

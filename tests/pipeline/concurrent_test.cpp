@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <sstream>
 
 #include "sandbox/os/format.hpp"
@@ -125,4 +126,40 @@ TEST_CASE("stages of one content may be built side by side", "[concurrent]") {
     CHECK(workspace.names_in("records").size() == 8);
     CHECK(workspace.names_in("artifacts").size() == 1);
     CHECK(is_at_rest(workspace));
+}
+
+TEST_CASE("what stages write at the same time is never mixed within a line", "[concurrent]") {
+    const Workspace workspace;
+    constexpr int lines = 400;
+    std::string stages;
+    for (const char* name : {"one", "two", "three", "four"}) {
+        // Each line in three writes, and a last one that nobody ends.
+        stages += sandbox::os::format(
+            "[stage.{0}]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"i=0; while [ $i -lt {1} ]; do printf '<{0} '; "
+            "printf $i; "
+            "echo ' {0}>'; i=$((i+1)); done; printf '<end of {0}>'\"]\n",
+            name, lines);
+    }
+    workspace.pipeline(stages);
+    const Result built = workspace.build({"-j", "4"});
+    REQUIRE(built.code == 0);
+    std::map<std::string, int> seen;
+    bool has_changed = false;
+    std::string last;
+    std::istringstream output(built.err);
+    for (std::string line; std::getline(output, line);) {
+        const std::size_t bar = line.find(" | <");
+        if (bar == std::string::npos) {
+            CHECK(line.find('<') == std::string::npos);
+            continue;
+        }
+        const std::string stage = line.substr(line.find_first_not_of(' '), bar - line.find_first_not_of(' '));
+        const std::string text = line.substr(bar + 3);
+        has_changed = has_changed || (!last.empty() && last != stage);
+        last = stage;
+        if (text == sandbox::os::format("<end of {}>", stage)) continue;
+        CHECK(text == sandbox::os::format("<{0} {1} {0}>", stage, seen[stage]++));
+    }
+    for (const char* name : {"one", "two", "three", "four"}) CHECK(seen[name] == lines);
+    CHECK(has_changed);
 }

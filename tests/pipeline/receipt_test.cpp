@@ -51,12 +51,18 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     std::ifstream events(workspace.store() + "/v1/runs/" + runs.front() + "/events.jsonl");
     std::vector<sandbox::os::Json> all;
     for (std::string line; std::getline(events, line);) all.push_back(sandbox::os::Json::parse(line));
-    REQUIRE(all.size() == 2);
-    CHECK(all[0].at("event") == "stage");
-    CHECK(all[0].at("state") == "failed");
-    CHECK(all[0].at("failure").at("class") == "script-error");
-    CHECK(all[1].at("event") == "receipt");
-    CHECK(all[1].at("clean") == true);
+    REQUIRE(all.size() == 6);
+    CHECK(all[0].at("event") == "begin");
+    CHECK(all[0].at("stages") == sandbox::os::Json::array({"a"}));
+    CHECK(all[1].at("event") == "start");
+    CHECK(all[2].at("event") == "stage");
+    CHECK(all[2].at("state") == "failed");
+    CHECK(all[2].at("failure").at("class") == "script-error");
+    CHECK(all[3].at("event") == "usage");
+    CHECK(all[4].at("event") == "receipt");
+    CHECK(all[4].at("clean") == true);
+    CHECK(all[5].at("event") == "end");
+    CHECK(all[5].at("exit") == 1);
 
     const Result report = report_of(workspace);
     CHECK(report.code == 0);

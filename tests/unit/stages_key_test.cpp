@@ -38,6 +38,10 @@ Action example() {
     return action;
 }
 
+sandbox::Service service(const std::string& name, const std::string& program) {
+    return {.name = name, .run = {program}, .ready = {}};
+}
+
 using Change = std::function<void(Action&)>;
 
 }  // namespace
@@ -72,6 +76,23 @@ TEST_CASE("key: every component that can change the result changes the key", "[k
         [](Action& a) { a.stage.devices = {"kvm"}; },
         [](Action& a) { a.material.profile = "profile-2"; },
         [](Action& a) { a.material.architecture = "aarch64"; },
+        [](Action& a) { a.stage.services = {service("db", "postgres")}; },
+        [](Action& a) { a.stage.services = {service("db", "mariadbd")}; },
+        [](Action& a) { a.stage.services = {service("bus", "postgres")}; },
+        [](Action& a) {
+            a.stage.services = {service("db", "postgres"), service("bus", "dbus-daemon")};
+        },
+        [](Action& a) {
+            a.stage.services = {service("bus", "dbus-daemon"), service("db", "postgres")};
+        },
+        [](Action& a) {
+            a.stage.services = {service("db", "postgres")};
+            a.stage.services[0].ready = {sandbox::Ready::tcp, "5432", {}};
+        },
+        [](Action& a) {
+            a.stage.services = {service("db", "postgres")};
+            a.stage.services[0].ready = {sandbox::Ready::command, {}, {"pg_isready"}};
+        },
     };
     std::set<std::string> keys{example().key()};
     for (std::size_t i = 0; i < changes.size(); ++i) {

@@ -298,3 +298,35 @@ TEST_CASE("words: text is UTF-8 without NUL", "[pipeline]") {
         CHECK_FALSE(stages::is_text(bad));
     }
 }
+
+TEST_CASE("pipeline file: services, and what shows that they are ready", "[pipeline]") {
+    const Project project;
+    const Pipeline pipeline = project.read(with_stage(R"(run = ["true"]
+services = [
+    { name = "one", run = ["one", "${v}", "$HOME"] },
+    { name = "two", run = ["two"], ready = { tcp = 5432 }, timeout = "2m" },
+    { name = "three", run = ["three"], ready = { unix = "/run/${v}" } },
+    { name = "four", run = ["four"], ready = { log = "is ${v}" } },
+    { name = "five", run = ["five"], ready = { command = ["check", "${v}"] } },
+])"));
+    const std::vector<sandbox::Service>& services = pipeline.stages[0].services;
+    REQUIRE(services.size() == 5);
+    CHECK(services[0].run == std::vector<std::string>{"one", "value", "$HOME"});
+    CHECK(services[0].ready.kind == sandbox::Ready::at_once);
+    CHECK(services[0].timeout == std::chrono::seconds(30));
+    CHECK(services[1].ready.kind == sandbox::Ready::tcp);
+    CHECK(services[1].ready.value == "5432");
+    CHECK(services[1].timeout == std::chrono::minutes(2));
+    CHECK(services[2].ready.value == "/run/value");
+    CHECK(services[3].ready.value == "is value");
+    CHECK(services[4].ready.command == std::vector<std::string>{"check", "value"});
+}
+
+TEST_CASE("pipeline file: a hangup ends a build, unless the file says otherwise", "[pipeline]") {
+    const Project project;
+    CHECK(project.read(with_stage("run = [\"true\"]")).on_disconnect == stages::OnDisconnect::end);
+    const std::string goes_on =
+        "version = 1\nname = \"x\"\n[defaults]\non-disconnect = \"continue\"\n[stage.a]\nfrom = \"host\"\nrun = "
+        "[\"true\"]\n";
+    CHECK(project.read(goes_on).on_disconnect == stages::OnDisconnect::go_on);
+}

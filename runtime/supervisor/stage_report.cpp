@@ -1,0 +1,158 @@
+#include "runtime/supervisor/stage_report.hpp"
+
+#include <set>
+#include <span>
+
+#include "sandbox/os/format.hpp"
+
+namespace runtime::supervisor {
+
+using sandbox::os::format;
+using sandbox::os::Json;
+
+namespace {
+
+std::string joined(std::span<const std::string_view> words) {
+    std::string text;
+    for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+    return text;
+}
+
+// The three ways on, as they are typed.
+std::vector<std::pair<std::string, std::string>> ways_on(const std::string& stage, const BuildOptions& options) {
+    const std::string file = options.file == "stagebox.toml" ? "" : format(" -f {}", options.file);
+    const std::string store = options.store.empty() ? "" : format(" --store {}", options.store);
+    return {{"retry", format("stagebox build{}{} {}", file, store, stage)},
+            {"shell", format("stagebox shell{}{} {} --failed", file, store, stage)},
+            {"explain", format("stagebox explain{}{} {}", file, store, stage)}};
+}
+
+std::string command_of(const stages::Stage& stage) {
+    if (stage.script) return stage.script->path;
+    std::string text;
+    for (const std::string& word : stage.run) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+// The stages that were skipped because this one failed.
+std::vector<std::string> skipped_for(const BuildRun& run, const StageStatus& failed) {
+    std::vector<std::string> names;
+    for (const StageStatus& status : run.stages()) {
+        if (run.schedule().skipped_for(status.place) == failed.place) names.push_back(status.stage->name);
+    }
+    return names;
+}
+
+Json failure_event(const BuildRun& run, const StageStatus& status) {
+    const Failure& failure = *status.failure;
+    Json event = {{"class", name_of(failure.kind)}, {"what", failure.what}, {"command", command_of(*status.stage)}};
+    if (!failure.found_by.empty()) event["found_by"] = failure.found_by;
+    if (failure.exit_code) event["exit"] = *failure.exit_code;
+    if (failure.signal != 0) event["signal"] = failure.signal;
+    if (failure.seconds > 0) event["seconds"] = failure.seconds;
+    if (!failure.limits.empty()) event["limits"] = failure.limits;
+    if (!failure.remedy.empty()) event["help"] = failure.remedy;
+    if (!status.log.empty()) event["log"] = status.log;
+    event["last_lines"] = report::shown_lines(status.last_lines);
+    for (const auto& [name, command] : ways_on(status.stage->name, run.options())) event["go_on"][name] = command;
+    event["tolerated"] = run.schedule().is_tolerated(status.place);
+    return event;
+}
+
+// What all the commands of this run used together; of memory, what the largest one did.
+store::Usage usage_of_all(const BuildRun& run) {
+    store::Usage all;
+    for (const StageStatus& status : run.stages()) {
+        if (status.attempts == 0) continue;
+        const store::Usage& one = status.usage;
+        all.seconds += one.seconds;
+        all.cpu_seconds += one.cpu_seconds;
+        all.read_bytes += one.read_bytes;
+        all.written_bytes += one.written_bytes;
+        if (one.peak_bytes > all.peak_bytes) {
+            all.peak_bytes = one.peak_bytes;
+            all.peak_of = one.peak_of;
+        }
+        if (one.received_bytes) all.received_bytes = all.received_bytes.value_or(0) + *one.received_bytes;
+        if (one.sent_bytes) all.sent_bytes = all.sent_bytes.value_or(0) + *one.sent_bytes;
+    }
+    return all;
+}
+
+}  // namespace
+
+report::StageLine line_of(BuildRun& run, const StageStatus& status) {
+    const bool has_record = stages::has_result(run.state(status));
+    return {.name = status.stage->name,
+            .state = std::string(name_of(run.state(status))),
+            .seconds = status.usage.seconds,
+            .layer_bytes = has_record ? static_cast<double>(store::made_bytes(status.record)) : 0,
+            .cpu_seconds = status.usage.cpu_seconds,
+            .peak_bytes = static_cast<double>(status.usage.peak_bytes),
+            .loosened = joined(run.loosened(*status.stage))};
+}
+
+report::FailedStage failed_of(const BuildRun& run, const StageStatus& status) {
+    const Failure& failure = *status.failure;
+    return {.name = status.stage->name,
+            .what = failure.what,
+            .failure_class = std::string(name_of(failure.kind)),
+            .found_by = failure.found_by,
+            .command = command_of(*status.stage),
+            .attempts = status.attempts,
+            .seconds = failure.seconds,
+            .limits = failure.limits,
+            .remedy = failure.remedy,
+            .log = status.log,
+            .last_lines = status.last_lines,
+            .denials = to_lines(status.denials, 5),
+            .skipped = skipped_for(run, status),
+            .is_tolerated = run.schedule().is_tolerated(status.place),
+            .ways_on = ways_on(status.stage->name, run.options())};
+}
+
+std::string denials_note(const StageStatus& status) {
+    std::string calls;
+    std::set<std::string> named;
+    for (const Denial& denial : status.denials.denials()) {
+        if (named.size() == 5 || !named.insert(denial.kind.call).second) continue;
+        calls += format("{}{}", calls.empty() ? "" : ", ", denial.kind.call);
+    }
+    return format("denied in stage {}, {} times: {}; its record and the run's log have all", status.stage->name,
+                  status.denials.total(), calls);
+}
+
+Json stage_event(BuildRun& run, const StageStatus& status) {
+    Json details = {{"stage", status.stage->name}, {"state", name_of(run.state(status))}};
+    details["profile"] = status.stage->profile;
+    details["loosened"] = run.loosened(*status.stage);
+    if (!status.record.key.empty()) details["key"] = status.record.key;
+    if (status.usage.seconds > 0) {
+        details.update(store::to_json(status.usage));
+        details["made_bytes"] = store::made_bytes(status.record);
+    }
+    if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
+    if (status.attempts > 1) details["attempts"] = status.attempts;
+    if (const auto failed = run.schedule().skipped_for(status.place))
+        details["skipped_for"] = run.pipeline().stages[*failed].name;
+    if (status.failure) details["failure"] = failure_event(run, status);
+    return details;
+}
+
+std::string usage_line(const BuildRun& run) {
+    const store::Usage all = usage_of_all(run);
+    if (all.seconds <= 0) return {};
+    const auto bytes = [](std::uint64_t number) { return report::human_bytes(static_cast<double>(number)); };
+    return format("usage: {} of CPU, {} of memory at the most{}, {} read, {} written; {}",
+                  report::human_seconds(all.cpu_seconds), bytes(all.peak_bytes),
+                  all.peak_of == store::PeakOf::whole_jail ? "" : " in one process", bytes(all.read_bytes),
+                  bytes(all.written_bytes), run.cgroup_words());
+}
+
+Json usage_event(const BuildRun& run) {
+    Json usage = store::to_json(usage_of_all(run));
+    usage["counted_by"] = run.cgroup_words();
+    return usage;
+}
+
+}  // namespace runtime::supervisor

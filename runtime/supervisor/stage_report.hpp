@@ -1,0 +1,24 @@
+// What is told of one stage of a build when it is over: its line in the table, the report of its failure, its event;
+// and what all of them used.
+#pragma once
+#include <string>
+
+#include "runtime/report/summary.hpp"
+#include "runtime/supervisor/build_run.hpp"
+#include "sandbox/os/json.hpp"
+
+namespace runtime::supervisor {
+
+report::StageLine line_of(BuildRun& run, const StageStatus& status);
+// Of a stage that has a failure.
+report::FailedStage failed_of(const BuildRun& run, const StageStatus& status);
+// One line: a command that ended well has coped with what it was denied.
+std::string denials_note(const StageStatus& status);
+// The details of the event "stage".
+sandbox::os::Json stage_event(BuildRun& run, const StageStatus& status);
+
+// What all stages of the run used together, as a line for people (empty where none ran) and as the details of the event "usage".
+std::string usage_line(const BuildRun& run);
+sandbox::os::Json usage_event(const BuildRun& run);
+
+}  // namespace runtime::supervisor
