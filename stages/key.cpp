@@ -15,6 +15,9 @@ using sandbox::os::Json;
 // changes its meaning: every key then changes, and every stage runs once more.
 constexpr int key_format = 1;
 
+constexpr const char* range_word = "range";
+constexpr const char* single_word = "single, seen as root";
+
 const std::string& needed(const std::string& value, const Stage& stage, std::string_view what) {
     if (value.empty()) {
         throw std::logic_error(sandbox::os::format("the key of stage {} lacks {}", stage.name, what));
@@ -92,7 +95,7 @@ const char* word_for(sandbox::Network network) {
 void add_allowed(Json& key, const Stage& stage, const KeyMaterial& material) {
     key["profile"] = needed(material.profile, stage, "the digest of its profile");
     key["network"] = word_for(stage.network);
-    key["ids"] = stage.ids == sandbox::IdMode::range ? "range" : "single, seen as root";
+    key["ids"] = stage.ids == sandbox::IdMode::range ? range_word : single_word;
     std::vector<std::string> devices = stage.devices;
     std::ranges::sort(devices);
     key["devices"] = devices;
@@ -116,6 +119,14 @@ Json key_components(const Stage& stage, const KeyMaterial& material) {
 
 std::string action_key(const Json& components) {
     return digest_of(components.dump());
+}
+
+sandbox::IdMode ids_in(const Json& components) {
+    return components.at("ids") == range_word ? sandbox::IdMode::range : sandbox::IdMode::single;
+}
+
+bool has_epoch(const Json& components) {
+    return components.contains("env SOURCE_DATE_EPOCH");
 }
 
 }  // namespace stages

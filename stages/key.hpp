@@ -31,4 +31,8 @@ sandbox::os::Json key_components(const Stage& stage, const KeyMaterial& material
 // 64 hexadecimal characters.
 std::string action_key(const sandbox::os::Json& components);
 
+// What components say of how a tree was made. Throws where they do not.
+sandbox::IdMode ids_in(const sandbox::os::Json& components);
+bool has_epoch(const sandbox::os::Json& components);
+
 }  // namespace stages

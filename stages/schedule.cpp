@@ -17,7 +17,6 @@ std::string_view name_of(StageState state) {
         case StageState::waiting: return "waiting";
         case StageState::held: return "held";
         case StageState::running: return "running";
-        case StageState::syncing: return "syncing";
         case StageState::cached: return "cached";
         case StageState::built: return "built";
         case StageState::failed: return "failed";
@@ -33,7 +32,7 @@ bool is_over(StageState state) {
 }
 
 bool has_result(StageState state) {
-    return state == StageState::cached || state == StageState::built || state == StageState::syncing;
+    return state == StageState::cached || state == StageState::built;
 }
 
 Schedule::Schedule(const Graph& graph, const Pipeline& pipeline, std::span<const std::string> named)
@@ -93,13 +92,9 @@ void Schedule::use_cached(std::size_t place) {
     give_to_dependents(place);
 }
 
-void Schedule::deliver(std::size_t place) {
-    become(place, StageState::syncing);
-    give_to_dependents(place);
-}
-
-void Schedule::keep(std::size_t place) {
+void Schedule::finish(std::size_t place) {
     become(place, StageState::built);
+    give_to_dependents(place);
 }
 
 void Schedule::end_stopped(std::size_t place) {

@@ -19,7 +19,6 @@ enum class StageState : std::uint8_t {
     waiting,  // for the stages that it needs, or for its turn
     held,     // for something else: another build's lock, the pause before another attempt
     running,
-    syncing,  // has a result that others may use, and that is not yet on the disk
     cached,
     built,
     failed,
@@ -52,8 +51,7 @@ class Schedule {
     void hold(std::size_t place);     // ready or running -> held
     void release(std::size_t place);  // held -> ready
     void use_cached(std::size_t place);
-    void deliver(std::size_t place);  // running -> syncing: those that need it may start
-    void keep(std::size_t place);     // syncing -> built
+    void finish(std::size_t place);  // running -> built: those that need it may start
     // running or held -> failed, and what that stage's error mode says. True where everything is to stop: the caller then
     // ends what runs, and tells with end_stopped().
     [[nodiscard]] bool fail(std::size_t place);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <optional>
 
 #include "runtime/cli/bwrap.hpp"
@@ -63,6 +64,8 @@ struct Words {
     bool is_usage = false;
     bool is_detached = false;
     bool is_followed = false;
+    bool is_quick = false;
+    std::vector<std::string> results;  // that `store rm` is to delete
     unsigned days = 30;
     ImportOptions import;
     bool is_dry_run = false;
@@ -81,6 +84,12 @@ int run_build(const Words& words) {
 int run_doctor(const Words& words) {
     const std::string store = words.pipeline.store.empty() ? store::Store::default_path() : words.pipeline.store;
     return doctor({.format = words.is_json ? DoctorFormat::json : DoctorFormat::text, .store_path = store});
+}
+
+int run_store_check(const Words& words) {
+    return store_check({.path = words.pipeline.store,
+                        .depth = words.is_quick ? store::CheckDepth::names : store::CheckDepth::contents,
+                        .format = words.is_json ? StoreCheckOptions::Format::json : StoreCheckOptions::Format::text});
 }
 
 void add_build(CLI::App& app, Words& words) {
@@ -173,12 +182,20 @@ void add_store(CLI::App& app, Words& words) {
     command->require_subcommand(1);
     CLI::App* list = command->add_subcommand("ls", "What is in it");
     CLI::App* collect = command->add_subcommand("gc", "Delete what is not needed any more");
-    for (CLI::App* one : {list, collect}) {
+    CLI::App* check = command->add_subcommand("check", "Whether it is whole; what is damaged is set aside");
+    CLI::App* remove = command->add_subcommand("rm", "Delete results of stages");
+    for (CLI::App* one : {list, collect, check, remove}) {
         one->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
     }
     collect->add_option("--days", words.days, "Keep results that were used within so many days")
         ->capture_default_str()
         ->type_name("N");
+    check->add_flag("--quick", words.is_quick, "Look at names only, and read no contents");
+    check->add_flag("--json", words.is_json, "For programs");
+    remove->add_option("STAGE", words.results, "A stage, PIPELINE/STAGE, or the beginning of a key")->required();
+    check->callback([&words] { words.command = run_store_check; });
+    remove->callback(
+        [&words] { words.command = [](const Words& w) { return store_remove(w.pipeline.store, w.results); }; });
     list->callback([&words] { words.command = [](const Words& w) { return store_list(w.pipeline.store); }; });
     collect->callback(
         [&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
@@ -304,6 +321,8 @@ int run_command_line(int argc, char** argv) {
         return is_run ? jail_not_built : wrong_input;
     } catch (const std::invalid_argument& error) {
         return complain(error.what(), is_run ? jail_not_built : wrong_input);
+    } catch (const std::bad_alloc&) {
+        return complain("there is not enough memory", is_run ? jail_not_built : cannot_run);
     } catch (const std::exception& error) {
         return complain(error.what(), is_run ? jail_not_built : cannot_run);
     }

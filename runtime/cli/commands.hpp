@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/store/check.hpp"
 #include "sandbox/os/fd.hpp"
 #include "sandbox/spec.hpp"
 #include "stages/kinds/exec.hpp"
@@ -57,5 +58,15 @@ StageRoot stage_root(const PipelineOptions& options, const std::string& name);
 int store_list(const std::string& path);
 // `store gc`: deletes what no record names, failed stages, and records that were not used for so many days.
 int store_collect(const std::string& path, unsigned days);
+// `store rm`: deletes the results of these stages (STAGE, PIPELINE/STAGE, or the beginning of a key), and what no other
+// result names. Throws std::invalid_argument where there is none, and deletes nothing then.
+int store_remove(const std::string& path, const std::vector<std::string>& names);
+// `store check`: 0 where the store is whole, 1 where it is not.
+struct StoreCheckOptions {
+    std::string path;
+    store::CheckDepth depth = store::CheckDepth::contents;
+    enum class Format : unsigned char { text, json } format = Format::text;
+};
+int store_check(const StoreCheckOptions& options);
 
 }  // namespace runtime::cli

@@ -31,10 +31,11 @@ struct RunRoot::Unpacked {
         : store(store::Store::default_path()), shared(store.share()), keeper(ids, store.directory(), loop) {
         staging.emplace(store.begin());
         bool is_ready = false;
-        keeper.prepare(staging->place(), {}, [&](const sandbox::os::Json& /*nothing*/, const std::string& error) {
-            if (!error.empty()) throw std::runtime_error(error);
-            is_ready = true;
-        });
+        keeper.prepare(staging->place(), {},
+                       [&](const sandbox::os::Json& /*nothing*/, const store::KeeperFault& fault) {
+                           if (fault) throw std::runtime_error(fault.what);
+                           is_ready = true;
+                       });
         while (!is_ready) loop.run_once();
     }
     Unpacked(const Unpacked&) = delete;
@@ -44,7 +45,7 @@ struct RunRoot::Unpacked {
             staging.reset();
             for (const std::string& place : store.trash()) {
                 bool is_gone = false;
-                keeper.remove(place, [&](const sandbox::os::Json& /*nothing*/, const std::string& /*error*/) {
+                keeper.remove(place, [&](const sandbox::os::Json& /*nothing*/, const store::KeeperFault& /*fault*/) {
                     is_gone = true;  // what could not be deleted is in the store's trash: `store gc` tries again
                 });
                 while (!is_gone) loop.run_once();

@@ -124,8 +124,8 @@ stages::kinds::Places places_in(const store::Staging& staging, const supervisor:
 template <class Ask>
 Json answer_of(sandbox::os::EventLoop& loop, Ask ask) {
     std::optional<Json> result;
-    ask([&](const Json& answer, const std::string& error) {
-        if (!error.empty()) throw std::runtime_error(error);
+    ask([&](const Json& answer, const store::KeeperFault& fault) {
+        if (fault) throw std::runtime_error(fault.what);
         result = answer;
     });
     while (!result) loop.run_once();

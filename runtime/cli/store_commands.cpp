@@ -1,4 +1,4 @@
-// `store ls` and `store gc`.
+// `store ls`, `store gc` and `store rm`.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -53,12 +53,39 @@ void empty_trash(const store::Store& store) {
     store::Keeper keeper(ids, store.directory(), loop);
     std::size_t answered = 0;
     for (const std::string& place : places) {
-        keeper.remove(place, [&, place](const Json&, const std::string& error) {
-            if (!error.empty()) std::cerr << format("{} could not be deleted: {}\n", place, error);
+        keeper.remove(place, [&, place](const Json&, const store::KeeperFault& fault) {
+            if (fault) std::cerr << format("{} could not be deleted: {}\n", place, fault.what);
             ++answered;
         });
     }
     while (answered < places.size()) loop.run_once();
+}
+
+sandbox::os::Fd claim(const store::Store& store) {
+    auto claimed = store.claim();
+    if (!claimed) throw std::runtime_error("a build or a shell is using the store; try again when it is done");
+    return std::move(*claimed);
+}
+
+constexpr std::size_t shortest_key = 6;
+
+// The records of a stage, or the one whose key begins so.
+std::vector<const store::Record*> records_of(const store::Store::Listing& listing, const std::string& name) {
+    std::vector<const store::Record*> found;
+    for (const store::Record& record : listing.records) {
+        if (record.stage == name || format("{}/{}", record.pipeline, record.stage) == name) found.push_back(&record);
+    }
+    if (!found.empty()) return found;
+    for (const store::Record& record : listing.records) {
+        if (name.size() >= shortest_key && record.key.starts_with(name)) found.push_back(&record);
+    }
+    if (found.empty()) {
+        throw std::invalid_argument(
+            format("the store has no result of a stage {0}, and none whose key begins with {0}; `stagebox store ls` "
+                   "lists what it has; nothing is deleted",
+                   name));
+    }
+    return found;
 }
 
 }  // namespace
@@ -80,8 +107,7 @@ int store_list(const std::string& path) {
 
 int store_collect(const std::string& path, unsigned days) {
     const store::Store store = open_store(path);
-    const auto claimed = store.claim();
-    if (!claimed) throw std::runtime_error("a build or a shell is using the store; try again when it is done");
+    const sandbox::os::Fd claimed = claim(store);
     store.sweep();
     std::size_t dropped = 0;
     for (const store::Record& record : store.list().records) {
@@ -93,9 +119,36 @@ int store_collect(const std::string& path, unsigned days) {
     const store::Store::Listing listing = store.list();
     for (const std::string& key : listing.failed) store.discard("failed/" + key);
     for (const std::string& place : listing.orphans) store.discard(place);
+    for (const std::string& place : listing.damaged) store.discard(place);
     empty_trash(store);
     std::cout << format("deleted: {} results, {} failed stages, {} layers and artifacts\n", dropped,
                         listing.failed.size(), listing.orphans.size());
+    return 0;
+}
+
+int store_remove(const std::string& path, const std::vector<std::string>& names) {
+    const store::Store store = open_store(path);
+    const sandbox::os::Fd claimed = claim(store);
+    const store::Store::Listing before = store.list();
+    std::set<std::string> keys;
+    std::set<std::string> named;
+    for (const std::string& name : names) {
+        for (const store::Record* record : records_of(before, name)) {
+            keys.insert(record->key);
+            if (record->layer) named.insert("layers/" + record->layer->id);
+            for (const auto& [artifact, object] : record->artifacts) named.insert("artifacts/" + object.id);
+        }
+    }
+    for (const std::string& key : keys) store.discard(format("records/{}.json", key));
+    // Of what they named, what no other record names.
+    std::size_t dropped = 0;
+    for (const std::string& place : store.list().orphans) {
+        if (!named.contains(place)) continue;
+        store.discard(place);
+        ++dropped;
+    }
+    empty_trash(store);
+    std::cout << format("deleted: {} results, {} layers and artifacts\n", keys.size(), dropped);
     return 0;
 }
 

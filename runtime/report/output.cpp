@@ -40,10 +40,21 @@ long StageOutput::read_some() {
     const long got = try_sys([&] { return ::read(reader_.get(), buffer, sizeof buffer); });
     if (got <= 0) return got;
     const std::string_view bytes(buffer, static_cast<std::size_t>(got));
-    sandbox::os::write_all(log_.get(), bytes, "the stage's log");
+    log(bytes);
     take(bytes);
     if (came_) came_();
     return got;
+}
+
+// A log that cannot be written (no space) is no reason to end a build; that it is not whole is said.
+void StageOutput::log(std::string_view bytes) {
+    if (!log_) return;
+    try {
+        sandbox::os::write_all(log_.get(), bytes, "the log");
+    } catch (const sandbox::os::SysError& error) {
+        console_.warning(sandbox::os::format("stage {}: its log ends too early: {}", stage_, error.what()));
+        log_.reset();
+    }
 }
 
 void StageOutput::take(std::string_view bytes) {

@@ -29,6 +29,7 @@ class StageOutput {
 
   private:
     long read_some();
+    void log(std::string_view bytes);
     void take(std::string_view bytes);
     void end_line();
 

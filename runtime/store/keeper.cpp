@@ -1,12 +1,15 @@
 #include "runtime/store/keeper.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/store/keeper_work.hpp"
@@ -24,42 +27,107 @@ namespace {
 
 constexpr std::size_t largest_message = 131072;  // below the default send buffer of a socket
 
+// In the place of a request's id: the helper itself cannot go on.
+constexpr std::uint64_t nobodys_request = 0;
+
 void die_with(pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
 }
 
-void answer(int line, const std::string& text) {
-    const Json request = Json::parse(text);
+void send_reply(int line, const Json& reply) {
+    const std::string message = reply.dump(-1, ' ', false, Json::error_handler_t::replace);
+    static_cast<void>(::send(line, message.data(), message.size(), MSG_NOSIGNAL));
+}
+
+void answer(int line, const Json& request) {
     Json reply = {{"id", request.at("id")}};
     try {
         reply["answer"] = perform_request(request);
     } catch (const std::exception& error) {
         reply["error"] = sandbox::os::printable(error.what());  // it names files, and a payload chose their names
+        if (const auto* failed = dynamic_cast<const sandbox::os::SysError*>(&error)) reply["errno"] = failed->error();
     }
-    const std::string message = reply.dump(-1, ' ', false, Json::error_handler_t::replace);
-    static_cast<void>(::send(line, message.data(), message.size(), MSG_NOSIGNAL));
+    send_reply(line, reply);
 }
 
 // The helper: a fork for every request, until the supervisor closes the line.
-[[noreturn]] void serve(int line, int store) {
+class Server {
+  public:
+    explicit Server(int line) : line_(line), self_(::getpid()), message_(largest_message, '\0') {
+        sigset_t child;
+        ::sigemptyset(&child);
+        ::sigaddset(&child, SIGCHLD);
+        ::sigprocmask(SIG_BLOCK, &child, nullptr);
+        ended_ = Fd(sys([&] { return ::signalfd(-1, &child, SFD_CLOEXEC); }, "wait for the store helper's workers"));
+    }
+
+    [[noreturn]] void run() {
+        for (;;) {
+            pollfd waiting[2] = {{line_, POLLIN, 0}, {ended_.get(), POLLIN, 0}};
+            static_cast<void>(sandbox::os::try_sys([&] { return ::poll(waiting, 2, -1); }));
+            if (waiting[1].revents != 0) reap();
+            if (waiting[0].revents != 0) take_request();
+        }
+    }
+
+  private:
+    void take_request() {
+        const long got = sandbox::os::try_sys([&] { return ::recv(line_, message_.data(), message_.size(), 0); });
+        if (got <= 0) ::_exit(0);
+        const Json request = Json::parse(message_.substr(0, static_cast<std::size_t>(got)));
+        const pid_t worker = ::fork();
+        if (worker == 0) {
+            die_with(self_);
+            answer(line_, request);
+            ::_exit(0);
+        }
+        if (worker > 0) {
+            workers_[worker] = request.at("id");
+            return;
+        }
+        const int error = errno;
+        send_reply(line_, {{"id", request.at("id")},
+                           {"error", sandbox::os::SysError(error, "fork the store's helper").what()},
+                           {"errno", error}});
+    }
+
+    // A worker that did not come to its answer, killed for want of memory perhaps, is answered for.
+    void reap() {
+        signalfd_siginfo news{};
+        static_cast<void>(::read(ended_.get(), &news, sizeof news));
+        for (;;) {
+            int status = 0;
+            const pid_t worker = ::waitpid(-1, &status, WNOHANG);
+            if (worker <= 0) return;
+            const Json id = workers_[worker];
+            workers_.erase(worker);
+            if (status == 0) continue;
+            const std::string how = WIFSIGNALED(status) ? sandbox::os::format("signal {}", WTERMSIG(status)) : "itself";
+            send_reply(line_, {{"id", id}, {"error", "the store's helper was ended by " + how}});
+        }
+    }
+
+    int line_;
+    pid_t self_;
+    std::string message_;
+    Fd ended_;
+    std::map<pid_t, Json> workers_;
+};
+
+// Nothing that is thrown may leave the process: above are the frames of the supervisor that it was cloned from.
+[[noreturn]] void serve(int line, int store) noexcept {
     ::fchdir(store);  // requests name paths below it
     ::umask(0);
-    ::signal(SIGCHLD, SIG_IGN);  // forks are reaped by the kernel
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;  // a deep tree holds a descriptor for each level
     ::setrlimit(RLIMIT_NOFILE, &files);
-    std::string message(largest_message, '\0');
-    const pid_t self = ::getpid();
-    for (;;) {
-        const long got = sandbox::os::try_sys([&] { return ::recv(line, message.data(), message.size(), 0); });
-        if (got <= 0) ::_exit(0);
-        const pid_t worker = ::fork();
-        if (worker != 0) continue;
-        die_with(self);
-        answer(line, message.substr(0, static_cast<std::size_t>(got)));
-        ::_exit(0);
+    try {
+        Server(line).run();
+    } catch (const std::exception& error) {
+        send_reply(line, {{"id", nobodys_request}, {"error", error.what()}});
+        ::_exit(1);
     }
 }
 
@@ -114,10 +182,12 @@ void Keeper::receive() {
     const long got = sandbox::os::try_sys([&] { return ::recv(line_.get(), message.data(), message.size(), 0); });
     if (got <= 0) throw KeeperError("the store's helper process has died");
     const Json reply = Json::parse(message.substr(0, static_cast<std::size_t>(got)));
-    auto waiting = waiting_.extract(reply.at("id").get<std::uint64_t>());
+    const auto id = reply.at("id").get<std::uint64_t>();
+    if (id == nobodys_request) throw KeeperError("the store's helper: " + reply.at("error").get<std::string>());
+    auto waiting = waiting_.extract(id);
     if (waiting.empty()) return;
     if (reply.contains("error")) {
-        waiting.mapped()(Json(), reply.at("error").get<std::string>());
+        waiting.mapped()(Json(), {reply.at("error").get<std::string>(), reply.value("errno", 0)});
     } else {
         waiting.mapped()(reply.at("answer"), {});
     }
@@ -144,6 +214,12 @@ void add_options(Json& body, const SealOptions& options) {
 
 void Keeper::seal(const std::string& path, const SealOptions& options, Answer done) {
     Json body = {{"do", "seal"}, {"path", path}};
+    add_options(body, options);
+    request(std::move(body), std::move(done));
+}
+
+void Keeper::digest(const std::string& path, const SealOptions& options, Answer done) {
+    Json body = {{"do", "digest"}, {"path", path}};
     add_options(body, options);
     request(std::move(body), std::move(done));
 }

@@ -25,10 +25,17 @@ class KeeperError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Why a request was not done.
+struct KeeperFault {
+    std::string what;  // empty: it was done
+    int error = 0;     // the errno of a system call that failed; 0: something else was wrong
+    [[nodiscard]] explicit operator bool() const noexcept { return !what.empty(); }
+};
+
 class Keeper {
   public:
-    // Called with the answer, or with the error's text (then the answer is null).
-    using Answer = std::function<void(const sandbox::os::Json& answer, const std::string& error)>;
+    // Called with the answer; it is null where there is a fault.
+    using Answer = std::function<void(const sandbox::os::Json& answer, const KeeperFault& fault)>;
 
     // Starts the process. `store` is the store's directory. Throws where the mapping cannot be made.
     Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop);
@@ -41,9 +48,12 @@ class Keeper {
     // Paths are relative to the store, `source` and `destination` absolute paths of the caller's.
     void prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton, Answer done);
     void seal(const std::string& path, const SealOptions& options, Answer done);
+    // Of a tree that was sealed with these options; changes nothing.
+    void digest(const std::string& path, const SealOptions& options, Answer done);
     // Moves `path` below `staging`/out to `staging`/`part`/data and seals it there.
     void take_output(const std::string& staging, const std::string& path, const std::string& part,
                      const SealOptions& options, Answer done);
+    // The copy is on the disk when this is answered.
     void import(const std::string& source, const std::string& target, Answer done);
     void export_to(const std::string& artifact, const std::string& destination, Answer done);
     // Answered when all that is in the store now is on the disk.

@@ -1,6 +1,7 @@
 #include "runtime/store/keeper_work.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,7 +72,8 @@ Json seal(const Json& request) {
     const std::string path = text(request, "path");
     const std::size_t slash = path.rfind('/');
     const Fd parent = sandbox::os::open_directory(AT_FDCWD, path.substr(0, slash));
-    return to_json(seal_tree(parent.get(), path.substr(slash + 1), options_of(request)));
+    const auto digest = request.at("do") == "seal" ? seal_tree : digest_sealed;
+    return to_json(digest(parent.get(), path.substr(slash + 1), options_of(request)));
 }
 
 // The payload wrote what is below /out: neither a symbolic link nor ".." can lead out of it.
@@ -104,6 +106,13 @@ Json take(const Json& request) {
     return to_json(seal_tree(target.get(), "data", options_of(request)));
 }
 
+// syncfs(2) of the store: what was written before this request is on the disk when it is answered.
+Json sync(const Json&) {
+    const Fd store = sandbox::os::open_directory(AT_FDCWD, ".");
+    sys([&] { return ::syncfs(store.get()); }, "sync the store");
+    return Json::object();
+}
+
 Json import(const Json& request) {
     const std::string target = text(request, "target");
     sandbox::os::make_directory(AT_FDCWD, target, 0755);
@@ -111,7 +120,9 @@ Json import(const Json& request) {
     const std::string source = text(request, "source");
     const std::size_t slash = source.rfind('/');
     const Fd parent = sandbox::os::open_directory(AT_FDCWD, source.substr(0, std::max<std::size_t>(slash, 1)));
-    return to_json(import_tree(parent.get(), source.substr(slash + 1), directory.get(), "data"));
+    const TreeFacts facts = import_tree(parent.get(), source.substr(slash + 1), directory.get(), "data");
+    sync(request);
+    return to_json(facts);
 }
 
 // Replaces a file of that name. A directory of that name is the user's: files of the result go into it, over files of
@@ -129,12 +140,24 @@ void put_in_place(int from, const std::string& name, int to, const std::string& 
     sys([&] { return ::unlinkat(from, name.c_str(), AT_REMOVEDIR); }, "remove {}", name);
 }
 
+// What exports of this name left beside it that were killed: ".NAME.PID" of no process.
+void remove_stale_exports(int directory, const std::string& name) {
+    const std::string start = format(".{}.", name);
+    for (const std::string& entry : sandbox::os::list_directory(directory)) {
+        const std::string_view rest = std::string_view(entry).substr(std::min(entry.size(), start.size()));
+        if (!entry.starts_with(start) || rest.empty() || rest.find_first_not_of("0123456789") != rest.npos) continue;
+        if (rest.size() > 9 || ::kill(std::stoi(std::string(rest)), 0) == 0 || errno != ESRCH) continue;
+        remove_tree(directory, entry);
+    }
+}
+
 // Beside its final name first, so that no half of a file is ever under it.
 Json export_artifact(const Json& request) {
     const std::string destination = text(request, "destination");
     const std::size_t slash = destination.rfind('/');
     const Fd directory = sandbox::os::open_directory(AT_FDCWD, destination.substr(0, std::max<std::size_t>(slash, 1)));
     const std::string name = destination.substr(slash + 1);
+    remove_stale_exports(directory.get(), name);
     const std::string temporary = format(".{}.{}", name, ::getpid());
     const Fd artifact = sandbox::os::open_directory(AT_FDCWD, text(request, "artifact"));
     ::umask(022);
@@ -145,13 +168,6 @@ Json export_artifact(const Json& request) {
         remove_tree(directory.get(), temporary);
         throw;
     }
-    return Json::object();
-}
-
-// syncfs(2) of the store: everything renamed into place before this request is on the disk when it is answered.
-Json sync(const Json&) {
-    const Fd store = sandbox::os::open_directory(AT_FDCWD, ".");
-    sys([&] { return ::syncfs(store.get()); }, "sync the store");
     return Json::object();
 }
 
@@ -168,7 +184,7 @@ Json remove(const Json& request) {
 Json perform_request(const Json& request) {
     const std::string what = text(request, "do");
     if (what == "prepare") return prepare(request);
-    if (what == "seal") return seal(request);
+    if (what == "seal" || what == "digest") return seal(request);
     if (what == "take") return take(request);
     if (what == "import") return import(request);
     if (what == "export") return export_artifact(request);

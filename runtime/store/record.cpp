@@ -1,5 +1,7 @@
 #include "runtime/store/record.hpp"
 
+#include "stages/digest.hpp"
+
 namespace runtime::store {
 
 using sandbox::os::Json;
@@ -21,6 +23,10 @@ Object object_from(const Json& json) {
 }
 
 }  // namespace
+
+std::string object_id(sandbox::IdMode mode, const std::string& digest) {
+    return mode == sandbox::IdMode::range ? digest : stages::digest_of("single " + digest);
+}
 
 std::uint64_t made_bytes(const Record& record) {
     std::uint64_t bytes = record.layer ? record.layer->bytes : 0;

@@ -8,6 +8,7 @@
 
 #include "runtime/store/tree.hpp"
 #include "sandbox/os/json.hpp"
+#include "sandbox/spec.hpp"
 
 namespace runtime::store {
 
@@ -19,6 +20,10 @@ struct Object {
     bool is_directory = true;
     bool operator==(const Object&) const = default;
 };
+
+// The name of what has this digest. The two id mappings have names of their own: on the disk, the same tree belongs to
+// different ids.
+std::string object_id(sandbox::IdMode mode, const std::string& digest);
 
 // Whose memory a peak is: the most that all processes had at one time, page cache included, which only a cgroup knows; or
 // the resident memory of the largest one.

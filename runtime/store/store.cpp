@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -27,7 +28,7 @@ namespace {
 
 constexpr const char* layout_version = "v1";
 constexpr const char* parts[] = {"records", "layers", "artifacts", "failed", "staging",
-                                 "locks",   "trash",  "runs",      "usage"};
+                                 "locks",   "trash",  "runs",      "usage",  "damaged"};
 
 std::string random_name() {
     std::uint64_t number = 0;
@@ -35,8 +36,27 @@ std::string random_name() {
     return format("{}-{:016x}", ::getpid(), number);
 }
 
+// Whether `name` in `parent` is this file, and not another one or none by now.
+bool is_named(int file, int parent, const std::string& name) {
+    struct stat mine {};
+    struct stat named {};
+    sys([&] { return ::fstat(file, &mine); }, "look at {}", name);
+    return ::fstatat(parent, name.c_str(), &named, 0) == 0 && named.st_ino == mine.st_ino;
+}
+
 std::string below(const std::string& place, const std::string& rest) {
     return rest.empty() ? place : place + "/" + rest;
+}
+
+std::string remedy_for(int error) {
+    switch (error) {
+        case EROFS:
+        case EACCES:
+        case EPERM: return "; choose a place that you can write to with --store or STAGEBOX_STORE";
+        case ENOSPC:
+        case EDQUOT: return "; make room there, or choose another place with --store or STAGEBOX_STORE";
+        default: return {};
+    }
 }
 
 void refuse_shared_places(const std::string& path) {
@@ -115,11 +135,7 @@ std::optional<KeyLock> Store::try_lock(const std::string& key, const std::string
         const long locked = try_sys([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); });
         if (locked == -EWOULDBLOCK) return std::nullopt;
         if (locked < 0) throw StoreError(format("{} cannot be locked", name));
-        struct stat mine {};
-        struct stat named {};
-        sys([&] { return ::fstat(file.get(), &mine); }, "look at {}", name);
-        const bool is_named = ::fstatat(directory(), name.c_str(), &named, 0) == 0 && named.st_ino == mine.st_ino;
-        if (!is_named) continue;  // its last holder has just removed it
+        if (!is_named(file.get(), directory(), name)) continue;  // its last holder has just removed it
         Fd writer = sandbox::os::create_file(directory(), name, 0600);
         sandbox::os::write_all(writer.get(), holder, name);
         return KeyLock(directory(), name, std::move(file), std::move(writer));
@@ -153,7 +169,7 @@ Store::Store(const std::string& path) {
         path_ = sandbox::os::real_path(top) + "/" + layout_version;
         open_layout();
     } catch (const sandbox::os::SysError& error) {
-        throw StoreError(format("the store {} cannot be used: {}", top, error.what()));
+        throw StoreError(format("the store {} cannot be used: {}{}", top, error.what(), remedy_for(error.error())));
     }
 }
 
@@ -252,7 +268,15 @@ void Store::commit_artifact(const Staging& staging, const std::string& part, con
     commit(staging.place(part), "artifacts/" + id);
 }
 
+void Store::sync_names(const std::string& place) const {
+    const Fd part = sandbox::os::open_directory(directory(), place);
+    sys([&] { return ::fsync(part.get()); }, "sync {}", place);
+}
+
 void Store::write(const Record& record) const {
+    // The content is on the disk, but its name need not be: file systems differ in what else a record's fsync(2) takes along.
+    if (record.layer) sync_names("layers");
+    if (!record.artifacts.empty()) sync_names("artifacts");
     sandbox::os::write_file_atomically(directory(), "records/" + record.key + ".json", to_json(record).dump(2) + "\n");
     const std::string failed = "failed/" + record.key;
     if (sandbox::os::exists(directory(), failed)) discard(failed);
@@ -266,6 +290,16 @@ void Store::touch(const std::string& key) const {
 void Store::discard(const std::string& place) const {
     const std::string target = "trash/" + random_name();
     sys([&] { return ::renameat(directory(), place.c_str(), directory(), target.c_str()); }, "discard {}", place);
+}
+
+void Store::set_aside(const std::string& place) const {
+    std::string name = place;
+    std::ranges::replace(name, '/', '-');
+    const std::string target = format("damaged/{}.{}", name, random_name());
+    const long moved = try_sys([&] { return ::renameat(directory(), place.c_str(), directory(), target.c_str()); });
+    if (moved < 0 && moved != -ENOENT) {
+        throw sandbox::os::SysError(static_cast<int>(-moved), format("set {} aside", place));
+    }
 }
 
 Fd Store::share() const {
@@ -288,6 +322,15 @@ void Store::sweep() const {
         const Fd lock = sandbox::os::open_directory(staging.get(), name);
         if (try_sys([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) == 0) discard("staging/" + name);
     }
+    const Fd locks = sandbox::os::open_directory(directory(), "locks");
+    for (const std::string& name : sandbox::os::list_directory(locks.get())) {
+        // Who finds it locked in this moment looks again.
+        const long opened = try_sys([&] { return ::openat(locks.get(), name.c_str(), O_RDONLY | O_CLOEXEC); });
+        if (opened < 0) continue;
+        const Fd lock(static_cast<int>(opened));
+        if (try_sys([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) < 0) continue;
+        if (is_named(lock.get(), locks.get(), name)) ::unlinkat(locks.get(), name.c_str(), 0);
+    }
 }
 
 std::vector<std::string> Store::trash() const {
@@ -298,6 +341,14 @@ std::vector<std::string> Store::trash() const {
 }
 
 std::string Store::begin_run() const {
+    try {
+        return make_run();
+    } catch (const sandbox::os::SysError& error) {
+        throw StoreError(format("the store {} cannot be used: {}{}", path_, error.what(), remedy_for(error.error())));
+    }
+}
+
+std::string Store::make_run() const {
     const std::time_t now = std::time(nullptr);
     std::tm utc{};
     ::gmtime_r(&now, &utc);
@@ -332,6 +383,10 @@ Store::Listing Store::list() const {
             const std::string place = format("{}/{}", part, name);
             if (!named.contains(place)) listing.orphans.push_back(place);
         }
+    }
+    const Fd damaged = sandbox::os::open_directory(directory(), "damaged");
+    for (const std::string& name : sandbox::os::list_directory(damaged.get())) {
+        listing.damaged.push_back("damaged/" + name);
     }
     const Fd failed = sandbox::os::open_directory(directory(), "failed");
     listing.failed = sandbox::os::list_directory(failed.get());

@@ -4,6 +4,7 @@
 //   records/KEY.json     layers/ID/fs     artifacts/ID/data     failed/KEY/     runs/RUN/
 //   staging/NAME/        locked (flock on the directory) by the supervisor that fills it
 //   locks/KEY            locked by the supervisor that builds that key
+//   damaged/NAME         found by `store check`, never served
 //   trash/NAME           renamed here first, deleted by the keeper afterwards
 //
 // The store's top directory is open to its user only; below it the jails' ids may pass.
@@ -90,9 +91,11 @@ class Store {
     [[nodiscard]] std::string failed_path(const std::string& key) const;
 
     [[nodiscard]] Staging begin() const;
-    // Moves a part of a staging directory to its final name. Another build of the same content may have been first.
+    // Moves a part of a staging directory, which is on the disk (Keeper::sync), to its final name. Another build of the
+    // same content may have been first.
     void commit_layer(const Staging& staging, const std::string& id) const;
     void commit_artifact(const Staging& staging, const std::string& part, const std::string& id) const;
+    // When it returns, the record is on the disk, and so is what it names.
     void write(const Record& record) const;
     // Notes that a record was of use today: what is not, `store gc` may drop.
     void touch(const std::string& key) const;
@@ -107,25 +110,30 @@ class Store {
     [[nodiscard]] sandbox::os::Fd share() const;
     [[nodiscard]] std::optional<sandbox::os::Fd> claim() const;
 
-    // Moves what crashed builds left in staging to the trash.
+    // Moves what crashed builds left in staging to the trash, and deletes their locks.
     void sweep() const;
     // What waits to be deleted, relative to the store.
     [[nodiscard]] std::vector<std::string> trash() const;
     // Moves `place` (relative to the store) to the trash.
     void discard(const std::string& place) const;
+    // Moves `place`, where it is there, to what no build looks at and gc deletes.
+    void set_aside(const std::string& place) const;
     // A directory for a new run, relative to the store; its name sorts by time.
     [[nodiscard]] std::string begin_run() const;
 
     struct Listing {
         std::vector<Record> records;
         std::vector<std::string> failed;   // keys
+        std::vector<std::string> damaged;  // places: what was set aside
         std::vector<std::string> orphans;  // places: layers and artifacts without a record, unfinished records
     };
     [[nodiscard]] Listing list() const;
 
   private:
     void open_layout();
+    [[nodiscard]] std::string make_run() const;
     void commit(const std::string& from, const std::string& to) const;
+    void sync_names(const std::string& place) const;
 
     std::string path_;
     sandbox::os::Fd directory_;

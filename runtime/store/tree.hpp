@@ -52,6 +52,10 @@ inline constexpr int deepest_tree = 1000;
 // `name` in `parent` is a directory or a regular file; anything else is refused.
 TreeFacts seal_tree(int parent, const std::string& name, const SealOptions& options);
 
+// What seal_tree() answered for a tree that has not changed since, with the same options (of the epoch only that there is
+// one). Changes nothing.
+TreeFacts digest_sealed(int parent, const std::string& name, const SealOptions& options);
+
 // Removes whatever `name` in `parent` is, however deep and whatever its modes. Nothing there: nothing done.
 void remove_tree(int parent, const std::string& name);
 

@@ -47,15 +47,16 @@ bool belongs_to_the_tree(std::string_view name) {
     return name == "security.capability" || name.starts_with("user.") || name.starts_with("system.posix_acl_");
 }
 
+// Whether a tree is brought into its final form, or was before.
+enum class Sealing : std::uint8_t { now, before };
+
 class Seal {
   public:
-    explicit Seal(const SealOptions& options) : options_(options) {}
+    Seal(const SealOptions& options, Sealing sealing) : options_(options), sealing_(sealing) {}
 
     void directory(const TreeEntry& bare, int fd) {
         const TreeEntry entry = with_owner(bare);
-        const std::int64_t time = options_.epoch.value_or(0);
-        if (options_.epoch) set_time(entry, *options_.epoch);
-        digest_.entry(entry.path, attributes('d', entry.status, time));
+        digest_.entry(entry.path, attributes('d', entry.status, settle_directory_time(entry)));
         extended_attributes(fd, entry.path);
     }
 
@@ -108,10 +109,18 @@ class Seal {
             "set the time of {}", entry.path);
     }
 
+    [[nodiscard]] std::int64_t settle_directory_time(const TreeEntry& entry) const {
+        if (!options_.epoch) return 0;
+        if (sealing_ == Sealing::before) return entry.status.st_mtim.tv_sec;
+        set_time(entry, *options_.epoch);
+        return *options_.epoch;
+    }
+
     // The time that counts, after it was brought down to the epoch where it is later.
     [[nodiscard]] std::int64_t settle_time(const TreeEntry& entry) const {
         if (!options_.epoch) return 0;
         const timespec& time = entry.status.st_mtim;
+        if (sealing_ == Sealing::before) return time.tv_sec;
         const bool is_newer = time.tv_sec > *options_.epoch || (time.tv_sec == *options_.epoch && time.tv_nsec > 0);
         if (is_newer) set_time(entry, *options_.epoch);
         return is_newer ? *options_.epoch : time.tv_sec;
@@ -145,16 +154,21 @@ class Seal {
         digest_.field(format("{}:{}", major(entry.status.st_rdev), minor(entry.status.st_rdev)));
     }
 
+    void remove_attribute(int fd, const std::string& name, const std::string& path) const {
+        if (sealing_ == Sealing::before) return;
+        sys([&] { return ::fremovexattr(fd, name.c_str()); }, "remove the attribute {} of {}", name, path);
+    }
+
     void extended_attributes(int fd, const std::string& path) {
         for (const std::string& name : attribute_names(fd, path)) {
             const bool is_overlay = name.starts_with(overlay_prefix);
             if (is_overlay && (options_.kind == TreeKind::artifact || name != overlay_opaque)) {
-                sys([&] { return ::fremovexattr(fd, name.c_str()); }, "remove the attribute {} of {}", name, path);
+                remove_attribute(fd, name, path);
                 continue;
             }
             if (name == sandbox::owner_attribute) {
                 if (options_.owners == Owners::recorded) continue;
-                sys([&] { return ::fremovexattr(fd, name.c_str()); }, "remove the attribute {} of {}", name, path);
+                remove_attribute(fd, name, path);
                 continue;
             }
             if (!belongs_to_the_tree(name)) continue;
@@ -164,21 +178,30 @@ class Seal {
     }
 
     SealOptions options_;
+    Sealing sealing_;
     TreeDigest digest_;
 };
 
-}  // namespace
-
-TreeFacts seal_tree(int parent, const std::string& name, const SealOptions& options) {
+TreeFacts digest_tree(int parent, const std::string& name, const SealOptions& options, Sealing sealing) {
     const struct stat status = look_at(parent, name);
     const bool is_directory = S_ISDIR(status.st_mode);
     if (!is_directory && !S_ISREG(status.st_mode)) {
         throw TreeError(format("{} is neither a file nor a directory", name));
     }
-    Seal seal(options);
+    Seal seal(options, sealing);
     const std::string root = ".";
     walk_tree(TreeEntry{parent, name, root, status}, seal);
     return seal.finish(is_directory);
+}
+
+}  // namespace
+
+TreeFacts seal_tree(int parent, const std::string& name, const SealOptions& options) {
+    return digest_tree(parent, name, options, Sealing::now);
+}
+
+TreeFacts digest_sealed(int parent, const std::string& name, const SealOptions& options) {
+    return digest_tree(parent, name, options, Sealing::before);
 }
 
 }  // namespace runtime::store

@@ -140,6 +140,17 @@ struct RunFiles {
     report::EventLog events;
 };
 
+// A disk that is full is no reason to end without saying what became of the build.
+void keep_receipt(const store::Store& store, const std::string& place, const session::Receipt& receipt,
+                  report::Console& console) {
+    try {
+        sandbox::os::write_file_atomically(store.directory(), place + "/receipt.json",
+                                           session::to_json(receipt).dump(1) + "\n");
+    } catch (const sandbox::os::SysError& error) {
+        console.warning(format("the receipt is not kept: {}", error.what()));
+    }
+}
+
 // From the first stage to the receipt; the exit code.
 int finish(BuildRun& run, const BuildOptions& options, const store::Store& store, session::Watch& watch,
            report::Console& console) {
@@ -153,8 +164,7 @@ int finish(BuildRun& run, const BuildOptions& options, const store::Store& store
     console.note(session::to_text(receipt));
     run.events().write("usage", usage_event(run));
     run.events().write("receipt", session::to_short_json(receipt));
-    sandbox::os::write_file_atomically(store.directory(), run.place() + "/receipt.json",
-                                       session::to_json(receipt).dump(1) + "\n");
+    keep_receipt(store, run.place(), receipt, console);
     run.log().info("{}", session::to_text(receipt));
     int code = exit_code(run, receipt);
     if (!export_fault.empty()) {

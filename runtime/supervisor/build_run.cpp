@@ -11,13 +11,19 @@
 #include "runtime/supervisor/result_export.hpp"
 #include "runtime/supervisor/stage_report.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
 
 namespace runtime::supervisor {
 
 using sandbox::os::format;
-using sandbox::os::Json;
 
 namespace {
+
+Failure failure_of(const sandbox::os::SysError& error) {
+    const FailureClass kind = class_of_error(error.error(), FailureClass::jail);
+    return {
+        .kind = kind, .what = error.what(), .remedy = std::string(stages::advice_for(kind, stages::HasNetwork::no))};
+}
 
 // nohup(1) has said so too, by ignoring the signal; it would come all the same, because it is blocked (signal(7)).
 bool outlives_session(const stages::Pipeline& pipeline, const BuildOptions& options) {
@@ -227,20 +233,33 @@ void BuildRun::begin(StageStatus& status) {
         status.work->go_on();
         return;
     }
-    if (!status.resolved) {
-        Resolved resolved = resolver_.resolve(*status.stage, results_);
-        if (use_cached(status, resolved)) return;
-        status.expected = expected_of(store::Ledger(store_.directory()).entries(pipeline_.name, status.stage->name),
-                                      profiles_.limits(*status.stage));
-        status.resolved.emplace(std::move(resolved));
-        if (!may_start(status)) return;
+    try {
+        if (!status.resolved) {
+            Resolved resolved = resolver_.resolve(*status.stage, results_);
+            if (use_cached(status, resolved)) return;
+            status.expected = expected_of(store::Ledger(store_.directory()).entries(pipeline_.name, status.stage->name),
+                                          profiles_.limits(*status.stage));
+            status.resolved.emplace(std::move(resolved));
+            if (!may_start(status)) return;
+        }
+        if (!take_lock(status, status.resolved->key)) return;
+        // The holder before us may have built it.
+        if (use_cached(status, *status.resolved)) return;
+        Resolved resolved = *std::move(status.resolved);
+        status.resolved.reset();
+        run_locked(status, std::move(resolved));
+    } catch (const sandbox::os::SysError& error) {
+        if (stages::is_over(state(status))) throw;
+        could_not_start(status, failure_of(error));
     }
-    if (!take_lock(status, status.resolved->key)) return;
-    // The holder before us may have built it.
-    if (use_cached(status, *status.resolved)) return;
-    Resolved resolved = *std::move(status.resolved);
-    status.resolved.reset();
-    run_locked(status, std::move(resolved));
+}
+
+// The store or this process has no room for what the stage needs before its jail: that ends the stage, not the build.
+void BuildRun::could_not_start(StageStatus& status, Failure failure) {
+    if (state(status) != StageState::running) schedule_.start(status.place);
+    if (status.work) ended_.push_back(&status);
+    status.failure = std::move(failure);
+    give_up(status);
 }
 
 // Where another build has it, the stage is held until that lets go.
@@ -271,7 +290,7 @@ bool BuildRun::take_lock(StageStatus& status, const std::string& key) {
 bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
     auto record = pins_.look_up(*status.stage, resolved, context_.run);
     if (!record || !store_.holds(*record)) return false;
-    store_.touch(record->key);
+    note_use(record->key);
     pins_.pin(*status.stage, *record);
     results_[status.stage->name] = {*record, resolver_.layers_of(*record, resolved)};
     status.record = std::move(*record);
@@ -281,6 +300,15 @@ bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
     let_go(status);
     tell_over(status);
     return true;
+}
+
+// A note that cannot be made only lets `store gc` think the result older than it is.
+void BuildRun::note_use(const std::string& key) {
+    try {
+        store_.touch(key);
+    } catch (const sandbox::os::SysError& error) {
+        log_.warn("{}", error.what());
+    }
 }
 
 void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
@@ -309,18 +337,19 @@ void BuildRun::ended(StageStatus& status, StageEnd end) {
     for (const std::string& line : to_lines(status.denials, DenialLog::most_kinds)) {
         log_.info("stage {}: {}", status.stage->name, line);
     }
-    if (auto* built = std::get_if<Built>(&end)) {
-        status.failure = pins_.check(*status.stage, built->record);
+    if (auto* result = std::get_if<Built>(&end)) {
+        status.failure = keep_result(status, result->record);
         if (!status.failure) {
-            results_[status.stage->name] = {built->record, resolver_.layers_of(built->record, status.work->resolved())};
-            status.record = std::move(built->record);
-            note_usage(status, "built");
-            write_record(status);
+            built(status, std::move(result->record));
             return;
         }
     } else {
         status.failure = std::get<Failure>(end);
     }
+    give_up(status);
+}
+
+void BuildRun::give_up(StageStatus& status) {
     let_go(status);
     note_usage(status, std::string(name_of(status.failure->kind)));
     log_.warn("stage {}: {}: {}", status.stage->name, name_of(status.failure->kind), status.failure->what);
@@ -346,21 +375,28 @@ void BuildRun::failed(StageStatus& status) {
     stop_running();
 }
 
-// Stages that need this one go on at once; the record, which makes it last, comes after its data is on the disk.
-void BuildRun::write_record(StageStatus& status) {
-    schedule_.deliver(status.place);
-    keepers_.of(status.stage->ids).sync([this, &status](const Json&, const std::string& error) {
-        if (!error.empty()) throw store::StoreError(error);
-        store_.write(status.record);
-        pins_.pin(*status.stage, status.record);
-        log_.info("stage {}: recorded, {:.2f} s, {:.2f} s of CPU", status.stage->name, status.record.usage.seconds,
-                  status.record.usage.cpu_seconds);
-        schedule_.keep(status.place);
-        let_go(status);
-        tell_over(status);
-        console_.stage_note(status.stage->name,
-                            format("done in {}", report::human_seconds(status.record.usage.seconds)));
-    });
+// Why the stage has no result after all.
+std::optional<Failure> BuildRun::keep_result(StageStatus& status, const store::Record& record) {
+    if (auto failure = pins_.check(*status.stage, record)) return failure;
+    try {
+        store_.write(record);
+    } catch (const sandbox::os::SysError& error) {
+        return failure_of(error);
+    }
+    pins_.pin(*status.stage, record);
+    return std::nullopt;
+}
+
+void BuildRun::built(StageStatus& status, store::Record record) {
+    results_[status.stage->name] = {record, resolver_.layers_of(record, status.work->resolved())};
+    status.record = std::move(record);
+    log_.info("stage {}: recorded, {:.2f} s, {:.2f} s of CPU", status.stage->name, status.record.usage.seconds,
+              status.record.usage.cpu_seconds);
+    note_usage(status, "built");
+    schedule_.finish(status.place);
+    let_go(status);
+    tell_over(status);
+    console_.stage_note(status.stage->name, format("done in {}", report::human_seconds(status.record.usage.seconds)));
 }
 
 void BuildRun::paused(StageStatus& status, const Failure& failure) {

@@ -98,7 +98,11 @@ class BuildRun {
     void ended(StageStatus& status, StageEnd end);
     void failed(StageStatus& status);
     void paused(StageStatus& status, const Failure& failure);
-    void write_record(StageStatus& status);
+    void give_up(StageStatus& status);
+    void could_not_start(StageStatus& status, Failure failure);
+    void note_use(const std::string& key);
+    [[nodiscard]] std::optional<Failure> keep_result(StageStatus& status, const store::Record& record);
+    void built(StageStatus& status, store::Record record);
     void let_go(StageStatus& status);
     void tell_over(StageStatus& status);
     void tell_all_over();

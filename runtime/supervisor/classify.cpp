@@ -1,5 +1,6 @@
 #include "runtime/supervisor/classify.hpp"
 
+#include <errno.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -154,6 +155,10 @@ Failure classify(const EndFacts& facts, const DenialLog& denials, const std::deq
             .signal = signal_of(facts),
             .seconds = facts.seconds,
             .limits = nearness(facts)};
+}
+
+FailureClass class_of_error(int error, FailureClass otherwise) {
+    return error == ENOSPC || error == EDQUOT ? FailureClass::no_space : otherwise;
 }
 
 std::string nearness(const EndFacts& facts) {

@@ -34,6 +34,10 @@ struct EndFacts {
 // What a jail that did not end with exit code 0 has failed of.
 Failure classify(const EndFacts& facts, const DenialLog& denials, const std::deque<std::string>& lines);
 
+// What a step of the supervisor's or of the store's has failed of that a system call gave this errno; `otherwise` where the
+// errno says nothing special.
+FailureClass class_of_error(int error, FailureClass otherwise);
+
 // "time 1.2 s of 90 s, memory 1.1 GB of 3.2 GB"; empty where there are no limits.
 std::string nearness(const EndFacts& facts);
 

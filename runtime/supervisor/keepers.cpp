@@ -49,9 +49,9 @@ store::Keeper& Keepers::cleaner() {
 void Keepers::empty_trash() {
     for (const std::string& place : store_.trash()) {
         bool answered = false;
-        cleaner().remove(place, [&](const Json&, const std::string& error) {
+        cleaner().remove(place, [&](const Json&, const store::KeeperFault& fault) {
             answered = true;
-            if (!error.empty()) console_.warning(format("{} could not be deleted: {}", place, error));
+            if (fault) console_.warning(format("{} could not be deleted: {}", place, fault.what));
         });
         while (!answered) loop_.run_once();
     }

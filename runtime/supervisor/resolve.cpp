@@ -29,10 +29,6 @@ std::string machine() {
 
 }  // namespace
 
-std::string object_id(sandbox::IdMode mode, const std::string& digest) {
-    return mode == sandbox::IdMode::range ? digest : stages::digest_of("single " + digest);
-}
-
 std::string tree_digest(const std::string& root, const std::string& layer) {
     return stages::digest_of(format("tree\n{}\n{}\n", root, layer));
 }
@@ -76,7 +72,7 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
     }
     const std::string& path = std::get<stages::LocalPath>(input.source).path;
     const store::TreeFacts& facts = local_facts(path);
-    const std::string id = object_id(stage.ids, facts.digest);
+    const std::string id = store::object_id(stage.ids, facts.digest);
     resolved.local_inputs.push_back({pipeline_.directory + "/" + path, id});
     resolved.inputs.push_back(
         {input.target, {store_.artifact_path(id)}, facts.is_directory ? FileType::directory : FileType::file});

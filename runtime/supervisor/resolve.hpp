@@ -61,9 +61,6 @@ class Resolver {
     std::map<std::string, store::TreeFacts> local_facts_;
 };
 
-// The name in the store of what has this digest. The two id mappings have names of their own: on the disk, the same
-// tree belongs to different ids.
-std::string object_id(sandbox::IdMode mode, const std::string& digest);
 // The digest of a root after a stage has changed it.
 std::string tree_digest(const std::string& root, const std::string& layer);
 

@@ -36,9 +36,9 @@ void ResultExport::copy(const stages::Result& result, const std::string& target)
     const store::Object& object = found->second.record.artifacts.at(result.artifact);
     bool answered = false;
     keepers_.of(pipeline_.find(result.stage)->ids)
-        .export_to("artifacts/" + object.id, target, [&](const Json&, const std::string& error) {
+        .export_to("artifacts/" + object.id, target, [&](const Json&, const store::KeeperFault& fault) {
             answered = true;
-            if (!error.empty()) throw store::StoreError(format("write {}: {}", target, error));
+            if (fault) throw store::StoreError(format("write {}: {}", target, fault.what));
         });
     while (!answered) loop_.run_once();
     console_.note(format("{}: {}", result.name, target));

@@ -38,31 +38,51 @@ StageRun::~StageRun() {
     if (jail_) context_.loop.forget(jail_->pidfd());
 }
 
-store::Keeper::Answer StageRun::then(Step next, FailureClass kind) {
-    return [this, alive = std::weak_ptr<bool>(alive_), next, kind](const Json&, const std::string& error) {
+template <class Part>
+void StageRun::attempt(FailureClass kind, Part part) {
+    try {
+        part();
+    } catch (const sandbox::os::SysError& error) {
+        if (is_over_) throw;  // not of the stage's any more
+        give_up(class_of_error(error.error(), kind), error.what());
+    } catch (const store::StoreError& error) {
+        if (is_over_) throw;
+        give_up(kind, error.what());
+    } catch (const store::KeeperError& error) {
+        if (is_over_) throw;
+        give_up(kind, error.what());
+    }
+}
+
+store::Keeper::Answer StageRun::then(std::function<void(const Json&)> next, FailureClass kind, std::string doing) {
+    return [this, alive = std::weak_ptr<bool>(alive_), next = std::move(next), kind, doing = std::move(doing)](
+               const Json& answer, const store::KeeperFault& fault) {
         if (alive.expired()) return;
         if (is_stopped_) {
             give_up(FailureClass::interrupted, "stopped");
-        } else if (!error.empty()) {
-            give_up(kind, error);
+        } else if (fault) {
+            give_up(class_of_error(fault.error, kind), doing + fault.what);
         } else {
-            (this->*next)();
+            attempt(kind, [&] { next(answer); });
         }
     };
 }
 
 void StageRun::start() {
-    if (staging_) {
-        // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
-        keeper_.remove(staging_->place("work"), then(&StageRun::remove_skeleton, FailureClass::jail));
-    } else {
-        staging_.emplace(context_.store.begin());
-        prepare();
-    }
+    attempt(FailureClass::jail, [this] {
+        if (staging_) {
+            // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
+            keeper_.remove(staging_->place("work"),
+                           then([this](const Json&) { remove_skeleton(); }, FailureClass::jail));
+        } else {
+            staging_.emplace(context_.store.begin());
+            prepare();
+        }
+    });
 }
 
 void StageRun::remove_skeleton() {
-    keeper_.remove(staging_->place("skeleton"), then(&StageRun::prepare, FailureClass::jail));
+    keeper_.remove(staging_->place("skeleton"), then([this](const Json&) { prepare(); }, FailureClass::jail));
 }
 
 void StageRun::prepare() {
@@ -78,7 +98,8 @@ void StageRun::prepare() {
     lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.keepers.ids(stage_.ids));
     if (which_ == RunStart::Command::recover) lowered_.command.argv = stage_.on_failure.recover;
     if (!stage_.services.empty()) services_.emplace(stage_, context_.store, context_.run);
-    keeper_.prepare(staging_->place(), lowered_.mount_points, then(&StageRun::import_inputs, FailureClass::jail));
+    keeper_.prepare(staging_->place(), lowered_.mount_points,
+                    then([this](const Json&) { import_inputs(); }, FailureClass::jail));
 }
 
 // One after the other: most pipelines have one or two, and they are small.
@@ -93,20 +114,17 @@ void StageRun::import_inputs() {
     }
     const LocalInput& input = resolved_.local_inputs[next_import_];
     const std::string part = format("import-{}", next_import_);
-    keeper_.import(
-        input.source, staging_->place(part),
-        [this, alive = std::weak_ptr<bool>(alive_), part, &input](const Json& answer, const std::string& error) {
-            if (alive.expired()) return;
-            if (!error.empty()) {
-                give_up(FailureClass::jail, format("copy {}: {}", input.source, error));
-            } else if (object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
-                give_up(FailureClass::jail, format("{} changed while it was copied", input.source),
-                        "start the build again when nothing writes there");
-            } else {
-                context_.store.commit_artifact(*staging_, part, input.id);
-                import_inputs();
-            }
-        });
+    const auto check_and_go_on = [this, part, &input](const Json& answer) {
+        if (store::object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
+            give_up(FailureClass::jail, format("{} changed while it was copied", input.source),
+                    "start the build again when nothing writes there");
+            return;
+        }
+        context_.store.commit_artifact(*staging_, part, input.id);
+        import_inputs();
+    };
+    keeper_.import(input.source, staging_->place(part),
+                   then(check_and_go_on, FailureClass::jail, format("copy {}: ", input.source)));
 }
 
 std::variant<sandbox::Jail, sandbox::SetupError> StageRun::start_jail() {
@@ -136,7 +154,7 @@ void StageRun::launch() {
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
     context_.watch.jail_began(stage_.name, jail_->pid());
     watch_ = watch_denials(context_.loop, *jail_, lowered_.spec);
-    context_.loop.watch(jail_->pidfd(), [this] { jail_ended(); });
+    context_.loop.watch(jail_->pidfd(), [this] { attempt(FailureClass::jail, [this] { jail_ended(); }); });
     limits_.emplace(context_.loop, lowered_.spec.limits, [this](Limit which, const std::string&) {
         over_limit_ = which;
         ask_to_end();
@@ -217,7 +235,7 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
     } else if (over_limit_ || exited == nullptr || exited->code != 0) {
         fail(classify(facts_of(outcome), denials_, output_->last_lines()));
     } else if (which_ == RunStart::Command::recover) {
-        done_(Recovered{});
+        end(Recovered{});
     } else {
         seal();
     }
@@ -244,71 +262,87 @@ void StageRun::seal_layer() {
         take_outputs();
         return;
     }
+    const auto note_layer = [this](const Json& answer) {
+        const store::TreeFacts facts = store::facts_of(answer);
+        record_.layer = {store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries, true};
+        record_.tree = tree_digest(resolved_.root_tree, record_.layer->id);
+        take_outputs();
+    };
     keeper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
-                 [this, alive = std::weak_ptr<bool>(alive_)](const Json& answer, const std::string& error) {
-                     if (alive.expired()) return;
-                     if (!error.empty()) {
-                         give_up(FailureClass::output, "its layer: " + error);
-                         return;
-                     }
-                     const store::TreeFacts facts = store::facts_of(answer);
-                     record_.layer = {object_id(stage_.ids, facts.digest), facts.bytes, facts.entries, true};
-                     record_.tree = tree_digest(resolved_.root_tree, record_.layer->id);
-                     take_outputs();
-                 });
+                 then(note_layer, FailureClass::output, "its layer: "));
 }
 
 void StageRun::take_outputs() {
-    if (is_stopped_) {
-        give_up(FailureClass::interrupted, "stopped");
-        return;
-    }
     if (next_output_ == stage_.outputs.size()) {
-        commit();
+        sync();
         return;
     }
     const stages::Output& output = stage_.outputs[next_output_];
     const std::string part = format("artifact-{}", next_output_++);
-    keeper_.take_output(
-        staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
-        [this, alive = std::weak_ptr<bool>(alive_), &output](const Json& answer, const std::string& error) {
-            if (alive.expired()) return;
-            if (!error.empty()) {
-                give_up(FailureClass::output, format("its output {}: {}", output.name, error));
-                return;
-            }
-            const store::TreeFacts facts = store::facts_of(answer);
-            record_.artifacts[output.name] = {object_id(stage_.ids, facts.digest), facts.bytes, facts.entries,
-                                              facts.is_directory};
-            take_outputs();
-        });
+    const auto note_artifact = [this, &output](const Json& answer) {
+        const store::TreeFacts facts = store::facts_of(answer);
+        record_.artifacts[output.name] = {store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries,
+                                          facts.is_directory};
+        take_outputs();
+    };
+    keeper_.take_output(staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
+                        then(note_artifact, FailureClass::output, format("its output {}: ", output.name)));
+}
+
+// Before anything gets its name: what is in layers/ and artifacts/ is whole, also after a power cut, and whoever finds
+// it there need not ask who made it and when.
+void StageRun::sync() {
+    keeper_.sync(then([this](const Json&) { commit(); }, FailureClass::jail));
 }
 
 void StageRun::commit() {
-    if (record_.layer) context_.store.commit_layer(*staging_, record_.layer->id);
-    for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
-        const store::Object& object = record_.artifacts.at(stage_.outputs[i].name);
-        context_.store.commit_artifact(*staging_, format("artifact-{}", i), object.id);
+    {
+        const auto staging =
+            take_left();  // discarded at the end of the block, also where something cannot be committed
+        if (record_.layer) context_.store.commit_layer(*staging, record_.layer->id);
+        for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
+            const store::Object& object = record_.artifacts.at(stage_.outputs[i].name);
+            context_.store.commit_artifact(*staging, format("artifact-{}", i), object.id);
+        }
     }
     record_.finished = now_text();
-    staging_.reset();
-    done_(Built{record_});
+    end(Built{record_});
+}
+
+void StageRun::end(RunEnd how) {
+    is_over_ = true;
+    done_(std::move(how));
 }
 
 void StageRun::fail(Failure failure) {
     output_->finish();
-    done_(std::move(failure));
+    end(std::move(failure));
 }
 
 // Of reasons that are not the command's own end.
 void StageRun::give_up(FailureClass kind, const std::string& what, const std::string& remedy) {
-    fail({.kind = kind, .what = what, .remedy = remedy, .seconds = record_.usage.seconds});
+    const std::string_view advice = stages::advice_for(kind, stages::HasNetwork::no);
+    fail({.kind = kind,
+          .what = what,
+          .remedy = remedy.empty() ? std::string(advice) : remedy,
+          .seconds = record_.usage.seconds});
 }
 
-// What `stagebox shell STAGE --failed` needs to stand where the stage stood.
 void StageRun::keep_failed(const Failure& failure) {
     const bool has_run = record_.usage.seconds > 0;
     if (!staging_ || !has_run || failure.kind == FailureClass::interrupted) return;
+    try {
+        write_failed_note(failure);
+        std::move(*staging_).keep_as_failed(resolved_.key);
+    } catch (const sandbox::os::SysError& error) {
+        context_.console.warning(
+            format("stage {}: cannot be kept for `stagebox shell --failed`: {}", stage_.name, error.what()));
+    }
+    staging_.reset();
+}
+
+// What `stagebox shell STAGE --failed` needs to stand where the stage stood.
+void StageRun::write_failed_note(const Failure& failure) const {
     Json inputs = Json::array();
     for (const stages::kinds::ShownInput& input : resolved_.inputs) {
         const bool is_directory = input.type == stages::kinds::FileType::directory;
@@ -325,8 +359,6 @@ void StageRun::keep_failed(const Failure& failure) {
                  {"inputs", inputs}};
     if (!denials_.is_empty()) note["denials"] = to_json(denials_);
     sandbox::os::write_file_atomically(context_.store.directory(), staging_->place("stage.json"), note.dump(2) + "\n");
-    std::move(*staging_).keep_as_failed(resolved_.key);
-    staging_.reset();
 }
 
 }  // namespace runtime::supervisor

@@ -88,9 +88,13 @@ class StageRun {
     [[nodiscard]] const DenialLog& denials() const noexcept { return denials_; }
 
   private:
-    using Step = void (StageRun::*)();
-    // A callback for the keeper: goes on with `next`, or fails the stage with the keeper's reason.
-    store::Keeper::Answer then(Step next, FailureClass kind);
+    // A callback for the keeper: goes on with its answer, or fails the stage with the keeper's reason. `doing` stands
+    // before it in the failure's words.
+    store::Keeper::Answer then(std::function<void(const sandbox::os::Json&)> next, FailureClass kind,
+                               std::string doing = {});
+    // What a part of the way throws is the stage's failure, and not the end of the build.
+    template <class Part>
+    void attempt(FailureClass kind, Part part);
 
     void remove_skeleton();
     void prepare();
@@ -104,9 +108,12 @@ class StageRun {
     [[nodiscard]] store::Owners owners() const;
     void seal_layer();
     void take_outputs();
+    void sync();
     void commit();
+    void end(RunEnd how);
     void fail(Failure failure);
     void give_up(FailureClass kind, const std::string& what, const std::string& remedy = {});
+    void write_failed_note(const Failure& failure) const;
     [[nodiscard]] EndFacts facts_of(const sandbox::Outcome& outcome) const;
 
     StageContext& context_;
@@ -132,6 +139,7 @@ class StageRun {
     std::size_t next_output_ = 0;
     std::optional<Limit> over_limit_;
     bool is_stopped_ = false;
+    bool is_over_ = false;  // `done` was called
     // Callbacks that come after the object is gone find this empty.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

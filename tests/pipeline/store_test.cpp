@@ -83,6 +83,132 @@ TEST_CASE("gc deletes what no result needs, and no more", "[store]") {
     CHECK(states(workspace.build({"a"})) == "tools=cached a=cached");
 }
 
+TEST_CASE("a store that nothing has happened to is whole", "[store]") {
+    const Workspace workspace;
+    workspace.pipeline(with_tools(two_stages) + R"toml(
+[stage.single]
+from = "host"
+ids = "single"
+in = { "/in/b" = "./b.sh" }
+run = ["sh", "-c", "mkdir /out/t; cp /in/b /out/t; ln /out/t/b /out/t/c; chown 5:6 /out/t/b; ln -s b /out/t/l; mkfifo /out/t/f"]
+out = { t = "t" }
+env = { SOURCE_DATE_EPOCH = "1000" }
+)toml");
+    workspace.write("b.sh", "#!/bin/sh\ncp /d/a /out/x; rm -r /d\n");
+    REQUIRE(workspace.build().code == 0);
+    const Result checked = store(workspace, {"check"});
+    INFO(checked.out << checked.err);
+    CHECK(checked.code == 0);
+    CHECK(says(checked, "4 results, 2 layers, 4 artifacts"));
+    CHECK(says(checked, "read: whole"));
+    // The copy of the local input.
+    CHECK(says(checked, "left over: 1 places that no result names"));
+    const auto json = sandbox::os::Json::parse(store(workspace, {"check", "--json", "--quick"}).out);
+    CHECK(json.at("whole") == true);
+    CHECK(json.at("bytes") == 0);
+    CHECK(states(workspace.build()) == "tools=cached a=cached b=cached single=cached");
+}
+
+TEST_CASE("what is damaged in a store is named, never used, and built again", "[store]") {
+    const Workspace workspace;
+    workspace.pipeline(R"toml(
+[stage.a]
+from = "host"
+run = ["sh", "-c", "echo a > /out/x"]
+out = { x = "x" }
+[stage.b]
+from = "host"
+in = { "/in/x" = "a.x", "/in/note" = "./note" }
+run = ["sh", "-c", "cat /in/note /in/x > /out/y"]
+out = { y = "y" }
+)toml");
+    workspace.write("note", "a note\n");
+    REQUIRE(workspace.build().code == 0);
+    const std::string id = workspace.record_of("a").at("artifacts").at("x").at("id");
+    const std::string made = workspace.artifact_of("b", "y");
+    const fs::path artifact = workspace.store() + "/v1/artifacts/" + id;
+    struct Case {
+        std::string what;
+        std::string damage;
+        std::string why;
+        std::string next;
+    };
+    const std::string local = R"sh(for d in artifacts/*/data; do [ "$(cat $d)" = "a note" ] && )sh";
+    const Case one = GENERATE_REF(values<Case>({
+        {"its content", "echo b > artifacts/" + id + "/data", "does not have the content it is named for",
+         "a=built b=cached"},
+        {"it is empty", ": > artifacts/" + id + "/data", "does not have the content it is named for",
+         "a=built b=cached"},
+        {"its mode", "chmod 4755 artifacts/" + id + "/data", "does not have the content it is named for",
+         "a=built b=cached"},
+        {"it is gone", "rm -r artifacts/" + id, "is not there", "a=built b=cached"},
+        {"it has nothing in it", "rm artifacts/" + id + "/data", "has no content", "a=built b=cached"},
+        {"a record", "for r in records/*; do sed -i 's/\"stage\": \"a\"/\"stage\": \"a/' $r; done",
+         "cannot be understood", "a=built b=cached"},
+        {"another's record", "set records/*; mv $1 spare; mv $2 $1; mv spare $2", "is not the record of that key",
+         "a=built b=built"},
+        {"a local input's copy", local + "echo c > $d; done; :", "does not have the content it is named for",
+         "a=cached b=cached"},
+    }));
+    INFO(one.what);
+    // What jails' ids own is changed as root or from within their ids; the store's own directories are the caller's.
+    const Result damaged = run({.argv = {"/bin/sh", "-c", "cd " + workspace.store() + "/v1 && " + one.damage}});
+    if (::geteuid() != 0 && damaged.code != 0) {
+        SUCCEED("of the jail's ids: root's case");
+        return;
+    }
+    REQUIRE(damaged.code == 0);
+    const Result checked = store(workspace, {"check"});
+    INFO(checked.out << checked.err);
+    CHECK(checked.code == 1);
+    CHECK(says(checked, "damaged: "));
+    CHECK(says(checked, one.why));
+    if (one.why == "is not there") CHECK(says(checked, "result of test/a; the next build runs it again"));
+    // Found once, and no build takes it.
+    CHECK(store(workspace, {"check"}).code == 0);
+    const Result next = workspace.build();
+    CHECK(states(next) == one.next);
+    CHECK(content_of(workspace.artifact_of("a", "x")) == "a\n");
+    CHECK(content_of(made) == "a note\na\n");
+    CHECK(store(workspace, {"gc"}).code == 0);
+    CHECK(workspace.names_in("damaged").empty());
+    CHECK(store(workspace, {"check"}).code == 0);
+}
+
+TEST_CASE("a result is deleted by stage or key, and with it what no other names", "[store]") {
+    const Workspace workspace;
+    workspace.pipeline(R"toml(
+[stage.a]
+from = "host"
+run = ["sh", "-c", "echo same > /out/x"]
+out = { x = "x" }
+[stage.b]
+from = "host"
+run = ["sh", "-c", "echo same > /out/x; echo more > /out/y"]
+out = { x = "x", y = "y" }
+)toml");
+    REQUIRE(workspace.build().code == 0);
+    SECTION("by stage") {
+        CHECK(says(store(workspace, {"rm", "b"}), "deleted: 1 results, 1 layers and artifacts"));
+    }
+    SECTION("by pipeline and stage") {
+        CHECK(says(store(workspace, {"rm", "test/b"}), "deleted: 1 results, 1 layers and artifacts"));
+    }
+    SECTION("by the beginning of its key") {
+        const std::string key = workspace.record_of("b").at("key");
+        CHECK(says(store(workspace, {"rm", key.substr(0, 12)}), "deleted: 1 results, 1 layers and artifacts"));
+    }
+    SECTION("one of several that is not there: nothing is deleted") {
+        const Result refused = store(workspace, {"rm", "b", "other"});
+        CHECK(refused.code == 2);
+        CHECK(says(refused, "no result of a stage other"));
+        CHECK(states(workspace.build()) == "a=cached b=cached");
+        return;
+    }
+    CHECK(store(workspace, {"check"}).code == 0);
+    CHECK(states(workspace.build()) == "a=cached b=built");
+}
+
 TEST_CASE("gc deletes results that were not used for long", "[store]") {
     const Workspace workspace;
     workspace.pipeline(with_tools(two_stages));

@@ -38,8 +38,7 @@ enum Place : std::size_t { top, left, right, bottom };
 
 void build(Schedule& schedule, std::size_t place) {
     schedule.start(place);
-    schedule.deliver(place);
-    schedule.keep(place);
+    schedule.finish(place);
 }
 
 std::set<std::size_t> reachable(const Graph& graph, std::size_t from) {
@@ -91,14 +90,12 @@ class RandomBuild {
     // One thing that can happen, by chance.
     void step(Schedule& schedule, std::size_t jobs) {
         CHECK(schedule.running() == running_.size());
-        const std::size_t choice = number(4);
+        const std::size_t choice = number(3);
         if (choice == 0 && !schedule.ready().empty() && running_.size() < jobs) {
             begin(schedule);
         } else if (choice == 1 && !running_.empty()) {
             end(schedule, take(running_));
-        } else if (choice == 2 && !syncing_.empty()) {
-            schedule.keep(take(syncing_));
-        } else if (choice == 3 && !held_.empty()) {
+        } else if (choice == 2 && !held_.empty()) {
             schedule.release(take(held_));
         }
     }
@@ -129,8 +126,7 @@ class RandomBuild {
                 schedule.end_stopped(place);
             }
         } else if (!fails_[place]) {
-            schedule.deliver(place);
-            syncing_.push_back(place);
+            schedule.finish(place);
         } else if (chance(3)) {
             schedule.hold(place);  // tried again later
             held_.push_back(place);
@@ -182,7 +178,6 @@ class RandomBuild {
     std::vector<std::string> named_;
     std::vector<char> fails_;
     std::vector<std::size_t> running_;
-    std::vector<std::size_t> syncing_;
     std::vector<std::size_t> held_;
 };
 
@@ -196,9 +191,8 @@ TEST_CASE("schedule: stages start when what they need is there", "[schedule]") {
     schedule.start(top);
     CHECK(schedule.ready().empty());
     CHECK_THROWS(schedule.start(left));
-    schedule.deliver(top);
+    schedule.finish(top);
     CHECK(schedule.ready() == std::set<std::size_t>{left, right});
-    schedule.keep(top);
     build(schedule, left);
     CHECK_FALSE(schedule.ready().contains(bottom));
     schedule.use_cached(right);

@@ -14,6 +14,7 @@
 #include "temporary_directory.hpp"
 
 using runtime::store::digest_import;
+using runtime::store::digest_sealed;
 using runtime::store::export_tree;
 using runtime::store::remove_tree;
 using runtime::store::seal_tree;
@@ -100,6 +101,26 @@ TEST_CASE("tree: whatever a reader could see changes the digest", "[tree]") {
         REQUIRE(::fsetxattr(file.get(), "user.note", "x", 1, 0) == 0);
     }
     CHECK(digest(at, "t") != before);
+}
+
+TEST_CASE("tree: a sealed tree keeps its digest until it is changed, and is not changed by looking", "[tree]") {
+    Place place;
+    const int at = place.fd.get();
+    make_tree(at, "t", {"a", "b"});
+    const SealOptions options = GENERATE(values<SealOptions>({{}, {TreeKind::layer, {}}, {TreeKind::artifact, 1000}}));
+    const Fd directory = sandbox::os::open_directory(at, "t/d");
+    REQUIRE(::fsetxattr(directory.get(), "user.overlay.opaque", "y", 1, 0) == 0);
+    const std::string sealed = digest(at, "t", options);
+    CHECK(digest_sealed(at, "t", options).digest == sealed);
+    // As an overlay that is mounted over it may leave.
+    REQUIRE(::fsetxattr(directory.get(), "user.overlay.impure", "y", 1, 0) == 0);
+    CHECK(digest_sealed(at, "t", options).digest == sealed);
+    CHECK(::fgetxattr(directory.get(), "user.overlay.impure", nullptr, 0) == 1);
+    const timespec late[2] = {{2000, 0}, {2000, 0}};
+    REQUIRE(::utimensat(at, "t/b", late, 0) == 0);
+    CHECK((digest_sealed(at, "t", options).digest == sealed) == !options.epoch.has_value());
+    write(at, "t/b", "Content of b");
+    CHECK(digest_sealed(at, "t", options).digest != sealed);
 }
 
 TEST_CASE("tree: what overlayfs wrote beside the data is gone, but opaque directories of a layer stay", "[tree]") {

@@ -1,0 +1,81 @@
+// `store check`.
+#include "runtime/store/check.hpp"
+
+#include <cstdio>
+
+#include "runtime/cli/commands.hpp"
+#include "runtime/report/console.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/json.hpp"
+#include "sandbox/os/text.hpp"
+
+namespace runtime::cli {
+
+using sandbox::os::format;
+using sandbox::os::Json;
+
+namespace {
+
+const char* word_for(store::LeftOver::Until until) {
+    return until == store::LeftOver::Until::next_build ? "next build" : "gc";
+}
+
+Json to_json(const store::CheckReport& report, const std::string& path) {
+    Json damaged = Json::array();
+    for (const store::Damage& damage : report.damaged) {
+        Json one = {{"place", damage.place}, {"why", damage.why}, {"stages", damage.stages}};
+        if (!damage.kept.empty()) one["still_there"] = damage.kept;
+        damaged.push_back(std::move(one));
+    }
+    Json left_over = Json::array();
+    for (const store::LeftOver& left : report.left_over) {
+        left_over.push_back({{"place", left.place}, {"until", word_for(left.until)}});
+    }
+    return {{"store", path},           {"whole", report.damaged.empty()}, {"records", report.records},
+            {"layers", report.layers}, {"artifacts", report.artifacts},   {"bytes", report.bytes},
+            {"damaged", damaged},      {"left_over", left_over}};
+}
+
+std::string to_text(const store::Damage& damage) {
+    std::string text = format("damaged: {} {}\n", damage.place, sandbox::os::printable(damage.why));
+    if (!damage.kept.empty()) {
+        text += format("    it could not be set aside ({}): delete it before the next build\n", damage.kept);
+    }
+    std::string stages;
+    for (const std::string& stage : damage.stages) stages += (stages.empty() ? "" : ", ") + stage;
+    if (!stages.empty()) text += format("    result of {}; the next build runs it again\n", stages);
+    return text;
+}
+
+std::string to_text(const store::CheckReport& report, const std::string& path) {
+    std::string text;
+    for (const store::Damage& damage : report.damaged) text += to_text(damage);
+    std::size_t for_build = 0;
+    for (const store::LeftOver& left : report.left_over)
+        for_build += left.until == store::LeftOver::Until::next_build ? 1 : 0;
+    const std::size_t for_gc = report.left_over.size() - for_build;
+    if (for_build > 0) text += format("left over: {} places that the next build sweeps\n", for_build);
+    if (for_gc > 0)
+        text += format("left over: {} places that no result names; `stagebox store gc` deletes them\n", for_gc);
+    text += format("{}: {} results, {} layers, {} artifacts, {} read: ", path, report.records, report.layers,
+                   report.artifacts, report::human_bytes(static_cast<double>(report.bytes)));
+    text += report.damaged.empty()
+                ? "whole\n"
+                : format("{} damaged, set aside in damaged/ until `stagebox store gc`\n", report.damaged.size());
+    return text;
+}
+
+}  // namespace
+
+int store_check(const StoreCheckOptions& options) {
+    store::Store store(options.path.empty() ? store::Store::default_path() : options.path);
+    const sandbox::os::Fd shared = store.share();
+    const store::CheckReport report = store::check(store, options.depth);
+    const std::string text = options.format == StoreCheckOptions::Format::json
+                                 ? to_json(report, store.path()).dump(2) + "\n"
+                                 : to_text(report, store.path());
+    std::fputs(text.c_str(), stdout);
+    return report.damaged.empty() ? 0 : 1;
+}
+
+}  // namespace runtime::cli
