@@ -68,7 +68,8 @@ std::chrono::microseconds random_moment(std::chrono::microseconds longest) {
 
 }  // namespace
 
-TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on", "[faults][alone][threat][failclosed]") {
+TEST_CASE("kill -9 of the supervisor leaves nothing, and the next build goes on",
+          "[faults][alone][threat][failclosed]") {
     const Workspace workspace;
     const std::string marker = unique_marker();
     write_pipeline(workspace, marker);

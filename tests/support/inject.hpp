@@ -3,7 +3,9 @@
 #pragma once
 #include <chrono>
 #include <compare>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,13 +32,16 @@ struct Fault {
     CallSite site;
     FaultKind kind = FaultKind::error;
     int error = 0;
+    std::function<void()> before = {};  // called when the site is reached
 };
 
 struct Traced {
     Result result;  // of the program itself
     // In the order in which they were made. A child of a child that executes a program is let go: what it calls from there
-    // on is neither stopped nor listed.
+    // on is neither stopped nor listed. So is who executes a program with rights of its own, which it would not get under
+    // a tracer.
     std::vector<CallSite> calls;
+    std::set<CallSite> creating;        // of them, those of openat(2) with O_CREAT
     std::size_t calls_before_exec = 0;  // how many were made up to the exec of the last process that was let go
     bool is_met = false;                // the fault's site was reached
     bool is_all_gone = false;           // within a second of the program's end so was every process that was not let go
