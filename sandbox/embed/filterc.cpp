@@ -123,8 +123,13 @@ class ProfileText {
         const auto seconds = [](const auto& limit) {
             return limit ? format("std::chrono::seconds({})", limit->count()) : "std::nullopt";
         };
-        entry_ += format("{{{}, {}, {}, {}, {}, {}}}, ", number(limits.pids), number(limits.memory), number(limits.cpu),
-                         number(limits.io_weight), seconds(limits.time), seconds(limits.idle));
+        const auto fallback = [](sandbox::LimitFallback which) {
+            return which == sandbox::LimitFallback::refuse ? "sandbox::LimitFallback::refuse"
+                                                           : "sandbox::LimitFallback::rlimits";
+        };
+        entry_ += format("{{{}, {}, {}, {}, {}, {}, {}}}, ", number(limits.pids), number(limits.memory),
+                         number(limits.cpu), number(limits.io_weight), seconds(limits.time), seconds(limits.idle),
+                         limits.fallback ? fallback(*limits.fallback) : "std::nullopt");
     }
 
     std::size_t number_;
