@@ -161,7 +161,7 @@ void add_runs(CLI::App& app, Words& words) {
     log->add_flag("--json", words.is_json, "For programs")->needs(usage);
     status->callback([&words] {
         words.command = [](const Words& w) {
-            return show_status(runs_options(w), w.is_json ? RunsFormat::json : RunsFormat::text);
+            return show_status(runs_options(w), w.is_json ? OutputFormat::json : OutputFormat::text);
         };
     });
     log->callback([&words] {
@@ -169,7 +169,7 @@ void add_runs(CLI::App& app, Words& words) {
             if (w.is_usage) {
                 return show_usage({.store = w.pipeline.store,
                                    .stage = w.run,
-                                   .format = w.is_json ? UsageFormat::json : UsageFormat::text});
+                                   .format = w.is_json ? OutputFormat::json : OutputFormat::text});
             }
             return show_log(runs_options(w), w.is_followed ? LogMode::follow : LogMode::once);
         };

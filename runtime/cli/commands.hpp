@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/cli/output_format.hpp"
 #include "runtime/store/check.hpp"
 #include "sandbox/os/fd.hpp"
 #include "sandbox/spec.hpp"
@@ -21,7 +22,6 @@ struct PipelineOptions {
 
 // `check`: validates; says what the host lacks, and what of the stages' scripts a jail will refuse. 0, or what the exception's exit code is.
 int check(const PipelineOptions& options);
-enum class OutputFormat : unsigned char { text, json };
 enum class ImportWrites : unsigned char { pipeline, nothing };
 struct ImportOptions {
     std::string script;

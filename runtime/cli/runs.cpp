@@ -181,17 +181,17 @@ int exit_code_of(const store::Store& store, const std::string& run) {
 
 }  // namespace
 
-int show_status(const RunsOptions& options, RunsFormat how) {
+int show_status(const RunsOptions& options, OutputFormat how) {
     const store::Store store = open_store(options);
     if (!options.run.empty()) {
         const std::string run = named_run(store, options.run);
         const std::optional<RunState> state = read_state(store, run);
         if (!state) throw std::runtime_error(run + " never began: its pipeline was not right");
-        std::cout << (how == RunsFormat::json ? to_json(*state).dump(2) + "\n" : to_text(*state));
+        std::cout << (how == OutputFormat::json ? to_json(*state).dump(2) + "\n" : to_text(*state));
         return 0;
     }
     const std::vector<RunState> shown = shown_runs(store);
-    if (how == RunsFormat::json) {
+    if (how == OutputFormat::json) {
         Json list = Json::array();
         for (const RunState& state : shown) list.push_back(to_json(state));
         std::cout << list.dump(2) << "\n";

@@ -2,6 +2,8 @@
 #pragma once
 #include <string>
 
+#include "runtime/cli/output_format.hpp"
+
 namespace runtime::cli {
 
 struct RunsOptions {
@@ -9,9 +11,8 @@ struct RunsOptions {
     std::string run;    // its name, or how that begins; empty: see the commands
 };
 
-enum class RunsFormat : unsigned char { text, json };
 // `status`: all runs that go on and the last ten others, or everything of one.
-int show_status(const RunsOptions& options, RunsFormat format);
+int show_status(const RunsOptions& options, OutputFormat format);
 
 enum class LogMode : unsigned char { once, follow };
 // `log`: what a run has shown so far, or until it is over; the last run if none is named. Once: 0. To the end: the build's exit

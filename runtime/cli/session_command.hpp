@@ -5,8 +5,6 @@
 
 namespace runtime::cli {
 
-enum class OutputFormat : unsigned char { text, json };
-
 // 0, or 3 where a finding would keep a build from starting. An empty file: stagebox.toml, if there is one.
 int session_check(const PipelineOptions& options, OutputFormat format);
 

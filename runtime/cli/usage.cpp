@@ -137,7 +137,7 @@ bool has_peak_of_process(const std::vector<StageRuns>& all) {
 int show_usage(const UsageOptions& options) {
     const store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
     const std::vector<StageRuns> all = read_runs(store::Ledger(store.directory()), options.stage);
-    if (options.format == UsageFormat::json) {
+    if (options.format == OutputFormat::json) {
         std::cout << to_json(all).dump(2) << "\n";
     } else if (all.empty()) {
         std::cout << (options.stage.empty() ? "no stage has run yet\n"

@@ -1,16 +1,15 @@
 // `log --usage`: what stages have used, run by run, and how that changes.
 #pragma once
-#include <cstdint>
 #include <string>
 
-namespace runtime::cli {
+#include "runtime/cli/output_format.hpp"
 
-enum class UsageFormat : std::uint8_t { text, json };
+namespace runtime::cli {
 
 struct UsageOptions {
     std::string store;  // empty: the default
     std::string stage;  // empty: the last run of each; else each run of the stages that are called so
-    UsageFormat format = UsageFormat::text;
+    OutputFormat format = OutputFormat::text;
 };
 
 // 0; 1 where a stage is named of which nothing is known.

@@ -216,7 +216,7 @@ void BuildRun::note_usage(StageStatus& status, const std::string& result) {
         store::Ledger(store_.directory())
             .add(pipeline_.name, status.stage->name,
                  {.run = context_.run,
-                  .finished = now_text(),
+                  .finished = report::now_text(),
                   .result = result,
                   .usage = status.usage,
                   .made_bytes = store::made_bytes(status.record)});

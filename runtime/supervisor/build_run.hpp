@@ -69,6 +69,8 @@ class BuildRun {
     [[nodiscard]] report::EventLog& events() const noexcept { return events_; }
     // The signal that ended the build; 0: none did.
     [[nodiscard]] int signal() const noexcept { return signal_; }
+    // Of the run, in the store.
+    [[nodiscard]] const std::string& place() const noexcept { return context_.run; }
     // The run's own log: what was done, and why.
     [[nodiscard]] Log& log() noexcept { return log_; }
     // How the stage's jail is looser than the strictest.
