@@ -18,11 +18,14 @@ namespace {
 using sandbox::os::Fd;
 using sandbox::os::format;
 using sandbox::os::sys;
+using sandbox::os::SysError;
 
 std::string open_fault(long negative_errno) {
     const int error = static_cast<int>(-negative_errno);
     if (error == ENOENT || error == ENOTDIR) return "does not exist";
     if (error == EXDEV) return "leads out of the pipeline's directory through a symbolic link";
+    // No fault of the file's, or of who wrote its name.
+    if (error == EMFILE || error == ENFILE || error == ENOMEM) throw SysError(error, "open a file beside the pipeline");
     return format("cannot be opened: {}", std::generic_category().message(error));
 }
 

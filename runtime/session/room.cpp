@@ -42,12 +42,14 @@ Findings check_room(const std::string& directory, double expected) {
     }
     struct statvfs about = {};
     if (::statvfs(place.c_str(), &about) != 0) return {};
+    if (about.f_blocks == 0) return {};  // one that does not count, as ramfs
     const double free = static_cast<double>(about.f_bavail) * static_cast<double>(about.f_frsize);
     const std::string space = format("{} has {} free", name, human_bytes(free));
-    if (free < too_little) return {{Severity::harm, "space", space, "stagebox store gc"}};
+    const std::string full = std::strerror(ENOSPC);
+    if (free < too_little) return {{Severity::harm, "space", format("{}: {}", space, full), "stagebox store gc"}};
     // File systems that make inodes as they are needed say that there are none.
     if (about.f_files != 0 && about.f_favail == 0) {
-        return {{Severity::harm, "space", format("{} has no inodes left", name), "stagebox store gc"}};
+        return {{Severity::harm, "space", format("{} has no inodes left: {}", name, full), "stagebox store gc"}};
     }
     if (about.f_files != 0 && about.f_favail < few_inodes) {
         return {{Severity::warning, "space", format("{} has only {} inodes left", name, about.f_favail),

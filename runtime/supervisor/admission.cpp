@@ -34,9 +34,11 @@ Expected expected_of(std::span<const store::LedgerEntry> entries, const sandbox:
 
 std::optional<std::string> why_wait(const Expected& next, std::span<const Expected> running, const Machine& machine) {
     if (running.empty()) return std::nullopt;
+    // No stage is wider than the machine, whatever it was when it ran last.
+    const auto wide = [&](const Expected& one) { return std::min(one.processors, machine.processors); };
     Expected together;
     for (const Expected& one : running) {
-        together.processors += one.processors;
+        together.processors += wide(one);
         together.bytes += one.bytes;
     }
     const std::uint64_t left = machine.bytes_at_rest - std::min(machine.bytes_at_rest, together.bytes);
@@ -45,10 +47,8 @@ std::optional<std::string> why_wait(const Expected& next, std::span<const Expect
         return format("it is expected to need {} of memory, and beside what runs there are {}", bytes(next.bytes),
                       bytes(there));
     }
-    // No stage is wider than the machine, whatever it was when it ran last.
-    const double wide = std::min(next.processors, machine.processors);
-    if (together.processors + wide > machine.processors + spare) {
-        return format("it is expected to keep {:.1f} processors busy, and what runs has {:.1f} of {:.0f}", wide,
+    if (together.processors + wide(next) > machine.processors + spare) {
+        return format("it is expected to keep {:.1f} processors busy, and what runs has {:.1f} of {:.0f}", wide(next),
                       together.processors, machine.processors);
     }
     return std::nullopt;

@@ -209,8 +209,8 @@ out = {{ x = "x" }}
     CHECK(says(built, "network: its command ended with exit code 52; attempt 3 of 3 in 2."));
     std::vector<std::string> kinds;
     for (const Json& event : events_of(workspace)) kinds.push_back(event.at("event").get<std::string>());
-    CHECK(kinds ==
-          std::vector<std::string>{"begin", "start", "pause", "start", "pause", "start", "stage", "receipt", "end"});
+    CHECK(kinds == std::vector<std::string>{"begin", "start", "pause", "start", "pause", "start", "stage", "usage",
+                                            "receipt", "end"});
     CHECK(end_of(workspace, "fetch").at("attempts") == 3);
 }
 
