@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <set>
@@ -61,6 +64,19 @@ class Digests {
         return answer;
     }
 
+    // Whether jails with a range of ids can be had by whoever checks.
+    [[nodiscard]] bool has_range() {
+        if (!has_range_) {
+            try {
+                keeper(sandbox::IdMode::range);
+                has_range_ = true;
+            } catch (const sandbox::IdMapError&) {
+                has_range_ = false;
+            }
+        }
+        return *has_range_;
+    }
+
   private:
     Keeper& keeper(sandbox::IdMode mode) {
         auto& keeper = keepers_[mode];
@@ -75,7 +91,14 @@ class Digests {
     Store& store_;
     sandbox::os::EventLoop loop_;
     std::map<sandbox::IdMode, std::unique_ptr<Keeper>> keepers_;
+    std::optional<bool> has_range_;
 };
+
+// Whoever looked could not: that says nothing of what was to be looked at.
+bool is_no_verdict(const KeeperFault& fault) {
+    constexpr std::array of_this_process = {EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR};
+    return std::ranges::find(of_this_process, fault.error) != of_this_process.end();
+}
 
 class Check {
   public:
@@ -146,7 +169,8 @@ class Check {
             if (named == named_.end()) report_.left_over.push_back({LeftOver::Until::gc, place});
             if (!sandbox::os::exists(store_.directory(), format("{}/{}", place, content))) {
                 add_damage(place, "has no content");
-            } else if (depth_ == CheckDepth::contents) {
+            } else if (depth_ == CheckDepth::contents && (named != named_.end() || digests_.has_range())) {
+                // What nobody names may be of a range, and without one there is no telling.
                 const Named* who = named == named_.end() ? nullptr : &named->second;
                 verify(place, format("{}/{}", place, content), id, forms_of(who, kind), who);
             }
@@ -175,6 +199,10 @@ class Check {
         KeeperFault fault;
         for (const Form& form : forms) {
             const Digests::Answer answer = digests_.of(content, form);
+            if (is_no_verdict(answer.fault)) {
+                throw StoreError(
+                    format("{} could not be looked at, and nothing was changed: {}", place, answer.fault.what));
+            }
             if (answer.fault) fault = answer.fault;
             if (answer.fault || object_id(form.ids, answer.facts.digest) != id) continue;
             report_.bytes += answer.facts.bytes;

@@ -104,7 +104,7 @@ class Server {
             workers_.erase(worker);
             if (status == 0) continue;
             const std::string how = WIFSIGNALED(status) ? sandbox::os::format("signal {}", WTERMSIG(status)) : "itself";
-            send_reply(line_, {{"id", id}, {"error", "the store's helper was ended by " + how}});
+            send_reply(line_, {{"id", id}, {"error", "the store's helper was ended by " + how}, {"errno", EINTR}});
         }
     }
 

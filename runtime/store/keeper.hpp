@@ -28,7 +28,8 @@ class KeeperError : public std::runtime_error {
 // Why a request was not done.
 struct KeeperFault {
     std::string what;  // empty: it was done
-    int error = 0;     // the errno of a system call that failed; 0: something else was wrong
+    // The errno of a system call that failed; EINTR: whoever did it was killed; 0: something else was wrong.
+    int error = 0;
     [[nodiscard]] explicit operator bool() const noexcept { return !what.empty(); }
 };
 

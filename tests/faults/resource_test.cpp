@@ -177,18 +177,20 @@ std::vector<Shortage> shortages() {
     std::vector<Shortage> all;
     for (const char* size : {"8k", "64k", "600k", "2400k", "2600k"}) {
         all.push_back({format("a store of {}", size), format("mount -t tmpfs -o size={} tmpfs $store", size), ":",
-                       "mount -o remount,size=100m $store", -1, no_space});
+                       "mount -o remount,size=100m tmpfs $store", -1, no_space});
     }
     for (const char* inodes : {"5", "12", "20", "35"}) {
         all.push_back({format("a store of {} inodes", inodes),
                        format("mount -t tmpfs -o nr_inodes={} tmpfs $store", inodes), ":",
-                       "mount -o remount,nr_inodes=10000 $store", -1, no_space});
+                       "mount -o remount,nr_inodes=10000 tmpfs $store", -1, no_space});
     }
     all.push_back({"a read-only store that is empty", "mount -t tmpfs -o ro tmpfs $store", ":",
-                   "mount -o remount,rw $store", 3, "Read-only file system; choose a place that you can write to"});
+                   "mount -o remount,rw tmpfs $store", 3,
+                   "Read-only file system; choose a place that you can write to"});
     all.push_back({"a read-only store that was used",
-                   "mount -t tmpfs tmpfs $store; \"$@\" base 2> /dev/null; mount -o remount,ro $store", ":",
-                   "mount -o remount,rw $store", 3, "Read-only file system; choose a place that you can write to"});
+                   "mount -t tmpfs tmpfs $store; \"$@\" base 2> /dev/null; mount -o remount,ro tmpfs $store", ":",
+                   "mount -o remount,rw tmpfs $store", 3,
+                   "Read-only file system; choose a place that you can write to"});
     all.push_back(
         {"a store on an overlay",
          "mkdir -p $store.o; mount -t tmpfs tmpfs $store.o; mkdir $store.o/l $store.o/u $store.o/w; "
@@ -243,7 +245,8 @@ TEST_CASE("a build that may not have more processes says so", "[faults][alone]")
     const Workspace workspace;
     workspace.write("note.txt", "a local input\n");
     workspace.pipeline(stages);
-    const Ended ended = run_short(workspace, {processes + " processes", ":", "ulimit -u " + processes, ":", -1, {}});
+    const Ended ended = run_short(
+        workspace, {processes + " processes", ":", "set -- prlimit --nproc=" + processes + " \"$@\"", ":", -1, {}});
     INFO(processes << ended.all.out << ended.all.err);
     if (ended.first != "0") {
         CHECK((ended.first == "1" || ended.first == "3"));

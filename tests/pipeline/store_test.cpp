@@ -133,7 +133,7 @@ out = { y = "y" }
         std::string why;
         std::string next;
     };
-    const std::string local = R"sh(for d in artifacts/*/data; do [ "$(cat $d)" = "a note" ] && )sh";
+    const std::string local = R"sh(changed=1; for d in artifacts/*/data; do [ "$(cat $d)" = "a note" ] && )sh";
     const Case one = GENERATE_REF(values<Case>({
         {"its content", "echo b > artifacts/" + id + "/data", "does not have the content it is named for",
          "a=built b=cached"},
@@ -147,7 +147,7 @@ out = { y = "y" }
          "cannot be understood", "a=built b=cached"},
         {"another's record", "set records/*; mv $1 spare; mv $2 $1; mv spare $2", "is not the record of that key",
          "a=built b=built"},
-        {"a local input's copy", local + "echo c > $d; done; :", "does not have the content it is named for",
+        {"a local input's copy", local + "{ echo c > $d; changed=$?; }; done; [ $changed = 0 ]", "does not have the content it is named for",
          "a=cached b=cached"},
     }));
     INFO(one.what);
