@@ -80,8 +80,8 @@ constexpr Rule table[] = {
     // --- Services ---
     {"service", Harm::session, matches::steers_service,
      "the unit is the host's: a display manager, a network manager or logind that restarts takes the session along",
-     "nothing in a stage. What a build needs running on the host is named by requires-services, and started only with "
-     "allow-start = true",
+     "nothing in a stage. What a build needs running beside its command is a stage's services; what it needs on the "
+     "host has to be started by its user beforehand",
      "a jail has no service manager: the command fails", Unless::never, Carried::as_no_op},
     {"service-files",
      Harm::host,
@@ -95,7 +95,8 @@ constexpr Rule table[] = {
      Harm::session,
      matches::runs_init_script,
      "the service is the host's: what depends on it, a session too, goes down with it",
-     "nothing in a stage; see requires-services",
+     "nothing in a stage. What a build needs running beside its command is a stage's services; what it needs on the "
+     "host has to be started by its user beforehand",
      {},
      Unless::never,
      Carried::as_no_op},
