@@ -68,6 +68,9 @@ struct Words {
     std::vector<std::string> results;  // that `store rm` is to delete
     unsigned days = 30;
     ImportOptions import;
+    UnmountOptions unmount;
+    bool is_lazy = false;
+    bool is_sure = false;
     bool is_dry_run = false;
     int (*command)(const Words&) = nullptr;
 };
@@ -201,6 +204,28 @@ void add_store(CLI::App& app, Words& words) {
         [&words] { words.command = [](const Words& w) { return store_collect(w.pipeline.store, w.days); }; });
 }
 
+int run_unmount(const Words& words) {
+    UnmountOptions options = words.unmount;
+    if (words.is_lazy) options.mode = session::UnmountMode::lazy;
+    if (words.is_sure) options.act = UnmountAct::always;
+    if (words.is_dry_run) options.act = UnmountAct::never;
+    if (words.is_json) options.format = OutputFormat::json;
+    return session_unmount(options);
+}
+
+void add_unmount(CLI::App& session, Words& words) {
+    CLI::App* command = session.add_subcommand("unmount", "Take away what other scripts left mounted in a directory");
+    command->add_option("DIR", words.unmount.directory, "The directory")->required();
+    command->add_option("--max-mount-wait", words.unmount.max_wait, "How long to wait for something that is in use")
+        ->capture_default_str()
+        ->type_name("TIME");
+    command->add_flag("--lazy", words.is_lazy, "Do not wait: who uses it keeps it, and nobody else sees it any more");
+    CLI::Option* sure = command->add_flag("-y,--yes", words.is_sure, "Unmount also where there is no terminal");
+    command->add_flag("-n,--dry-run", words.is_dry_run, "Only tell what would be done")->excludes(sure);
+    command->add_flag("--json", words.is_json, "For programs");
+    command->callback([&words] { words.command = run_unmount; });
+}
+
 void add_session(CLI::App& app, Words& words) {
     CLI::App* command = app.add_subcommand("session", "Look after the host session");
     command->require_subcommand(1);
@@ -213,6 +238,7 @@ void add_session(CLI::App& app, Words& words) {
             return session_check(w.pipeline, w.is_json ? OutputFormat::json : OutputFormat::text);
         };
     });
+    add_unmount(*command, words);
 }
 
 void add_report(CLI::App& app, Words& words) {

@@ -3,17 +3,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "runtime/session/check.hpp"
 #include "runtime/session/receipt.hpp"
 #include "runtime/session/room.hpp"
+#include "runtime/session/unmount_act.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "runtime/supervisor/needs.hpp"
 #include "runtime/supervisor/user_network.hpp"
+#include "sandbox/limits_text.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
 
 namespace runtime::cli {
 namespace {
@@ -23,6 +27,8 @@ using sandbox::os::Json;
 using session::Finding;
 using session::Findings;
 using session::Severity;
+
+constexpr int something_left = 1;
 
 std::string store_path(const std::string& named) {
     const std::string path = named.empty() ? store::Store::default_path() : named;
@@ -80,6 +86,66 @@ double last_size(const stages::Pipeline& pipeline, const store::Store& store) {
     return bytes;
 }
 
+// Without links. What cannot be reached any more, since another mount hides it or its server is dead, is found in the
+// mount table by what was typed.
+std::string directory_of(const std::string& named, const sandbox::os::MountTable& mounts) {
+    try {
+        return sandbox::os::real_path(named);
+    } catch (const sandbox::os::SysError& error) {
+        std::string path = named.starts_with('/') ? named : sandbox::os::real_path(".") + "/" + named;
+        while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+        if (!session::mounts_in(mounts, path).empty()) return path;
+        throw std::invalid_argument(format("{}: {}", named, error.code().message()));
+    }
+}
+
+std::chrono::milliseconds wait_of(const std::string& text) {
+    if (text == "0" || text == "0s") return {};
+    sandbox::Limits limits;
+    try {
+        sandbox::set_limit(limits, "time", text);
+    } catch (const std::invalid_argument&) {
+        throw std::invalid_argument(format(
+            "--max-mount-wait cannot be '{}': it is a number and s, m or h, as \"10s\"; \"0s\" does not wait", text));
+    }
+    return *limits.time;
+}
+
+session::UnmountPlan make_unmount_plan(const std::string& named) {
+    const auto mounts = sandbox::os::read_mounts();
+    const auto loops = session::read_loops();
+    const auto processes = session::read_processes();
+    const std::string directory = directory_of(named, mounts);
+    const auto tree = session::mounts_in(mounts, directory);
+    std::set<std::string> names;
+    for (const session::LoopDevice& loop : session::loops_in(loops, tree, directory)) names.insert(loop.name);
+    const session::Holds holds = session::read_holds(processes, tree, names);
+    return session::plan_unmount(directory, {mounts, loops, processes}, holds, session::read_caller());
+}
+
+void print(const session::Step& step) {
+    std::printf("%s\n", session::to_text(step).c_str());
+    std::fflush(stdout);
+}
+
+// What was not told of while it was done.
+void print_rest(const session::UnmountPlan& plan, UnmountAct act) {
+    for (const session::Step& step : plan.steps) {
+        if (step.state != session::StepState::done) print(step);
+    }
+    const auto left = std::ranges::count_if(
+        plan.steps, [](const session::Step& step) { return step.state != session::StepState::done; });
+    if (plan.unseen != 0 && left != 0) {
+        std::printf("note: what %zu processes hold is not yours to see\n", plan.unseen);
+    }
+    if (act == UnmountAct::never) {
+        std::printf("a dry run: nothing was changed\n  help: %s\n",
+                    session::unmount_command(plan.directory, "--yes").c_str());
+    } else if (left != 0) {
+        std::printf("%td left\n", left);
+    }
+}
+
 }  // namespace
 
 int session_check(const PipelineOptions& options, OutputFormat output) {
@@ -109,6 +175,29 @@ int session_check(const PipelineOptions& options, OutputFormat output) {
         for (const Finding& finding : findings) std::printf("%s\n", session::to_text(finding).c_str());
     }
     return session::has_harm(findings) ? supervisor::jail_failed : supervisor::done;
+}
+
+int session_unmount(const UnmountOptions& options) {
+    session::UnmountHow how{.mode = options.mode, .longest_wait = wait_of(options.max_wait), .done = {}, .waits = {}};
+    UnmountAct act = options.act;
+    if (act == UnmountAct::on_terminal) {
+        act = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 ? UnmountAct::always : UnmountAct::never;
+    }
+    session::UnmountPlan plan = make_unmount_plan(options.directory);
+    const bool is_text = options.format == OutputFormat::text;
+    if (is_text) how.done = how.waits = print;
+    if (act == UnmountAct::always) session::carry_out(plan, how);
+    if (!is_text) {
+        Json all = session::to_json(plan);
+        all["dry_run"] = act == UnmountAct::never;
+        std::printf("%s\n", all.dump(2).c_str());
+    } else if (plan.steps.empty()) {
+        std::printf("nothing is mounted at or below %s, and no loop device has its file there\n",
+                    session::plain(plan.directory).c_str());
+    } else {
+        print_rest(plan, act);
+    }
+    return act == UnmountAct::never || session::is_all_done(plan) ? supervisor::done : something_left;
 }
 
 int report(const std::string& store_name, const std::string& run, OutputFormat output) {

@@ -6,7 +6,9 @@
 #include <map>
 #include <set>
 
+#include "runtime/session/holders.hpp"
 #include "runtime/session/small_files.hpp"
+#include "runtime/session/unmount.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::session {
@@ -15,18 +17,6 @@ namespace {
 using sandbox::os::format;
 using sandbox::os::MountEntry;
 using sandbox::os::MountTable;
-
-// For a command line that is pasted into a shell.
-std::string quoted(const std::string& word) {
-    const bool is_plain = std::ranges::all_of(word, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("/._-+:@%,").find(c) != std::string_view::npos;
-    });
-    if (is_plain) return word;
-    std::string text = "'";
-    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return text + "'";
-}
 
 // The directory that a mount makes a chroot of: it shows there what a system has at its own root. "/srv/a/dev/pts" ->
 // "/srv/a"; empty for the host's own, and for other mounts.
@@ -45,18 +35,21 @@ bool is_system_tree(const std::string& directory) {
     return ::access((directory + "/etc").c_str(), F_OK) == 0 && ::access((directory + "/usr").c_str(), F_OK) == 0;
 }
 
-// Who has its root or its working directory there; as far as it is ours to see.
-std::vector<std::string> users_of(const std::string& directory, const std::vector<Process>& processes) {
+// Who has its root or its working directory there, or holds one of its mounts; as far as it is ours to see.
+std::vector<std::string> users_of(const std::string& directory, const MountTable& mounts,
+                                  const std::vector<Process>& processes) {
+    std::set<pid_t> holders;
+    for (const Hold& hold : read_holds(processes, mounts_in(mounts, directory)).holds) holders.insert(hold.pid);
     std::vector<std::string> users;
     Buffer target{};
     for (const Process& process : processes) {
+        bool is_user = holders.contains(process.pid);
         for (const char* link : {"root", "cwd"}) {
             const long size =
                 ::readlink(format("/proc/{}/{}", process.pid, link).c_str(), target.data(), target.size());
-            if (size <= 0 || !lies_under({target.data(), static_cast<std::size_t>(size)}, directory)) continue;
-            users.push_back(format("{} ({})", process.pid, plain(process.comm)));
-            break;
+            is_user = is_user || (size > 0 && lies_under({target.data(), static_cast<std::size_t>(size)}, directory));
         }
+        if (is_user) users.push_back(format("{} ({})", process.pid, plain(process.comm)));
     }
     return users;
 }
@@ -69,14 +62,13 @@ Finding describe_chroot(const std::string& directory, const std::set<std::string
     for (const std::string& target : targets)
         names += (names.empty() ? "" : ", ") + plain(target.substr(directory.size()));
     const std::string what = format("{} has {} mounts of a chroot ({})", plain(directory), all, names);
-    const std::vector<std::string> users = users_of(directory, processes);
+    const std::vector<std::string> users = users_of(directory, mounts, processes);
     if (!users.empty()) {
         return {Severity::info, "leftover",
                 format("{}; in use by process {}{}", what, users.front(),
                        users.size() == 1 ? "" : format(" and {} more", users.size() - 1))};
     }
-    return {Severity::warning, "leftover", format("{}; no process is in it", what),
-            format("stagebox session unmount {}", quoted(directory))};
+    return {Severity::warning, "leftover", format("{}; no process is in it", what), unmount_command(directory)};
 }
 
 Finding describe_loop(const LoopDevice& loop, const MountTable& mounts) {
@@ -85,7 +77,7 @@ Finding describe_loop(const LoopDevice& loop, const MountTable& mounts) {
     for (const MountEntry& mount : mounts.mounts) {
         if (mount.source != device) continue;
         return {Severity::warning, "leftover", format("{}, mounted on {}", what, plain(mount.target)),
-                format("stagebox session unmount {}", quoted(mount.target))};
+                unmount_command(mount.target)};
     }
     return {Severity::warning, "leftover", what, format("sudo losetup --detach {}", device)};
 }
