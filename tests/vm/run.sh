@@ -112,7 +112,7 @@ show() {
         $1 == "@begin" { printf "== %s\n", $2 }
         /^\| / { print "   " substr($0, 3) }
         $1 == "@end" && $3 == 0 { printf "   %s: ok, %s s\n", $2, $4 }
-        $1 == "@end" && $3 != 0 { printf "   %s: FAILED with %s after %s s\n", $2, $3, $4; print $2 > failed }
+        $1 == "@end" && $3 != 0 { printf "   %s: FAILED with %s after %s s\n", $2, $3, $4; print $2 >> failed }
         { fflush() }'
 }
 
