@@ -66,6 +66,7 @@ Json draft_json(const Draft& draft) {
 int import(const ImportOptions& options) {
     const std::vector<Script> scripts = script::load(options.script);
     std::vector<script::Found> found;
+    found.reserve(scripts.size());
     for (const Script& one : scripts) found.push_back({&one, find_hazards(one)});
     const Draft draft = make_draft(scripts);
     if (options.writes == ImportWrites::pipeline) write_draft(draft, options.output);

@@ -128,6 +128,13 @@ void print(const session::Step& step) {
     std::fflush(stdout);
 }
 
+// Without what only waits for those.
+void print_waiting(const session::Step& step) {
+    if (!step.why.empty()) return;
+    std::printf("waiting: ");
+    print(step);
+}
+
 // What was not told of while it was done.
 void print_rest(const session::UnmountPlan& plan, UnmountAct act) {
     for (const session::Step& step : plan.steps) {
@@ -136,7 +143,8 @@ void print_rest(const session::UnmountPlan& plan, UnmountAct act) {
     const auto left = std::ranges::count_if(
         plan.steps, [](const session::Step& step) { return step.state != session::StepState::done; });
     if (plan.unseen != 0 && left != 0) {
-        std::printf("note: what %zu processes hold is not yours to see\n", plan.unseen);
+        std::printf("note: what %zu %s not yours to see\n", plan.unseen,
+                    plan.unseen == 1 ? "process holds is" : "processes hold is");
     }
     if (act == UnmountAct::never) {
         std::printf("a dry run: nothing was changed\n  help: %s\n",
@@ -185,7 +193,10 @@ int session_unmount(const UnmountOptions& options) {
     }
     session::UnmountPlan plan = make_unmount_plan(options.directory);
     const bool is_text = options.format == OutputFormat::text;
-    if (is_text) how.done = how.waits = print;
+    if (is_text) {
+        how.done = print;
+        how.waits = print_waiting;
+    }
     if (act == UnmountAct::always) session::carry_out(plan, how);
     if (!is_text) {
         Json all = session::to_json(plan);

@@ -8,10 +8,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <map>
 #include <memory>
-#include <sstream>
 
+#include "runtime/session/peers.hpp"
 #include "runtime/session/session_processes.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -44,21 +43,6 @@ std::vector<std::string> read_fstab() {
     const Stream file(::setmntent("/etc/fstab", "re"), ::endmntent);
     while (const mntent* entry = file ? ::getmntent(file.get()) : nullptr) places.emplace_back(entry->mnt_dir);
     return places;
-}
-
-// mountinfo's optional field "shared:N" (proc_pid_mountinfo(5)): the group of peers that a mount belongs to, by the mount's id.
-std::map<int, std::string> peer_groups(const MountTable& table) {
-    std::map<int, std::string> groups;
-    std::istringstream lines(table.text);
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line.substr(0, line.find(" - ")));
-        int id = 0;
-        words >> id;
-        for (std::string word; words >> word;) {
-            if (word.starts_with("shared:")) groups[id] = word;
-        }
-    }
-    return groups;
 }
 
 // Whose children they are, the latest first: of two with the same parent, only the later can hide the other.
@@ -143,26 +127,29 @@ void refuse(Step& step, std::string why) {
 }
 
 // Where a bind of the host's is in the tree, and the host's own outside of it.
-std::vector<Step> steps_that_unshare(const MountTable& table, const std::vector<MountEntry>& tree) {
-    const std::map<int, std::string> groups = peer_groups(table);
-    std::set<int> inside;
+std::vector<Step> steps_that_unshare(const Peers& peers, const std::vector<MountEntry>& tree,
+                                     const std::string& directory) {
     std::set<int> parents;
-    for (const MountEntry& mount : tree) {
-        inside.insert(mount.id);
-        parents.insert(mount.parent);
-    }
+    for (const MountEntry& mount : tree) parents.insert(mount.parent);
     std::vector<Step> steps;
     for (const MountEntry& mount : tree) {
-        const auto group = groups.find(mount.id);
-        if (group == groups.end() || !parents.contains(mount.id)) continue;
-        const auto peer = std::ranges::find_if(table.mounts, [&](const MountEntry& other) {
-            const auto its = groups.find(other.id);
-            return !inside.contains(other.id) && its != groups.end() && its->second == group->second;
-        });
-        if (peer == table.mounts.end()) continue;
-        steps.push_back({.kind = StepKind::unshare, .mount = mount, .peer = peer->target});
+        const MountEntry* peer = parents.contains(mount.id) ? peers.peer_outside(mount, directory) : nullptr;
+        if (peer != nullptr) steps.push_back({.kind = StepKind::unshare, .mount = mount, .peer = peer->target});
     }
     return steps;
+}
+
+// What is mounted on a parent outside of the tree, which stays as it is.
+void refuse_copies(std::vector<Step>& steps, const Peers& peers, const std::string& directory) {
+    for (Step& step : steps) {
+        const MountEntry* parent = peers.parent_of(step.mount);
+        if (parent == nullptr || lies_under(parent->target, directory)) continue;
+        const MountEntry* original = peers.original_of(step.mount);
+        if (original == nullptr || lies_under(original->target, directory)) continue;
+        refuse(step, format("{} would be unmounted too, since {} shares its mounts", plain(original->target),
+                            plain(parent->target)));
+        step.remedy = unmount_command(parent->target);
+    }
 }
 
 // After the last of its mounts, or first of all: its file may be on a mount of the tree, which it keeps busy.
@@ -246,18 +233,20 @@ UnmountPlan plan_unmount(const std::string& directory, const UnmountScene& scene
                          const Caller& caller) {
     const std::vector<MountEntry> tree = mounts_in(scene.mounts, directory);
     const SessionProcesses session(scene.processes, caller.pid, directory);
+    const Peers peers(scene.mounts);
     UnmountPlan plan{.directory = directory, .steps = {}, .unseen = holds.unseen};
     for (const MountEntry& mount : tree) {
         Step& step = plan.steps.emplace_back(Step{.kind = StepKind::unmount, .mount = mount});
         if (std::string why = why_needed(mount, directory, caller); !why.empty()) refuse(step, std::move(why));
     }
+    refuse_copies(plan.steps, peers, directory);
     for (const LoopDevice& loop : loops_in(scene.loops, tree, directory)) insert_detach(plan.steps, loop);
     for (Step& step : plan.steps) {
         if (step.kind == StepKind::detach) refuse_detach(step, scene.mounts, directory);
         add_holders(step, holds, session, directory);
     }
     refuse_what_is_below(plan.steps);
-    std::vector<Step> first = steps_that_unshare(scene.mounts, tree);
+    std::vector<Step> first = steps_that_unshare(peers, tree, directory);
     std::erase_if(first, [&](const Step& unshare) {
         return std::ranges::none_of(plan.steps, [&](const Step& step) {
             return step.kind == StepKind::unmount && step.mount.parent == unshare.mount.id &&

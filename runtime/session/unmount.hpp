@@ -64,7 +64,8 @@ struct UnmountScene {
 
 // `directory` is absolute, without symbolic links. Refused are, unless `directory` is exactly the mount's place: the host's
 // /dev, /proc, /sys, /run and /run/user, the mounts that the caller's home is on, what /etc/fstab mounts, and what a process of
-// the session holds. The root is refused always: the kernel would make it read-only. What a refused one is mounted on stays too.
+// the session holds. Always refused are the root, which the kernel would make read-only, and a copy that would take its original
+// along. What a refused one is mounted on stays too.
 [[nodiscard]] UnmountPlan plan_unmount(const std::string& directory, const UnmountScene& scene, const Holds& holds,
                                        const Caller& caller);
 

@@ -204,8 +204,6 @@ void Worker::unmount(Step& step) {
 void Worker::detach(Step& step) {
     const std::vector<LoopDevice> loops = read_loops();
     if (std::ranges::find(loops, step.loop) == loops.end()) return set(step, StepState::done);
-    // O_EXCL with a block device (open(2)): refused as long as it is mounted in any namespace, or under another device. The
-    // kernel itself would put the end off until then, and say that all is well.
     if (!clear(step)) return;
     // Somebody who is not ours to see may have it open still: then it goes when they close it.
     const std::vector<LoopDevice> after = read_loops();
@@ -215,6 +213,8 @@ void Worker::detach(Step& step) {
 }
 
 bool Worker::clear(Step& step) const {
+    // O_EXCL with a block device (open(2)): refused as long as it is mounted in any namespace, or under another device. The
+    // kernel itself would put the end off until then, and say that all is well.
     const std::string device = "/dev/" + step.loop.name;
     const int flags = O_RDONLY | O_CLOEXEC | (is_lazy() ? 0 : O_EXCL);
     const long opened = try_sys([&] { return ::open(device.c_str(), flags); });

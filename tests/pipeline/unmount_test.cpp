@@ -167,7 +167,7 @@ TEST_CASE("unmount: what a killed chroot build leaves is named, waited for and u
 
     // It ends while the command waits for it.
     Process waiting(host.unmount_command({"--yes", "--max-mount-wait", "50s", root}));
-    waiting.wait_for("busy: unmount " + root + "/tmp");
+    waiting.wait_for("waiting: busy: unmount " + root + "/tmp");
     host.end_daemon();
     const Result ended = waiting.finish();
     INFO(ended.out << ended.err);
@@ -267,6 +267,11 @@ TEST_CASE("unmount: the host keeps what a recursive bind has shared with it", "[
     host.do_in(setup);
     const std::string pts = host.root() + "/host/pts";
     REQUIRE(host.has_mount(pts));
+    const Result below = host.unmount({"--yes", "--lazy", host.root() + "/tree/dev/pts"});
+    INFO(below.out << below.err);
+    CHECK(below.code == 1);
+    CHECK(says(below, "help: stagebox session unmount " + host.root() + "/tree/dev\n"));
+    CHECK(host.has_mount(pts));
     const Result result = host.unmount({"--yes", host.root() + "/tree"});
     INFO(result.out << result.err);
     CHECK(result.code == 0);

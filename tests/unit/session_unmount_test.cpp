@@ -1,8 +1,14 @@
-// The plan of `session unmount` as a value: order, refusals, peers, loop devices.
+// The plan of `session unmount` as a value: order, refusals, peers, loop devices; and who holds what.
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "runtime/session/leftovers.hpp"
 #include "runtime/session/unmount.hpp"
+#include "sandbox/os/fd.hpp"
 
 using namespace runtime::session;
 using sandbox::os::parse_mounts;
@@ -154,6 +160,19 @@ TEST_CASE("a bind of the host's that shares with it is made private first", "[se
     CHECK(steps(plan) == Lines{"unshare /srv/a/dev", "unmount /srv/a/dev/pts", "unmount /srv/a/dev"});
     CHECK(plan.steps[0].peer == "/dev");
     CHECK(to_text(plan.steps[0]) == "unshare /srv/a/dev (from /dev)");
+    // Named below the bind, which is left as it is then: the host's own would go. The other way round, what goes is the copy.
+    const UnmountPlan below = plan_for("/srv/a/dev/pts", lines);
+    CHECK(steps(below) ==
+          Lines{"unmount /srv/a/dev/pts: /dev/pts would be unmounted too, since /srv/a/dev shares its mounts"});
+    CHECK(below.steps[0].remedy == unmount_command("/srv/a/dev"));
+    CHECK(steps(plan_for("/dev/pts", lines)) == Lines{"unmount /dev/pts"});
+    const std::string part =
+        "40 20 0:6 /sub /srv/b rw shared:2 - devtmpfs udev rw\n"
+        "41 21 0:70 / /dev/sub/x rw - tmpfs tmpfs rw\n"
+        "42 40 0:70 / /srv/b/x rw - tmpfs tmpfs rw\n"
+        "43 40 0:70 / /srv/b/y rw - tmpfs tmpfs rw\n";
+    CHECK(steps(plan_for("/srv/b/x", part)).at(0).find("/dev/sub/x would be unmounted too") != std::string::npos);
+    CHECK(steps(plan_for("/srv/b/y", part)) == Lines{"unmount /srv/b/y"});
     // A slave gives nothing back, and peers inside of the tree go with it anyway.
     CHECK(steps(plan_for("/srv/a",
                          "40 20 0:6 / /srv/a/dev rw master:2 - devtmpfs udev rw\n"
@@ -185,6 +204,40 @@ TEST_CASE("a loop device goes between what is mounted from it and what its file 
           "detach /dev/loop2: a process of this session holds it");
     CHECK(steps(plan_for("/srv/a/mnt", lines, {{60, "bash", "cwd", "/srv/a/mnt", 41, "", "/"}}, loops)) ==
           Lines{"unmount /srv/a/mnt", "detach /dev/loop1"});
+}
+
+TEST_CASE("who holds a mount is seen by what they have there, mapped files too", "[session][unmount]") {
+    std::vector<sandbox::os::MountEntry> mounts = sandbox::os::read_mounts().mounts;
+    std::erase_if(mounts, [](const auto& mount) { return mount.target != "/dev/shm"; });
+    REQUIRE_FALSE(mounts.empty());
+    std::vector<Process> self = read_processes();
+    std::erase_if(self, [](const Process& process) { return process.pid != ::getpid(); });
+    REQUIRE(self.size() == 1);
+    const auto ways = [&] {
+        std::vector<std::string> found;
+        for (const Hold& hold : read_holds(self, mounts).holds) {
+            CHECK(hold.pid == ::getpid());
+            CHECK(hold.root == "/");
+            CHECK(hold.mount == mounts.back().id);
+            CHECK(hold.path.starts_with("/dev/shm/stagebox-test-"));
+            found.push_back(hold.way);
+        }
+        return found;
+    };
+    CHECK(ways().empty());
+    std::string name = "/dev/shm/stagebox-test-XXXXXX";
+    sandbox::os::Fd file(::mkostemp(name.data(), O_CLOEXEC));
+    REQUIRE(file);
+    REQUIRE(::ftruncate(file.get(), 4096) == 0);
+    CHECK(ways() == Lines{"fd " + std::to_string(file.get())});
+    void* const memory = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file.get(), 0);
+    REQUIRE(memory != MAP_FAILED);
+    file.reset();
+    CHECK(ways() == Lines{"map"});
+    ::unlink(name.c_str());
+    CHECK(ways() == Lines{"map"});
+    ::munmap(memory, 4096);
+    CHECK(ways().empty());
 }
 
 TEST_CASE("session check names the command for what it finds", "[session][unmount]") {
