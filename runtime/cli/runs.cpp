@@ -58,7 +58,7 @@ std::optional<RunState> read_state(const store::Store& store, const std::string&
     return read_state(store, run, holder_of(store, run));
 }
 
-std::invalid_argument no_such_run(const std::string& name, std::vector<std::string> alike) {
+std::invalid_argument no_such_run(const std::string& name, const std::vector<std::string>& alike) {
     if (alike.empty()) return std::invalid_argument(format("there is no run {}; stagebox status lists them", name));
     std::string names;
     for (const std::string& one : alike) names += (names.empty() ? "" : ", ") + one;
@@ -71,14 +71,15 @@ std::string named_run(const store::Store& store, const std::string& name) {
         if (run == name) return run;
         if (run.starts_with(name)) alike.push_back(run);
     }
-    if (alike.size() != 1) throw no_such_run(name, std::move(alike));
+    if (alike.size() != 1) throw no_such_run(name, alike);
     return alike.front();
 }
 
 std::string last_run(const store::Store& store) {
     std::vector<std::string> runs = names_of(store);
-    for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-        if (read_state(store, *run)) return *run;
+    std::ranges::reverse(runs);
+    for (const std::string& run : runs) {
+        if (read_state(store, run)) return run;
     }
     throw std::runtime_error("no build has run in this store");
 }
@@ -160,11 +161,12 @@ class Follower {
 std::vector<RunState> shown_runs(const store::Store& store) {
     std::vector<RunState> past;
     std::vector<RunState> running;
-    const std::vector<std::string> runs = names_of(store);
-    for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-        const Holder holder = holder_of(store, *run);
+    std::vector<std::string> runs = names_of(store);
+    std::ranges::reverse(runs);
+    for (const std::string& run : runs) {
+        const Holder holder = holder_of(store, run);
         if (!holder && past.size() == most_past_runs) continue;
-        std::optional<RunState> state = read_state(store, *run, holder);
+        std::optional<RunState> state = read_state(store, run, holder);
         if (state) (holder ? running : past).push_back(std::move(*state));
     }
     std::ranges::reverse(past);

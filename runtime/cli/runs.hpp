@@ -12,7 +12,7 @@ struct RunsOptions {
 };
 
 // `status`: all runs that go on and the last ten others, or everything of one.
-int show_status(const RunsOptions& options, OutputFormat format);
+int show_status(const RunsOptions& options, OutputFormat how);
 
 enum class LogMode : unsigned char { once, follow };
 // `log`: what a run has shown so far, or until it is over; the last run if none is named. Once: 0. To the end: the build's exit

@@ -11,6 +11,7 @@
 #include <libmount/libmount.h>
 #include <sys/sysmacros.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -121,5 +122,9 @@ int main(int argc, char** argv) {
         if (first > text.size) fail("a mount table is cut short");
         put_differences(parse(text.bytes, first), parse(text.bytes + first, text.size - first));
     }
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    if (std::fflush(stdout) != 0) {
+        std::fprintf(stderr, "a mount table cannot be handed over: %s\n", std::strerror(errno));
+        return 1;
+    }
+    return 0;
 }
