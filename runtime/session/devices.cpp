@@ -4,12 +4,9 @@
 #include <cstring>
 
 #include "runtime/session/small_files.hpp"
-#include "sandbox/os/format.hpp"
 
 namespace runtime::session {
 namespace {
-
-using sandbox::os::format;
 
 // Relative to `block`, a directory with block devices. The file exists only while something is attached.
 std::optional<LoopDevice> read_loop(int block, const std::string& name, Buffer& buffer) {

@@ -71,9 +71,9 @@ void list_logind(Bus& bus, Services& services) {
         Facts facts;
         facts.uid = lock.at(4).get<std::uint32_t>();
         facts.pid = lock.at(5).get<pid_t>();
-        services.inhibitors.items[format("{}: {} ({}), process {}", lock.at(1).get<std::string>(),
-                                         lock.at(0).get<std::string>(), lock.at(3).get<std::string>(), facts.pid)] = {
-            lock.at(2).get<std::string>(), std::move(facts)};
+        const std::string name = format("{}: {} ({}), process {}", lock.at(1).get<std::string>(),
+                                        lock.at(0).get<std::string>(), lock.at(3).get<std::string>(), facts.pid);
+        services.inhibitors.items[name] = {lock.at(2).get<std::string>(), std::move(facts)};
     }
 }
 

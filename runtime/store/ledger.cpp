@@ -18,7 +18,7 @@ using sandbox::os::sys;
 namespace {
 
 // When a file has become so large, of its lines the last ones stay.
-constexpr off_t large = 256 * 1024;
+constexpr off_t large = off_t{256} * 1024;
 constexpr std::size_t lines_kept = 200;
 constexpr std::string_view ending = ".jsonl";
 

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using sandbox::os::format;
 
 // A file system with less room than this is full for any purpose.
-constexpr std::uint64_t full_below = 64 * 1024;
+constexpr std::uint64_t full_below = std::uint64_t{64} * 1024;
 // A denied call that came within this time before the end may have been the reason for it.
 constexpr auto just_before = 1s;
 
