@@ -1,5 +1,5 @@
 // Where the init program begins: it finds its task (task_image.hpp), makes the task's pointers real, and becomes the jail's
-// first process. The few functions that a compiler takes for granted are here too, since there is no library.
+// first process.
 #include <asm/unistd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "sandbox/child.hpp"
+#include "sandbox/freestanding.hpp"
 
 // _start: the kernel gives a program its stack and nothing else.
 #if defined(__x86_64__)
@@ -34,20 +35,6 @@ _start:
 #endif
 
 extern "C" {
-
-void* memset(void* to, int value, std::size_t size) {
-    auto* bytes = static_cast<unsigned char*>(to);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(value);
-    return to;
-}
-
-void* memcpy(void* to, const void* from, std::size_t size) {
-    auto* bytes = static_cast<unsigned char*>(to);
-    const auto* source = static_cast<const unsigned char*>(from);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = source[i];
-    return to;
-}
-
 [[noreturn]] void stagebox_init() noexcept;
 }
 

@@ -23,6 +23,7 @@
 
 #include <cstddef>
 
+#include "sandbox/freestanding.hpp"
 #include "sandbox/syscall.hpp"
 
 // _start: the kernel gives a program its stack, with argc, argv and envp on it.
@@ -51,20 +52,6 @@ _start:
 #endif
 
 extern "C" {
-
-void* memset(void* to, int value, std::size_t size) {
-    auto* bytes = static_cast<unsigned char*>(to);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(value);
-    return to;
-}
-
-void* memcpy(void* to, const void* from, std::size_t size) {
-    auto* bytes = static_cast<unsigned char*>(to);
-    const auto* source = static_cast<const unsigned char*>(from);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = source[i];
-    return to;
-}
-
 [[noreturn]] void stagebox_steward(char** stack) noexcept;
 }
 
