@@ -133,9 +133,10 @@ void sweep(int parent) {
     }
 }
 
-// Switches on, for what is below `directory`, whatever it has; answers those that were off. EBUSY: it has processes itself,
-// and only its root may (the kernel's "No Internal Process Constraint").
-std::string switch_on(int directory, bool& is_busy) {
+// Switches on, for what is below `directory`, whatever it has; answers those that were off. `directory` must have no processes
+// itself (the kernel's "No Internal Process Constraint"): memory and disks are refused then, but pids and CPU are not, and
+// make the cgroups below it useless ("domain invalid", cgroups(7)).
+std::string switch_on(int directory) {
     const std::string there = read_cgroup_file(directory, "cgroup.controllers").value_or("");
     const std::string on = read_cgroup_file(directory, "cgroup.subtree_control").value_or("");
     std::string switched;
@@ -144,8 +145,7 @@ std::string switch_on(int directory, bool& is_busy) {
         try {
             write_cgroup_file(directory, "cgroup.subtree_control", format("+{}", one.name));
             switched += format("{} ", one.name);
-        } catch (const os::SysError& error) {
-            is_busy = is_busy || error.error() == EBUSY;
+        } catch (const os::SysError&) {  // it is not there then, and has() says so
         }
     }
     return switched;
@@ -286,23 +286,23 @@ void CgroupTree::make_branch(int parent) {
 }
 
 void CgroupTree::enable() {
-    bool is_busy = false;
-    if (parent_) enabled_ = switch_on(parent_.get(), is_busy);
-    if (is_busy) {
-        // With none but our own in the way, they make room.
-        const std::vector<pid_t> there = processes_in(parent_.get());
-        if (!own_place_.empty() && std::ranges::all_of(there, is_ours)) {
-            os::make_directory(root_.get(), "supervisor", 0755);
-            const Fd supervisor = os::open_directory(root_.get(), "supervisor");
-            has_moved_ = true;
-            move_into(supervisor.get(), there);
-            enabled_ += switch_on(parent_.get(), is_busy);
-        }
-    }
-    bool is_inner_busy = false;
-    switch_on(root_.get(), is_inner_busy);
+    if (parent_ && make_room()) enabled_ = switch_on(parent_.get());
+    switch_on(root_.get());
     controllers_ = read_cgroup_file(root_.get(), "cgroup.subtree_control").value_or("");
     if (!controllers_.empty() && controllers_.back() == '\n') controllers_.pop_back();
+}
+
+// False where others' processes are in the parent. With none but our own there, they go into the branch.
+bool CgroupTree::make_room() {
+    if (!os::exists(parent_.get(), "cgroup.type")) return true;  // the hierarchy's root may have both
+    const std::vector<pid_t> there = processes_in(parent_.get());
+    if (there.empty()) return true;
+    if (own_place_.empty() || !std::ranges::all_of(there, is_ours)) return false;
+    os::make_directory(root_.get(), "supervisor", 0755);
+    const Fd supervisor = os::open_directory(root_.get(), "supervisor");
+    has_moved_ = true;
+    move_into(supervisor.get(), there);
+    return true;
 }
 
 // In the reverse order of how it was made: nobody can move back as long as a controller is switched on.

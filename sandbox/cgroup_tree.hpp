@@ -56,6 +56,7 @@ class CgroupTree {
     bool use_own(std::string& why_not);
     bool use_scope(std::string& why_not);
     void enable();
+    bool make_room();
     void make_branch(int parent);
     void leave_branch() noexcept;
     void enter(const Cgroup& cgroup, pid_t process) const;
