@@ -9,7 +9,6 @@
 #include <cstddef>
 
 #include "sandbox/child.hpp"
-#include "sandbox/freestanding.hpp"
 
 // _start: the kernel gives a program its stack and nothing else.
 #if defined(__x86_64__)

@@ -23,7 +23,6 @@
 
 #include <cstddef>
 
-#include "sandbox/freestanding.hpp"
 #include "sandbox/syscall.hpp"
 
 // _start: the kernel gives a program its stack, with argc, argv and envp on it.

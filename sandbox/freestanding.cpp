@@ -1,6 +1,4 @@
-// The functions that a compiler takes for granted, for a program without a library. Definitions: one file of each such program
-// includes this, and no file of any other.
-#pragma once
+// The functions that a compiler takes for granted, for a program without a library. No other program has this file.
 #include <cstddef>
 
 extern "C" {
