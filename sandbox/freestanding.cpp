@@ -1,5 +1,30 @@
-// The functions that a compiler takes for granted, for a program without a library. No other program has this file.
+// What every program without a library needs, and no other program has: its first instruction, which calls its stagebox_main()
+// with the stack that the kernel gave it (argc, argv, envp), and the functions that a compiler takes for granted.
 #include <cstddef>
+
+#if defined(__x86_64__)
+asm(R"(
+    .text
+    .globl _start
+_start:
+    xorl %ebp, %ebp
+    movq %rsp, %rdi
+    andq $-16, %rsp
+    call stagebox_main
+    hlt
+)");
+#elif defined(__aarch64__)
+asm(R"(
+    .text
+    .globl _start
+_start:
+    mov x29, #0
+    mov x30, #0
+    mov x0, sp
+    bl stagebox_main
+    brk #1
+)");
+#endif
 
 extern "C" {
 

@@ -10,31 +10,8 @@
 
 #include "sandbox/child.hpp"
 
-// _start: the kernel gives a program its stack and nothing else.
-#if defined(__x86_64__)
-asm(R"(
-    .text
-    .globl _start
-_start:
-    xorl %ebp, %ebp
-    andq $-16, %rsp
-    call stagebox_init
-    hlt
-)");
-#elif defined(__aarch64__)
-asm(R"(
-    .text
-    .globl _start
-_start:
-    mov x29, #0
-    mov x30, #0
-    bl stagebox_init
-    brk #1
-)");
-#endif
-
 extern "C" {
-[[noreturn]] void stagebox_init() noexcept;
+[[noreturn]] void stagebox_main(char** stack) noexcept;
 }
 
 namespace sandbox {
@@ -95,7 +72,7 @@ ChildTask& relocate(char* base) noexcept {
 }  // namespace
 }  // namespace sandbox
 
-void stagebox_init() noexcept {
+void stagebox_main(char** /*stack*/) noexcept {
     using sandbox::call;
     call(SYS_prctl, PR_SET_NAME, "stagebox-init");
     struct stat status = {};

@@ -25,33 +25,8 @@
 
 #include "sandbox/syscall.hpp"
 
-// _start: the kernel gives a program its stack, with argc, argv and envp on it.
-#if defined(__x86_64__)
-asm(R"(
-    .text
-    .globl _start
-_start:
-    xorl %ebp, %ebp
-    movq %rsp, %rdi
-    andq $-16, %rsp
-    call stagebox_steward
-    hlt
-)");
-#elif defined(__aarch64__)
-asm(R"(
-    .text
-    .globl _start
-_start:
-    mov x29, #0
-    mov x30, #0
-    mov x0, sp
-    bl stagebox_steward
-    brk #1
-)");
-#endif
-
 extern "C" {
-[[noreturn]] void stagebox_steward(char** stack) noexcept;
+[[noreturn]] void stagebox_main(char** stack) noexcept;
 }
 
 namespace sandbox::steward {
@@ -455,7 +430,7 @@ void Steward::tell(Event event, std::uint32_t index, int code, int status) const
 }  // namespace
 }  // namespace sandbox::steward
 
-void stagebox_steward(char** stack) noexcept {
+void stagebox_main(char** stack) noexcept {
     const auto argc = *reinterpret_cast<long*>(stack);
     char** const argv = stack + 1;
     static sandbox::steward::Steward steward(argv + 1, argv + argc + 1);
