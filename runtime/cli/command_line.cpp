@@ -190,7 +190,7 @@ void add_store(CLI::App& app, Words& words) {
     for (CLI::App* one : {list, collect, check, remove}) {
         one->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
     }
-    collect->add_option("--days", words.days, "Keep results that were used within so many days")
+    collect->add_option("--days", words.days, "Keep results that were used, and runs that ended, within so many days")
         ->capture_default_str()
         ->type_name("N");
     check->add_flag("--quick", words.is_quick, "Look at names only, and read no contents");

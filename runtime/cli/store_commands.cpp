@@ -11,6 +11,7 @@
 #include "runtime/store/keeper.hpp"
 #include "runtime/store/store.hpp"
 #include "sandbox/idmap.hpp"
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -31,12 +32,23 @@ double bytes_of(const store::Record& record) {
     return bytes;
 }
 
-// The records' files are touched whenever a build uses them.
-bool is_unused(const store::Store& store, const store::Record& record, unsigned days) {
+// Whether nobody has written to a file for so long, or touched it.
+bool is_older(const store::Store& store, const std::string& place, unsigned days) {
     struct stat status {};
-    const std::string place = format("records/{}.json", record.key);
     if (::fstatat(store.directory(), place.c_str(), &status, 0) != 0) return false;
     return std::time(nullptr) - status.st_mtim.tv_sec >= static_cast<time_t>(days) * 24 * 3600;
+}
+
+// The logs and reports of builds that are long over. Answers how many.
+std::size_t discard_old_runs(const store::Store& store, unsigned days) {
+    std::size_t dropped = 0;
+    const sandbox::os::Fd runs = sandbox::os::open_directory(store.directory(), "runs");
+    for (const std::string& run : sandbox::os::list_directory(runs.get())) {
+        if (!is_older(store, format("runs/{}/events.jsonl", run), days)) continue;
+        store.discard("runs/" + run);
+        ++dropped;
+    }
+    return dropped;
 }
 
 // Deletes in a helper that has the ids of what is there.
@@ -111,8 +123,9 @@ int store_collect(const std::string& path, unsigned days) {
     store.sweep();
     std::size_t dropped = 0;
     for (const store::Record& record : store.list().records) {
-        if (!is_unused(store, record, days)) continue;
-        store.discard(format("records/{}.json", record.key));
+        const std::string place = format("records/{}.json", record.key);
+        if (!is_older(store, place, days)) continue;  // every build that uses it touches it
+        store.discard(place);
         ++dropped;
     }
     // Now that those records are gone, so are their names for layers and artifacts.
@@ -120,9 +133,10 @@ int store_collect(const std::string& path, unsigned days) {
     for (const std::string& key : listing.failed) store.discard("failed/" + key);
     for (const std::string& place : listing.orphans) store.discard(place);
     for (const std::string& place : listing.damaged) store.discard(place);
+    const std::size_t runs = discard_old_runs(store, days);
     empty_trash(store);
-    std::cout << format("deleted: {} results, {} failed stages, {} layers and artifacts\n", dropped,
-                        listing.failed.size(), listing.orphans.size());
+    std::cout << format("deleted: {} results, {} failed stages, {} layers and artifacts, {} runs\n", dropped,
+                        listing.failed.size(), listing.orphans.size(), runs);
     return 0;
 }
 

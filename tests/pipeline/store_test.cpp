@@ -64,7 +64,7 @@ TEST_CASE("gc deletes what no result needs, and no more", "[store]") {
     CHECK(listed.code == 0);
     CHECK(says(listed, "3 results"));
     CHECK(says(listed, "0 failed stages kept; 0 unnamed layers and artifacts"));
-    CHECK(says(store(workspace, {"gc"}), "deleted: 0 results, 0 failed stages, 0 layers and artifacts"));
+    CHECK(says(store(workspace, {"gc"}), "deleted: 0 results, 0 failed stages, 0 layers and artifacts, 0 runs"));
     CHECK(states(workspace.build()) == "tools=cached a=cached b=cached");
 
     workspace.write("b.sh", "#!/bin/sh\nexit 1\n");
@@ -147,8 +147,8 @@ out = { y = "y" }
          "cannot be understood", "a=built b=cached"},
         {"another's record", "set records/*; mv $1 spare; mv $2 $1; mv spare $2", "is not the record of that key",
          "a=built b=built"},
-        {"a local input's copy", local + "{ echo c > $d; changed=$?; }; done; [ $changed = 0 ]", "does not have the content it is named for",
-         "a=cached b=cached"},
+        {"a local input's copy", local + "{ echo c > $d; changed=$?; }; done; [ $changed = 0 ]",
+         "does not have the content it is named for", "a=cached b=cached"},
     }));
     INFO(one.what);
     // What jails' ids own is changed as root or from within their ids; the store's own directories are the caller's.
@@ -224,6 +224,24 @@ TEST_CASE("gc deletes results that were not used for long", "[store]") {
         REQUIRE(workspace.build().code == 0);
         CHECK(says(store(workspace, {"gc"}), "deleted: 0 results"));
     }
+}
+
+TEST_CASE("gc deletes runs that ended long ago, and keeps what stages used", "[store]") {
+    const Workspace workspace;
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
+    REQUIRE(workspace.build().code == 0);
+    const std::vector<std::string> runs = workspace.names_in("runs");
+    REQUIRE(runs.size() == 1);
+    const fs::path events = workspace.store() + "/v1/runs/" + runs.front() + "/events.jsonl";
+    fs::last_write_time(events, fs::last_write_time(events) - std::chrono::hours(24 * 40));
+    REQUIRE(workspace.build().code == 0);
+    CHECK(says(store(workspace, {"gc"}), "0 layers and artifacts, 1 runs"));
+    CHECK(workspace.names_in("runs").size() == 1);
+    CHECK(workspace.names_in("runs") != runs);
+    CHECK(workspace.names_in("trash").empty());
+    CHECK(run({.argv = {stagebox_program(), "log", "--usage", "a", "--store", workspace.store()}}).out.find("built") !=
+          std::string::npos);
+    CHECK(states(workspace.build()) == "a=cached");
 }
 
 TEST_CASE("nothing is deleted while a build uses the store", "[store]") {
