@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/script/parser.hpp"
 #include "runtime/supervisor/jail_cgroups.hpp"
 #include "runtime/supervisor/user_network.hpp"
 #include "sandbox/os/format.hpp"
@@ -83,6 +84,7 @@ int doctor(const DoctorOptions& options) {
     std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
     findings.push_back(supervisor::probe_cgroups());
     findings.push_back(supervisor::probe_user_network());
+    findings.push_back(script::probe_parser());
     const std::string text =
         options.format == DoctorFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);
     std::fputs(text.c_str(), stdout);

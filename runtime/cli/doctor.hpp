@@ -1,5 +1,5 @@
 // `stagebox doctor`: what this machine allows, and the command that mends what it does not. Shows what
-// sandbox/probe and supervisor/user_network find; probes nothing itself.
+// sandbox/probe, supervisor and script/parser find; probes nothing itself.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -29,6 +29,8 @@ using stages::script::SyntaxFault;
 
 namespace {
 
+constexpr const char* parser_remedy = "sudo apt-get install shfmt";
+
 // Only where packages put it, never by PATH.
 const char* find_parser() {
     constexpr const char* program = "/usr/bin/shfmt";
@@ -113,11 +115,22 @@ bool has_parser() {
     return find_parser() != nullptr;
 }
 
+sandbox::Finding probe_parser() {
+    constexpr const char* name = "shell scripts";
+    const char* program = find_parser();
+    if (program == nullptr) {
+        return {name, sandbox::Status::limited,
+                "shfmt is not in /usr/bin: `stagebox import` reads no script, and `stagebox check` looks into none",
+                parser_remedy};
+    }
+    return {name, sandbox::Status::ok, format("{} reads them, for import and check", program), {}};
+}
+
 Json parse(std::string_view text) {
     const char* program = find_parser();
     if (program == nullptr) {
         throw ParserMissing(
-            "shfmt is not in /usr/bin, and scripts are read with it\n  help: sudo apt-get install shfmt");
+            format("shfmt is not in /usr/bin, and scripts are read with it\n  help: {}", parser_remedy));
     }
     // Nearly every script is one of bash's; the few that are not may still be POSIX's.
     const Answer answer = ask(program, "bash", text);

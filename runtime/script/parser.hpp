@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "sandbox/os/json.hpp"
+#include "sandbox/probe.hpp"
 
 namespace runtime::script {
 
@@ -15,6 +16,8 @@ class ParserMissing : public std::runtime_error {
 };
 
 [[nodiscard]] bool has_parser();
+// Whether scripts can be read here, for doctor: no jail needs it.
+[[nodiscard]] sandbox::Finding probe_parser();
 
 // The syntax tree of a script. Throws stages::script::SyntaxFault where the text is no shell script, ParserMissing, SysError.
 sandbox::os::Json parse(std::string_view text);

@@ -179,3 +179,16 @@ TEST_CASE("doctor says whether jails can be made here", "[command]") {
         CHECK(finding.contains("remedy"));
     }
 }
+
+TEST_CASE("doctor names the program that reads shell scripts, and its package where it is missing", "[command]") {
+    const std::string doctor = "exec " + stagebox_program() + " doctor";
+    const Result here = run({.argv = {"/bin/sh", "-c", doctor}});
+    INFO(here.out << here.err);
+    CHECK(says(here, "shell scripts  "));
+    CHECK(says(here, "/usr/bin/shfmt reads them"));
+    const Result without = run({.argv = {"/usr/bin/unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c",
+                                         "mount --bind /dev/null /usr/bin/shfmt && " + doctor}});
+    INFO(without.out << without.err);
+    CHECK(says(without, "shfmt is not in /usr/bin"));
+    CHECK(says(without, " sudo apt-get install shfmt\n"));
+}
