@@ -12,28 +12,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sandbox/failure.hpp"
+#include "sandbox/child_reporter.hpp"
 #include "sandbox/loose.hpp"
 
 namespace sandbox {
 namespace {
 
-class Ending {
+class Ending : private Reporter {
   public:
-    explicit Ending(const LooseTask& task) noexcept : task_(task) {}
+    explicit Ending(const LooseTask& task) noexcept : Reporter(task.build.report_fd, 1), task_(task) {}
     [[noreturn]] void run() noexcept;
 
   private:
-    [[noreturn]] void fail(Point point, std::size_t index, long error) const noexcept {
-        const FailureRecord record{point, static_cast<std::uint16_t>(index), static_cast<std::int32_t>(-error)};
-        call(SYS_write, task_.build.report_fd, &record, sizeof record);
-        for (;;) call(SYS_exit_group, 1);
-    }
-    long need(long result, Point point, std::size_t index = 0) const noexcept {
-        if (result < 0) fail(point, index, result);
-        return result;
-    }
-
     void tie_to_parent() const noexcept;
     void wait_for_parent() const noexcept;
     void change_ids() const noexcept;
