@@ -75,7 +75,7 @@ std::vector<Script> load(const std::string& path) {
     const std::string directory = directory_of(path);
     for (std::size_t i = 0; i < scripts.size(); ++i) {
         for (const std::string& beside : stages::script::paths_beside(scripts[i])) {
-            const std::string place = directory + "/" + beside;
+            const std::string place = format("{}/{}", directory, beside);
             const std::string input_name = input_name_of(beside);
             if (scripts.size() == most_files || !sandbox::os::exists(AT_FDCWD, place)) continue;
             scripts[i].followed.emplace(beside, input_name);

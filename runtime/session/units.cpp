@@ -60,9 +60,9 @@ void list_logind(Bus& bus, Services& services) {
     // a(susso): id, uid, name, seat, path
     const Json logins = ask(bus, logind, "ListSessions");
     for (const Json& login : logins.at(0)) {
+        const auto seat = login.at(3).get<std::string>();
         services.logins.items[format("session {}", login.at(0).get<std::string>())] = {
-            format("{}{}{}", login.at(2).get<std::string>(), login.at(3) == "" ? "" : " on ",
-                   login.at(3).get<std::string>()),
+            format("{}{}{}", login.at(2).get<std::string>(), seat.empty() ? "" : " on ", seat),
             {.uid = login.at(1).get<std::uint32_t>()}};
     }
     // a(ssssuu): what, who, why, mode, uid, pid

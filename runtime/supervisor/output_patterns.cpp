@@ -89,10 +89,11 @@ std::span<const OutputPattern> output_patterns() {
 }
 
 std::optional<OutputMatch> match_output(const std::deque<std::string>& lines) {
-    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    for (std::size_t i = lines.size(); i > 0; --i) {
+        const std::string& line = lines[i - 1];
         const auto found =
-            std::ranges::find_if(patterns, [&](const OutputPattern& pattern) { return has(*line, pattern); });
-        if (found != patterns.end()) return OutputMatch{found, *line};
+            std::ranges::find_if(patterns, [&](const OutputPattern& pattern) { return has(line, pattern); });
+        if (found != patterns.end()) return OutputMatch{found, line};
     }
     return std::nullopt;
 }

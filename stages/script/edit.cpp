@@ -25,10 +25,11 @@ bool is_setting(const std::string& word) {
 // Where the command that a carrier runs begins, with the settings before it: `sudo -E A=b make` from A on.
 std::size_t begin_inside(const Command& carrier, const Command& inner) {
     std::size_t begin = inner.span.begin;
-    for (auto word = carrier.words.rbegin(); word != carrier.words.rend(); ++word) {
-        if (word->span.begin >= begin) continue;
-        if (!is_setting(word->value())) break;
-        begin = word->span.begin;
+    for (std::size_t i = carrier.words.size(); i > 0; --i) {
+        const Word& word = carrier.words[i - 1];
+        if (word.span.begin >= begin) continue;
+        if (!is_setting(word.value())) break;
+        begin = word.span.begin;
     }
     return begin;
 }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 
-#include "sandbox/os/format.hpp"
 #include "stages/script/commands.hpp"
 #include "stages/script/syntax.hpp"
 #include "stages/script/word_reader.hpp"
@@ -10,7 +9,6 @@
 namespace stages::script {
 namespace {
 
-using sandbox::os::format;
 using sandbox::os::Json;
 
 constexpr unsigned deepest_text = 4;  // texts for a shell inside of texts for a shell

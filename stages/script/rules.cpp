@@ -223,7 +223,7 @@ void add(std::vector<std::string>& places, const Word& word) {
     for (std::string value : word.values) {
         while (value.size() > 1 && value.ends_with('/')) value.pop_back();
         // What is nothing but one expansion of an argument could be anything.
-        const bool is_argument = value.size() == 2 && value[0] == '$' && (value[1] < 'A' || value[1] == '@');
+        const bool is_argument = value.size() == 2 && value[0] == '$' && value[1] < 'A';  // $1, $@, $*
         if (!value.empty() && !is_argument) places.push_back(std::move(value));
     }
 }

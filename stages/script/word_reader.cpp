@@ -51,8 +51,8 @@ Span span_of(const Json& node) {
     return {node.at("Pos").value("Offset", std::size_t{0}), node.at("End").value("Offset", std::size_t{0})};
 }
 
-void WordReader::learn_setting(const std::string& name, std::vector<const Json*> words) {
-    const auto [place, is_new] = known_.try_emplace(name, std::move(words));
+void WordReader::learn_setting(const std::string& name, const std::vector<const Json*>& words) {
+    const auto [place, is_new] = known_.try_emplace(name, words);
     if (!is_new) place->second.clear();
 }
 
@@ -64,7 +64,7 @@ void WordReader::learn(const Json& tree) {
             if (tree.contains("Items")) {
                 for (const Json& item : tree.at("Items")) words.push_back(&item);
             }
-            learn_setting(name->value("Value", std::string()), std::move(words));
+            learn_setting(name->value("Value", std::string()), words);
         } else if (name != tree.end() && name->is_object() && type_of(tree).empty()) {
             // An assignment. What is added to, or given to an array, cannot be followed.
             const bool is_plain = tree.contains("Value") && !tree.value("Append", false) && !tree.contains("Index");

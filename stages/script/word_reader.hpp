@@ -26,7 +26,7 @@ class WordReader {
   private:
     void append(const sandbox::os::Json& part, unsigned depth, std::vector<std::string>& so_far) const;
     [[nodiscard]] std::vector<std::string> variable(const sandbox::os::Json& part, unsigned depth) const;
-    void learn_setting(const std::string& name, std::vector<const sandbox::os::Json*> words);
+    void learn_setting(const std::string& name, const std::vector<const sandbox::os::Json*>& words);
 
     std::string_view text_;
     const WordReader* outer_;

@@ -203,6 +203,7 @@ class Tracer {
     static bool has_own_rights(pid_t pid, unsigned long long address) {
         char path[256] = {};
         const iovec here{path, sizeof path - 1};
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the other process
         const iovec there{reinterpret_cast<void*>(address), sizeof path - 1};
         // A page that ends before 255 bytes do makes the read a short one.
         if (::process_vm_readv(pid, &here, 1, &there, 1, 0) <= 0) return false;

@@ -99,14 +99,14 @@ TEST_CASE("each rule has its command, and the same words elsewhere are none", "[
 TEST_CASE("scripts inside of scripts are read, each at its place", "[script]") {
     CHECK(hazards_of("bash -c 'umount -l x'") == "forced-unmount");
     CHECK(hazards_of("chroot x /bin/bash <<'END'\nkillall sshd\nEND") == "chroot kill-by-name");
-    CHECK(hazards_of("cat <<END\nkillall sshd\nEND") == "");
+    CHECK(hazards_of("cat <<END\nkillall sshd\nEND").empty());
     // Written to a file: of interest if it is run.
     const std::string written = "cat > \"$R/tmp/setup.sh\" <<'END'\n#!/bin/sh\nmount -t proc proc /proc\nEND\n";
-    CHECK(hazards_of(written) == "");
+    CHECK(hazards_of(written).empty());
     CHECK(hazards_of(written + "chroot \"$R\" /tmp/setup.sh") == "mount chroot");
     CHECK(hazards_of("UMOUNT='umount -l'\n$UMOUNT x") == "forced-unmount");
     CHECK(hazards_of("inside() { chroot \"$R\" \"$@\"; }\ninside mount -t proc proc /proc") == "chroot mount");
-    CHECK(hazards_of("say() { echo \"$@\"; }\nsay mount -t proc proc /proc") == "");
+    CHECK(hazards_of("say() { echo \"$@\"; }\nsay mount -t proc proc /proc").empty());
     CHECK(hazards_of("Chroot chroot 'losetup -d x'") == "block-device");
 
     const Script script = script_of("if true; then\n    ü=1; eval 'true;  umount -l x'\nfi\n");
@@ -126,18 +126,18 @@ TEST_CASE("a file that is read by another must not end it", "[script]") {
     };
     CHECK(rules_of("set -eo pipefail\n") == "ends-its-reader ");
     CHECK(rules_of("exit 1\n") == "ends-its-reader ");
-    CHECK(rules_of("set +e\nf() { exit 1; }\n") == "");
-    CHECK(rules_of("#!/bin/sh\nset -e\nexit 1\n") == "");
+    CHECK(rules_of("set +e\nf() { exit 1; }\n").empty());
+    CHECK(rules_of("#!/bin/sh\nset -e\nexit 1\n").empty());
 }
 
 TEST_CASE("in a stage only what a jail refuses is told", "[script]") {
     CHECK(problems_of("fuser -k x; pkill x; chroot x ls; rm -rf \"$X/\"; set -e; trap 'umount x' EXIT") == "unmount");
     CHECK(problems_of("mount -t tmpfs none x; umount x") == "mount unmount");
-    CHECK(problems_of("mount -t tmpfs none x; umount x", {.allows_mounts = true}) == "");
+    CHECK(problems_of("mount -t tmpfs none x; umount x", {.allows_mounts = true}).empty());
     CHECK(problems_of("mknod x c 1 3") == "device-node");
-    CHECK(problems_of("mknod x c 1 3", {.has_single_id = true}) == "");
+    CHECK(problems_of("mknod x c 1 3", {.has_single_id = true}).empty());
     CHECK(problems_of("apt-get install x") == "host-packages");
-    CHECK(problems_of("apt-get install x; useradd y; systemctl enable z", {.is_on_host = false}) == "");
+    CHECK(problems_of("apt-get install x; useradd y; systemctl enable z", {.is_on_host = false}).empty());
     CHECK(problems_of("unshare -m true") == "namespaces");
     CHECK(problems_of("systemctl restart x; losetup -f --show y; sysctl -w a=1; read -p name name") ==
           "service block-device kernel-setting question");
