@@ -95,6 +95,8 @@ TEST_CASE("helpers and inits are killed at some of their calls: nothing is left 
 
 // Takes an hour or so. In a PID namespace of its own the receipt's looks at the host's processes are few and always the same:
 //   unshare --pid --fork --mount-proc build/dev/tests/pipeline-tests "[full]"
+// Its first process must wait for orphans, or the process ids end after some 1,500 of the builds: for the test by way of
+// tests/support/as-user, `bash -c 'tests/support/as-user ...; exit $?'` is one.
 TEST_CASE("whoever is killed at any call of a build, nothing is left or lost", "[.][full]") {
     if (!is_traceable()) return;
     const DisturbedBuild build;
