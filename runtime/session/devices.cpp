@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/session/small_files.hpp"
+#include "sandbox/os/format.hpp"
 
 namespace runtime::session {
 namespace {
@@ -15,6 +16,24 @@ std::optional<LoopDevice> read_loop(int block, const std::string& name, Buffer& 
     constexpr std::string_view mark = " (deleted)";
     const bool deleted = text->ends_with(mark);
     return LoopDevice{name, std::string(text->substr(0, text->size() - (deleted ? mark.size() : 0))), deleted};
+}
+
+// The files at the bottom of a stack of devices: of loop devices and their partitions, also below further devices of the mapper.
+// A stack is a few devices high.
+void add_files_below(const std::string& place, int depth, std::vector<std::string>& files) {
+    constexpr int deepest = 32;
+    const std::string below = place + "/slaves";
+    const Folder slaves = open_folder(below.c_str());
+    Buffer buffer{};
+    while (const dirent* entry = slaves && depth < deepest ? ::readdir(slaves.get()) : nullptr) {
+        if (is_dot(*entry)) continue;
+        const std::string name = entry->d_name;
+        // The directory of a partition lies in that of its device.
+        for (const std::string& device : {name, name + "/.."}) {
+            if (auto loop = read_loop(::dirfd(slaves.get()), device, buffer)) files.push_back(std::move(loop->backing));
+        }
+        add_files_below(sandbox::os::format("{}/{}", below, name), depth + 1, files);
+    }
 }
 
 // The devices in /sys/block whose names begin so.
@@ -58,13 +77,7 @@ Table observe_mapper() {
     for (const std::string& name : block_devices("dm-")) {
         const std::string place = "/sys/block/" + name;
         Item item{std::string(read_small(AT_FDCWD, (place + "/dm/name").c_str(), buffer).value_or("")), {}};
-        const Folder slaves = open_folder((place + "/slaves").c_str());
-        while (const dirent* entry = slaves ? ::readdir(slaves.get()) : nullptr) {
-            if (is_dot(*entry)) continue;
-            if (auto loop = read_loop(::dirfd(slaves.get()), entry->d_name, buffer)) {
-                item.facts.paths.push_back(std::move(loop->backing));
-            }
-        }
+        add_files_below(place, 0, item.facts.paths);
         table.items["/dev/" + name] = std::move(item);
     }
     return table;

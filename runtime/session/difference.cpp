@@ -24,6 +24,15 @@ bool Ours::in_range(std::uint32_t uid) const {
     return uid >= ids.uid_base && uid - ids.uid_base < ids.count;
 }
 
+const OfStage<std::string>* Ours::find_cgroup(std::string_view cgroup) const {
+    const OfStage<std::string>* innermost = nullptr;
+    for (const OfStage<std::string>& one : cgroups) {
+        if (lies_under(cgroup, one.fact) && (innermost == nullptr || one.fact.size() > innermost->fact.size()))
+            innermost = &one;
+    }
+    return innermost;
+}
+
 bool lies_under(std::string_view path, std::string_view folder) {
     if (folder.empty() || !path.starts_with(folder)) return false;
     return path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/';

@@ -70,13 +70,16 @@ struct Ours {
     pid_t supervisor = 0;            // a child subreaper (prctl(2)), so that what its children lose comes to it
     std::vector<pid_t> wanted = {};  // its children that are meant to be alive at the second moment
     sandbox::IdMap ids = {};
-    std::uint32_t user = 0;                          // who builds; root may do anything, others nothing global
-    std::vector<OfStage<std::string>> places = {};   // staging directories
-    std::vector<OfStage<std::string>> cgroups = {};  // of its jails, as /proc/PID/cgroup names them
+    std::uint32_t user = 0;                         // who builds; root may do anything, others nothing global
+    std::vector<OfStage<std::string>> places = {};  // staging directories
+    // Of its jails, as /proc/PID/cgroup names them; and the one that they are in, which is of no stage.
+    std::vector<OfStage<std::string>> cgroups = {};
     std::vector<OfStage<std::uint64_t>> user_namespaces = {};  // of its jails: inode numbers, namespaces(7)
     bool is_range_shared = false;                              // others with ids of this range were seen meanwhile
 
     [[nodiscard]] bool in_range(std::uint32_t uid) const;
+    // The innermost of the run's cgroups that `cgroup` is or lies in; null: none.
+    [[nodiscard]] const OfStage<std::string>* find_cgroup(std::string_view cgroup) const;
     // A range of the user's own id says nothing: all of the user's programs have it.
     [[nodiscard]] bool range_tells() const { return !in_range(user); }
 };

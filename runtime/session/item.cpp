@@ -38,15 +38,23 @@ class Judge {
         for (const std::string& path : facts.paths) {
             if (lies_under(path, ours_.store)) return ours("its file " + plain(path) + " lies under the store", path);
         }
-        if (names_store(item.value, ours_)) return ours("its value names the store", item.value);
-        for (const auto& [cgroup, stage] : ours_.cgroups) {
-            if (!facts.cgroup.empty() && lies_under(facts.cgroup, cgroup)) {
-                return ours("its processes are in this run's cgroup", {}, stage);
-            }
+        // The values of other kinds are words of whoever made them.
+        if (kind_ == Kind::sysctl && names_store(item.value, ours_))
+            return ours("its value names the store", item.value);
+        if (const auto* const cgroup = ours_.find_cgroup(facts.cgroup)) {
+            return ours("its processes are in this run's cgroup", {}, cgroup->stage);
         }
         if (facts.pid != 0) {
             const std::string why = lineage_.why_ours(facts.pid);
-            if (!why.empty()) return ours(format("process {} made or holds it: {}", facts.pid, why), {});
+            if (!why.empty()) {
+                return ours(format("process {} made or holds it: {}", facts.pid, why), {},
+                            lineage_.stage_of(facts.pid));
+            }
+        }
+        if (const Process* inside = lineage_.find_ours_in(facts.cgroup)) {
+            return ours(
+                format("process {} ({}) is in it: {}", inside->pid, plain(inside->comm), lineage_.why_ours(*inside)),
+                {}, lineage_.stage_of(*inside));
         }
         if (facts.uid && (!needs_root(kind_) || ours_.in_range(*facts.uid))) return of(judge_owner(*facts.uid, ours_));
         if (facts.pid != 0) return of(lineage_.judge_other(facts.pid));

@@ -12,7 +12,7 @@ struct Facts {
     std::vector<std::string> paths =
         {};  // files that it stands on: behind a loop device, an interpreter, a unit's program
     std::optional<std::uint32_t> uid = {};  // who owns it
-    pid_t pid = 0;                          // who made it or holds it
+    pid_t pid = 0;                          // who made it, holds it or leads it
     std::string cgroup = {};                // its processes'
     bool operator==(const Facts&) const = default;
 };

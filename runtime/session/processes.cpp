@@ -115,6 +115,7 @@ Lineage::Lineage(const std::vector<Process>& processes, const Ours& ours) : proc
 
 std::string Lineage::why_ours(pid_t pid) const {
     if (pid == ours_.supervisor) return "it is the run's supervisor";
+    if (is_wanted(pid)) return "it is a helper of the run's supervisor";
     const Process* process = find_process(processes_, pid);
     return process == nullptr ? std::string() : why_ours(*process);
 }
@@ -125,10 +126,7 @@ std::string Lineage::why_ours(const Process& process) const {
     for (const auto& jail : ours_.user_namespaces) {
         is_in_jail = is_in_jail || (process.user_namespace != 0 && jail.fact == process.user_namespace);
     }
-    bool is_in_cgroup = false;
-    for (const auto& [cgroup, stage] : ours_.cgroups) {
-        is_in_cgroup = is_in_cgroup || (!process.cgroup.empty() && lies_under(process.cgroup, cgroup));
-    }
+    const bool is_in_cgroup = ours_.find_cgroup(process.cgroup) != nullptr;
     // A namespace that can be seen, and is neither the host's nor one of this run's, is somebody else's jail.
     const Process* supervisor = find_process(processes_, ours_.supervisor);
     const bool is_elsewhere = process.user_namespace != 0 && !is_in_jail &&
@@ -156,10 +154,23 @@ std::string Lineage::stage_of(const Process& process) const {
     for (const auto& jail : ours_.user_namespaces) {
         if (process.user_namespace != 0 && jail.fact == process.user_namespace) return jail.stage;
     }
-    for (const auto& [cgroup, stage] : ours_.cgroups) {
-        if (!process.cgroup.empty() && lies_under(process.cgroup, cgroup)) return stage;
-    }
-    return {};
+    const auto* const cgroup = ours_.find_cgroup(process.cgroup);
+    return cgroup == nullptr ? std::string() : cgroup->stage;
+}
+
+std::string Lineage::stage_of(pid_t pid) const {
+    const Process* process = find_process(processes_, pid);
+    return process == nullptr ? std::string() : stage_of(*process);
+}
+
+const Process* Lineage::find_ours_in(std::string_view cgroup) const {
+    const Process* supervisor = find_process(processes_, ours_.supervisor);
+    // A unit that the run was started in is not its work.
+    if (cgroup.empty() || (supervisor != nullptr && lies_under(supervisor->cgroup, cgroup))) return nullptr;
+    const auto found = std::find_if(processes_.begin(), processes_.end(), [&](const Process& process) {
+        return lies_under(process.cgroup, cgroup) && !why_ours(process).empty();
+    });
+    return found == processes_.end() ? nullptr : &*found;
 }
 
 Verdict Lineage::judge_other(pid_t pid) const {

@@ -39,6 +39,9 @@ class Lineage {
     [[nodiscard]] std::string why_ours(const Process& process) const;
     // The stage by what its jail is known by; empty: nothing tells.
     [[nodiscard]] std::string stage_of(const Process& process) const;
+    [[nodiscard]] std::string stage_of(pid_t pid) const;
+    // A process of ours in this cgroup, or below it; null: none, or the supervisor itself is there.
+    [[nodiscard]] const Process* find_ours_in(std::string_view cgroup) const;
     // The supervisor, one that it wants, or a child of such.
     [[nodiscard]] bool is_helper(const Process& process) const;
     // Of one that is not ours.

@@ -91,8 +91,9 @@ std::string try_bus(BusKind kind, Act act) {
     }
 }
 
-Json property(Bus& bus, const std::string& path, const char* interface, const char* name) {
-    BusMessage request = bus.new_call({systemd, path.c_str(), "org.freedesktop.DBus.Properties"}, "Get");
+Json property(Bus& bus, const std::string& path, const char* interface, const char* name,
+              const char* service = systemd) {
+    BusMessage request = bus.new_call({service, path.c_str(), "org.freedesktop.DBus.Properties"}, "Get");
     request.add(interface).add(name);
     try {
         return bus.call(request).read_values().at(0);
@@ -105,35 +106,73 @@ std::string text_or_empty(const Json& value) {
     return value.is_string() ? value.get<std::string>() : std::string();
 }
 
-void add_facts(Bus& bus, const std::string& name, Facts& facts) {
+const Json& list_or_empty(const Json& value) {
+    static const Json none = Json::array();
+    return value.is_array() ? value : none;
+}
+
+void add_path(std::string path, Facts& facts) {
+    if (!path.empty()) facts.paths.push_back(std::move(path));
+}
+
+void add_service_facts(Bus& bus, const std::string& path, Facts& facts) {
+    constexpr const char* interface = "org.freedesktop.systemd1.Service";
+    const Json pid = property(bus, path, interface, "MainPID");
+    if (pid.is_number()) facts.pid = pid.get<pid_t>();  // 0: it does not run
+    const Json commands = property(bus, path, interface, "ExecStart");
+    for (const Json& command : list_or_empty(commands)) add_path(text_or_empty(command.at(0)), facts);
+    for (const char* place : {"RootDirectory", "RootImage"})
+        add_path(text_or_empty(property(bus, path, interface, place)), facts);
+    facts.cgroup = text_or_empty(property(bus, path, interface, "ControlGroup"));
+}
+
+std::string find_unit(Bus& bus, const std::string& name) {
     BusMessage request = bus.new_call(manager, "GetUnit");
     request.add(name);
-    const auto path = bus.call(request).read_values().at(0).get<std::string>();
-    if (std::string file = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Unit", "FragmentPath"));
-        !file.empty()) {
-        facts.paths.push_back(std::move(file));
-    }
-    if (name.ends_with(".timer")) {
-        // A timer is as good as what it starts.
-        add_facts(bus, text_or_empty(property(bus, path, "org.freedesktop.systemd1.Timer", "Unit")), facts);
-    } else if (name.ends_with(".service")) {
-        const Json pid = property(bus, path, "org.freedesktop.systemd1.Service", "MainPID");
-        if (pid.is_number()) facts.pid = pid.get<pid_t>();  // 0: it does not run
-        const Json commands = property(bus, path, "org.freedesktop.systemd1.Service", "ExecStart");
-        for (const Json& command : commands.is_array() ? commands : Json::array())
-            facts.paths.push_back(text_or_empty(command.at(0)));
-        facts.cgroup = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Service", "ControlGroup"));
+    return bus.call(request).read_values().at(0).get<std::string>();
+}
+
+void add_own_facts(Bus& bus, const std::string& name, const std::string& path, Facts& facts) {
+    add_path(text_or_empty(property(bus, path, "org.freedesktop.systemd1.Unit", "FragmentPath")), facts);
+    if (name.ends_with(".service")) {
+        add_service_facts(bus, path, facts);
     } else if (name.ends_with(".scope")) {
         facts.cgroup = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Scope", "ControlGroup"));
+    } else if (name.ends_with(".swap")) {
+        add_path(text_or_empty(property(bus, path, "org.freedesktop.systemd1.Swap", "What")), facts);
     }
 }
 
-void find_facts(Bus& bus, const std::string& mark, const Table& before, Table& after) {
+// A timer, a path or a socket is as good as what it starts.
+void add_unit_facts(Bus& bus, const std::string& name, Facts& facts) {
+    const std::string path = find_unit(bus, name);
+    add_own_facts(bus, name, path, facts);
+    const Json triggers = property(bus, path, "org.freedesktop.systemd1.Unit", "Triggers");
+    for (const Json& other : list_or_empty(triggers)) {
+        const std::string started = text_or_empty(other);
+        add_own_facts(bus, started, find_unit(bus, started), facts);
+    }
+}
+
+// logind's session has a process that leads it, and a scope with all of its processes.
+void add_login_facts(Bus& bus, const std::string& name, Facts& facts) {
+    constexpr const char* interface = "org.freedesktop.login1.Session";
+    BusMessage request = bus.new_call(logind, "GetSession");
+    request.add(name.substr(name.find(' ') + 1));
+    const auto path = bus.call(request).read_values().at(0).get<std::string>();
+    const Json leader = property(bus, path, interface, "Leader", logind.destination);
+    if (leader.is_number()) facts.pid = leader.get<pid_t>();
+    add_unit_facts(bus, text_or_empty(property(bus, path, interface, "Scope", logind.destination)), facts);
+}
+
+// Of each thing that is new, or another than it was.
+template <class Add>
+void find_facts(const Table& before, Table& after, Add add) {
     for (auto& [name, item] : after.items) {
         const auto was = before.items.find(name);
         if (was != before.items.end() && was->second.value == item.value) continue;
         try {
-            add_facts(bus, name.substr(mark.size()), item.facts);
+            add(name, item.facts);
         } catch (const BusError&) {
             // It has ended since: whose manager has it is all that is known.
         }
@@ -154,17 +193,26 @@ Services observe_services() {
     return services;
 }
 
-void find_unit_facts(const Services& before, Services& after) {
+void find_service_facts(const Services& before, Services& after) {
     const auto find = [](BusKind kind, const char* mark, const UnitTables& was, UnitTables& is) {
         if (!is.units.unreadable.empty() || (was.units.items == is.units.items && was.timers.items == is.timers.items))
             return;
         static_cast<void>(try_bus(kind, [&](Bus& bus) {
-            find_facts(bus, mark, was.units, is.units);
-            find_facts(bus, mark, was.timers, is.timers);
+            const std::size_t start = std::string_view(mark).size();
+            const auto add = [&](const std::string& name, Facts& facts) {
+                add_unit_facts(bus, name.substr(start), facts);
+            };
+            find_facts(was.units, is.units, add);
+            find_facts(was.timers, is.timers, add);
         }));
     };
     find(BusKind::system, "", before.system, after.system);
     find(BusKind::user, user_mark, before.user, after.user);
+    if (!after.logins.unreadable.empty() || before.logins.items == after.logins.items) return;
+    static_cast<void>(try_bus(BusKind::system, [&](Bus& bus) {
+        find_facts(before.logins, after.logins,
+                   [&](const std::string& name, Facts& facts) { add_login_facts(bus, name, facts); });
+    }));
 }
 
 }  // namespace runtime::session

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "sandbox/cgroup_scope.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::session {
@@ -46,13 +47,15 @@ bool has_left_processes(const std::vector<Difference>& differences) {
 
 }  // namespace
 
-Watch::Watch(std::string store) : store_(std::move(store)), before_(look(Depth::whole)), before_at_(last_look_at_) {
+Watch::Watch(std::string store) : store_(std::move(store)) {
+    before_ = look(Depth::whole);
+    before_at_ = last_look_at_;
     samples_ = 0;
 }
 
 HostState Watch::look(Depth depth) {
     const auto began = Clock::now();
-    HostState state = observe(store_, depth);
+    HostState state = observe(store_, depth, before_.mounts);
     last_look_ = Clock::now();
     last_look_at_ = ticks_now();
     spent_ += last_look_ - began;
@@ -65,7 +68,18 @@ void Watch::stage_began(const std::string& stage, const std::string& staging) {
     known_.places.push_back({staging, stage});
 }
 
+// A jail has a cgroup of its own, below the run's; or none, and is in ours.
+void Watch::note_cgroup(const std::string& stage, pid_t init) {
+    const std::string cgroup = sandbox::cgroup_of(init);
+    const std::size_t slash = cgroup.rfind('/');
+    if (slash == std::string::npos || slash == 0 || cgroup == sandbox::cgroup_of(::getpid())) return;
+    known_.cgroups.push_back({cgroup, stage});
+    const std::string run = cgroup.substr(0, slash);
+    if (known_.find_cgroup(run) == nullptr) known_.cgroups.push_back({run, {}});
+}
+
 void Watch::jail_began(const std::string& stage, pid_t init) {
+    note_cgroup(stage, init);
     const std::string path = format("/proc/{}/ns/user", init);
     sandbox::os::Fd held(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat about = {};
@@ -83,6 +97,7 @@ void Watch::stage_ended(const std::string& stage) {
 
 Ours Watch::complete(Ours ours) const {
     ours.places = known_.places;
+    ours.cgroups = known_.cgroups;
     ours.user_namespaces = known_.user_namespaces;
     ours.is_range_shared = is_range_shared_;
     return ours;
@@ -130,7 +145,7 @@ void Watch::name_stage(Difference& difference, const HostState& after) const {
 
 Receipt Watch::finish(Ours ours) {
     HostState after = look(Depth::whole);
-    find_unit_facts(before_.services, after.services);
+    find_service_facts(before_.services, after.services);
     ours = complete(std::move(ours));
     ours.is_range_shared = ours.is_range_shared || Lineage(after.processes, ours).is_range_shared();
     std::vector<Difference> differences = compare(before_, after, ours);

@@ -39,6 +39,7 @@ class Watch {
     };
 
     HostState look(Depth depth);
+    void note_cgroup(const std::string& stage, pid_t init);
     [[nodiscard]] Ours complete(Ours ours) const;
     // Stages that ran at any time in between; "a" or "a or b".
     [[nodiscard]] std::string stages_between(std::uint64_t from, std::uint64_t to) const;

@@ -1,7 +1,6 @@
 // Deliberate leaks: while a stage runs, the test does outside of its jail what a faulty build might, for each kind of thing
-// that the receipt looks at, in a way that the facts say whose it is; and the receipt tells, with the stage. What a kind
-// cannot show here is named by a test of the values alone, tests/unit/session_test.cpp: device mapper, modules, logins and
-// inhibitors, which this machine's kernel or its missing logind do not have.
+// that the receipt looks at, in a way that the facts say whose it is; and the receipt tells, with the stage. What needs a
+// systemd, a logind or modules of the kernel's is in tests/vm/cases/leaks, beside all of these.
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/loop.h>
@@ -23,6 +22,7 @@
 
 #include "sandbox/os/json.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/own_cgroup.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;
@@ -39,9 +39,11 @@ std::string slow_stage(const std::string& marker) {
 // A build with one stage that runs, and what a leak needs to know of it.
 class Building {
   public:
-    Building() : marker_(unique_marker()) {
+    explicit Building(const std::map<std::string, std::string>& env = {}) : marker_(unique_marker()) {
         workspace_.pipeline(slow_stage(marker_));
-        build_.emplace(workspace_.command({"build"}));
+        Start start = workspace_.command({"build"});
+        start.env.insert(env.begin(), env.end());
+        build_.emplace(start);
         build_->wait_for("a | waiting");
         const std::vector<pid_t> inside = processes_with(marker_);
         // The last is the payload; before it are the jail's init and the program itself.
@@ -163,6 +165,32 @@ TEST_CASE("leak: a process of a jail's namespaces that outlives it", "[receipt][
     CHECK(says(ended, "; stage a"));
     check_ours(building, "process", "process " + std::to_string(leaked) + " ",
                "of the run's ");  // jails, or range where its namespace is not for a user to see
+}
+
+TEST_CASE("leak: a process in a cgroup of the run's", "[receipt][leak][alone]") {
+    if (!is_root()) return;
+    const OwnCgroup own;
+    REQUIRE_FALSE(own.path().empty());
+    Building building({{"STAGEBOX_CGROUP", own.path()}});
+    REQUIRE(own.branches().size() == 1);
+    // In the jail's own, it would end with the jail.
+    const std::string beside = own.branches().front() + "/leak";
+    fs::create_directory(beside);
+    const pid_t leaked = ::fork();
+    if (leaked == 0) {
+        for (;;) ::pause();
+    }
+    const Undo undo([&] {
+        ::kill(leaked, SIGKILL);
+        ::waitpid(leaked, nullptr, 0);
+        CHECK(becomes_true([&] { return ::rmdir(beside.c_str()) == 0; }, std::chrono::seconds(5)));
+        ::rmdir(fs::path(beside).parent_path().c_str());
+    });
+    REQUIRE(write_to(beside + "/cgroup.procs", std::to_string(leaked)));
+    const Result ended = building.finish();
+    INFO(ended.err);
+    CHECK(ended.code == 4);
+    check_ours(building, "process", "process " + std::to_string(leaked) + " ", "it is in a cgroup of the run");
 }
 
 TEST_CASE("leak: files and shared memory of a jail's id", "[receipt][leak][alone]") {

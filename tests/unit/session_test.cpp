@@ -151,6 +151,60 @@ TEST_CASE("a thing is ours by its file, its maker, its cgroup or its owner, and 
     CHECK(judged(Kind::module, {}).starts_with("system: "));
 }
 
+TEST_CASE("a thing is ours by a process of ours that leads it, holds it or is in it", "[session]") {
+    HostState state = host();
+    Process jailed{300, 1, 1000, 'S', 0, 30, "sh"};
+    jailed.cgroup = "/user.slice/session-c1.scope/inner";
+    jailed.user_namespace = 4026532001;
+    state.processes.push_back(jailed);
+    state.processes[3].cgroup = "/user.slice/session-1.scope";
+    Ours mine = ours();
+    mine.wanted = {200};
+    const auto judged_beside = [&](Kind kind, const Item& item) {
+        Table after;
+        after.items["it"] = item;
+        std::vector<Difference> differences;
+        compare_tables(kind, {}, after, mine, Lineage(state.processes, mine), differences);
+        const Difference& one = differences.at(0);
+        return std::string(name_of(one.whose)) + ": " + one.reason + (one.stage.empty() ? "" : "; " + one.stage);
+    };
+    const std::string in_jail = "it is in the user namespace of one of the run's jails; debs";
+    CHECK(judged_beside(Kind::login, {"ann", {.uid = 1000, .pid = 300}}) ==
+          "ours: process 300 made or holds it: " + in_jail);
+    CHECK(judged_beside(Kind::unit, {"active", {.uid = 1000, .cgroup = "/user.slice/session-c1.scope"}}) ==
+          "ours: process 300 (sh) is in it: " + in_jail);
+    CHECK(judged_beside(Kind::inhibitor, {"", {.uid = 1000, .pid = 200}}) ==
+          "ours: process 200 made or holds it: it is a helper of the run's supervisor");
+    // A session that the run was started in, and somebody's words that name the store.
+    state.processes[4].parent = 100;
+    state.processes[4].cgroup = "/user.slice/session-1.scope";
+    mine.wanted.clear();
+    CHECK(judged_beside(Kind::unit, {"active", {.uid = 1000, .cgroup = "/user.slice/session-1.scope"}})
+              .starts_with("user: "));
+    CHECK(judged_beside(Kind::inhibitor, {"copies " + mine.store, {.uid = 1000, .pid = 60}}).starts_with("user: "));
+}
+
+TEST_CASE("the innermost of a run's cgroups tells the stage", "[session]") {
+    Ours mine = ours();
+    const std::string scope = "/user.slice/stagebox-1.scope";
+    mine.cgroups = {{scope + "/jail-1", "debs"}, {scope, ""}, {scope + "/jail-2", "rootfs"}};
+    const auto judged_in = [&](const std::string& cgroup) {
+        return judged(Kind::unit, {"active", {.uid = 1000, .cgroup = cgroup}}, mine);
+    };
+    const std::string reason = "ours: its processes are in this run's cgroup";
+    CHECK(judged_in(scope + "/jail-2/inner") == reason + "; rootfs");
+    CHECK(judged_in(scope + "/jail-1") == reason + "; debs");
+    CHECK(judged_in(scope + "/jail-11") == reason);
+    CHECK(judged_in(scope) == reason);
+    CHECK(judged_in("/user.slice/stagebox-1.scope2").starts_with("user: "));
+    CHECK(judged_in("").starts_with("user: "));
+    Process process{300, 1, 1000, 'S', 0, 30, "daemon"};
+    process.cgroup = scope + "/jail-2";
+    CHECK(Lineage({process}, mine).stage_of(300) == "rootfs");
+    process.cgroup = scope + "/other";
+    CHECK(Lineage({process}, mine).stage_of(300).empty());
+}
+
 TEST_CASE("where no fact tells, nobody is blamed", "[session]") {
     Ours root = ours();
     root.user = 0;
