@@ -34,9 +34,9 @@ const std::vector<Column>& columns() {
     return all;
 }
 
-HostState observe(const std::string& store, Depth depth) {
+HostState observe(const std::string& store, Depth depth, const sandbox::os::MountTable& known) {
     HostState state;
-    state.mounts = sandbox::os::read_mounts();
+    state.mounts = sandbox::os::read_mounts(known);
     state.processes = read_processes();
     state.loops = observe_loops();
     state.mapper = observe_mapper();

@@ -36,8 +36,10 @@ struct Column {
 // whole: everything. quick: all but what a bus has to be asked for, which then counts as not readable.
 enum class Depth : std::uint8_t { whole, quick };
 
-// `store`: files below it are not looked at. Throws SysError, LibmountMissing.
-[[nodiscard]] HostState observe(const std::string& store, Depth depth = Depth::whole);
+// `store`: files below it are not looked at. `known`: mounts of an earlier look, which are not parsed again if they are the
+// same. Throws SysError, LibmountMissing.
+[[nodiscard]] HostState observe(const std::string& store, Depth depth = Depth::whole,
+                                const sandbox::os::MountTable& known = {});
 
 // Everything that differs, in the order of the kinds.
 [[nodiscard]] std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours);

@@ -158,6 +158,11 @@ MountTable read_mounts() {
     return parse_mounts(read_file(AT_FDCWD, "/proc/self/mountinfo"));
 }
 
+MountTable read_mounts(const MountTable& known) {
+    std::string text = read_file(AT_FDCWD, "/proc/self/mountinfo");
+    return text == known.text ? known : parse_mounts(std::move(text));
+}
+
 std::vector<MountChange> diff(const MountTable& before, const MountTable& after) {
     std::vector<MountChange> changes;
     if (before.text == after.text) return changes;

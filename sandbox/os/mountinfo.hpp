@@ -46,6 +46,8 @@ class LibmountMissing : public std::runtime_error {
 // read_mounts and parse_mounts, and diff where the texts differ, start that process. Throw LibmountMissing, SysError, or std::runtime_error on a text
 // that is no mount table.
 [[nodiscard]] MountTable read_mounts();
+// The same; where the kernel's text is that of `known`, it is `known`, and no process is started.
+[[nodiscard]] MountTable read_mounts(const MountTable& known);
 [[nodiscard]] MountTable parse_mounts(std::string text);
 [[nodiscard]] std::vector<MountChange> diff(const MountTable& before, const MountTable& after);
 
