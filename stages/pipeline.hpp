@@ -1,6 +1,7 @@
 // What a pipeline file means, as values. Knows nothing of TOML (pipeline_file), of order (graph), or of
 // running.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -88,6 +89,16 @@ struct Result {
     Position at;
 };
 
+// A unit of the host's systemd that must be active while the stages run.
+struct HostService {
+    enum class Manager : std::uint8_t { system, user };
+    std::string unit;  // with its type: "postgresql.service"
+    Manager manager = Manager::system;
+    bool may_start = false;  // where it is inactive
+    std::chrono::seconds timeout{30};
+    Position at;
+};
+
 // What a build does when the terminal that it was started on has gone.
 enum class OnDisconnect : std::uint8_t {
     end,    // as told by SIGTERM
@@ -100,6 +111,7 @@ struct Pipeline {
     std::string name;
     std::vector<Stage> stages;  // in the order of the file
     std::vector<Result> results;
+    std::vector<HostService> host_services;  // "requires-services"
     OnDisconnect on_disconnect = OnDisconnect::end;
 
     // The stage of that name; nullptr where there is none.

@@ -6,6 +6,7 @@
 #include "sandbox/config_text.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "stages/host_service_options.hpp"
 #include "stages/local_files.hpp"
 #include "stages/problems.hpp"
 #include "stages/references.hpp"
@@ -35,7 +36,7 @@ std::string directory_of(const std::string& path) {
 }
 
 void check_keys(const ConfigTable& top) {
-    top.allow_only({"version", "name", "vars", "defaults", "stage", "result"});
+    top.allow_only({"version", "name", "vars", "defaults", "requires-services", "stage", "result"});
 }
 
 void check_version(const ConfigTable& top) {
@@ -122,6 +123,8 @@ void read_values(const ConfigTable& top, const Variables& variables, const Local
     with("defaults", [&](const ConfigValue& value) { defaults = read_defaults(value.as_table(), variables); });
     pipeline.on_disconnect = defaults.on_disconnect;
     const StageReader reader(variables, files, defaults);
+    with("requires-services",
+         [&](const ConfigValue& value) { pipeline.host_services = read_host_services(value, variables); });
     with("stage", [&](const ConfigValue& value) { read_stages(value.as_table(), reader, problems, pipeline); });
     with("result", [&](const ConfigValue& value) { read_results(value.as_table(), variables, problems, pipeline); });
     problems.raise();

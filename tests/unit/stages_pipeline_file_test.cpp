@@ -330,3 +330,33 @@ TEST_CASE("pipeline file: a hangup ends a build, unless the file says otherwise"
         "[\"true\"]\n";
     CHECK(project.read(goes_on).on_disconnect == stages::OnDisconnect::go_on);
 }
+
+TEST_CASE("pipeline file: what is required of the host's services", "[pipeline]") {
+    const Project project;
+    const Pipeline pipeline = project.read(R"(
+version = 1
+name = "p"
+requires-services = [
+    "postgresql.service",
+    { name = "${which}.socket", allow-start = true, manager = "user", timeout = "2m" },
+]
+[vars]
+which = "podman"
+[stage.a]
+from = "host"
+run = ["true"]
+)");
+    using stages::HostService;
+    REQUIRE(pipeline.host_services.size() == 2);
+    const HostService& first = pipeline.host_services[0];
+    CHECK(first.unit == "postgresql.service");
+    CHECK(first.manager == HostService::Manager::system);
+    CHECK_FALSE(first.may_start);
+    CHECK(first.timeout == std::chrono::seconds(30));
+    CHECK(first.at.line == 5);
+    const HostService& second = pipeline.host_services[1];
+    CHECK(second.unit == "podman.socket");
+    CHECK(second.manager == HostService::Manager::user);
+    CHECK(second.may_start);
+    CHECK(second.timeout == std::chrono::minutes(2));
+}
