@@ -7,9 +7,11 @@
 #include <cstdio>
 
 #include "runtime/session/check.hpp"
+#include "runtime/session/host_services.hpp"
 #include "runtime/session/receipt.hpp"
 #include "runtime/session/room.hpp"
 #include "runtime/session/unmount_act.hpp"
+#include "runtime/store/run_lock.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "runtime/supervisor/needs.hpp"
@@ -84,6 +86,13 @@ double last_size(const stages::Pipeline& pipeline, const store::Store& store) {
         for (const auto& [name, object] : record.artifacts) bytes += static_cast<double>(object.bytes);
     }
     return bytes;
+}
+
+Findings left_by_killed_builds(const std::string& store) {
+    if (!sandbox::os::exists(AT_FDCWD, store)) return {};
+    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, store);
+    return session::find_left_services(
+        directory.get(), [&](const std::string& run) { return store::is_supervised(directory.get(), run); });
 }
 
 // Without links. What cannot be reached any more, since another mount hides it or its server is dead, is found in the
@@ -166,6 +175,8 @@ int session_check(const PipelineOptions& options, OutputFormat output) {
             stages::read_pipeline(options.file.empty() ? "stagebox.toml" : options.file, options.vars);
         ours.project = pipeline.directory;
         findings = check_pipeline(pipeline);
+        const Findings services = session::check_host_services(pipeline);
+        findings.insert(findings.end(), services.begin(), services.end());
         // A check makes nothing: no store either.
         if (sandbox::os::exists(AT_FDCWD, ours.store)) {
             expected = last_size(pipeline, store::Store(store_path(options.store)));
@@ -176,6 +187,8 @@ int session_check(const PipelineOptions& options, OutputFormat output) {
     const session::Session here = session::classify(session::read_session_facts(processes));
     const Findings host = session::check_host({mounts, processes}, ours, expected);
     findings.insert(findings.end(), host.begin(), host.end());
+    const Findings left = left_by_killed_builds(ours.store);
+    findings.insert(findings.end(), left.begin(), left.end());
     if (output == OutputFormat::json) {
         std::printf("%s\n", session::to_json(here, findings).dump(2).c_str());
     } else {

@@ -10,6 +10,7 @@
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/foreground.hpp"
 #include "runtime/script/stage_check.hpp"
+#include "runtime/session/host_services.hpp"
 #include "runtime/store/keeper.hpp"
 #include "runtime/supervisor/needs.hpp"
 #include "runtime/supervisor/resolve.hpp"
@@ -162,6 +163,7 @@ int check(const PipelineOptions& options) {
     std::cout << format("{}: {}, {}: valid\n", options.file, count(pipeline.stages.size(), "stage"),
                         count(pipeline.results.size(), "result"));
     for (const std::string& note : profiles.notes()) std::cout << note << "\n";
+    std::cout << session::describe(pipeline.host_services);
     if (!missing.empty()) std::cout << supervisor::to_text(missing) << "\n";
     std::cout << script::stage_warnings(pipeline, profiles);
     return 0;
@@ -182,6 +184,7 @@ int plan(const PipelineOptions& options, const std::string& name) {
                                           .script = resolved.script};
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
     const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
+    std::cout << session::describe(pipeline.host_services);
     std::cout << sandbox::describe(sandbox::make_plan(lowered.spec, lowered.command));
     for (const sandbox::Service& service : stage.services) std::cout << describe(service);
     return 0;

@@ -8,7 +8,9 @@
 
 #include "runtime/cli/commands.hpp"
 #include "runtime/report/console.hpp"
+#include "runtime/session/put_back.hpp"
 #include "runtime/store/keeper.hpp"
+#include "runtime/store/run_lock.hpp"
 #include "runtime/store/store.hpp"
 #include "sandbox/idmap.hpp"
 #include "sandbox/os/files.hpp"
@@ -120,6 +122,9 @@ int store_list(const std::string& path) {
 int store_collect(const std::string& path, unsigned days) {
     const store::Store store = open_store(path);
     const sandbox::os::Fd claimed = claim(store);
+    session::put_back_of_dead_runs(
+        store.directory(), [&](const std::string& run) { return store::is_supervised(store.directory(), run); },
+        [](const std::string& words) { std::cout << words << "\n"; });
     store.sweep();
     std::size_t dropped = 0;
     for (const store::Record& record : store.list().records) {

@@ -1,5 +1,6 @@
 #include "runtime/session/difference.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "sandbox/os/format.hpp"
@@ -7,6 +8,10 @@
 namespace runtime::session {
 
 using sandbox::os::format;
+
+namespace {
+constexpr std::string_view user_mark = "user: ";
+}
 
 std::string_view name_of(Kind kind) {
     constexpr std::array<std::string_view, kind_count> names{
@@ -16,7 +21,7 @@ std::string_view name_of(Kind kind) {
 }
 
 std::string_view name_of(Owner owner) {
-    constexpr std::array<std::string_view, 4> names{"ours", "user", "system", "unknown"};
+    constexpr std::array<std::string_view, 5> names{"ours", "user", "system", "declared", "unknown"};
     return names.at(static_cast<std::size_t>(owner));
 }
 
@@ -31,6 +36,13 @@ const OfStage<std::string>* Ours::find_cgroup(std::string_view cgroup) const {
             innermost = &one;
     }
     return innermost;
+}
+
+bool Ours::declares_cgroup(std::string_view cgroup) const {
+    return std::ranges::any_of(host_services, [&](std::string_view unit) {
+        unit.remove_prefix(unit.starts_with(user_mark) ? user_mark.size() : 0);
+        return format("{}/", cgroup).find(format("/{}/", unit)) != std::string::npos;
+    });
 }
 
 bool lies_under(std::string_view path, std::string_view folder) {
@@ -48,6 +60,10 @@ std::string plain(std::string_view name) {
         }
     }
     return text;
+}
+
+Verdict declared_verdict() {
+    return {Owner::declared, "the pipeline's requires-services has it started"};
 }
 
 Verdict judge_owner(std::uint32_t uid, const Ours& ours) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,9 @@ inline constexpr std::size_t kind_count = 17;
 
 // ours: a fact shows that this run did it, which is a defect.
 // user, system: another process or a thing of the user who builds; of root, of a service or of another user.
+// declared: the pipeline says that its build does it (requires-services).
 // unknown: no fact tells. It is said, and nobody is blamed.
-enum class Owner : std::uint8_t { ours, user, system, unknown };
+enum class Owner : std::uint8_t { ours, user, system, declared, unknown };
 [[nodiscard]] std::string_view name_of(Owner owner);
 
 struct Verdict {
@@ -75,11 +77,14 @@ struct Ours {
     // Of its jails, as /proc/PID/cgroup names them; and the one that they are in, which is of no stage.
     std::vector<OfStage<std::string>> cgroups = {};
     std::vector<OfStage<std::uint64_t>> user_namespaces = {};  // of its jails: inode numbers, namespaces(7)
+    std::set<std::string> host_services = {};                  // units that were started as the pipeline says
     bool is_range_shared = false;                              // others with ids of this range were seen meanwhile
 
     [[nodiscard]] bool in_range(std::uint32_t uid) const;
     // The innermost of the run's cgroups that `cgroup` is or lies in; null: none.
     [[nodiscard]] const OfStage<std::string>* find_cgroup(std::string_view cgroup) const;
+    // systemd calls a unit's cgroup like the unit.
+    [[nodiscard]] bool declares_cgroup(std::string_view cgroup) const;
     // A range of the user's own id says nothing: all of the user's programs have it.
     [[nodiscard]] bool range_tells() const { return !in_range(user); }
 };
@@ -90,6 +95,8 @@ struct Ours {
 // nor break its JSON, which is UTF-8. What is not plain ASCII is shown as \xNN.
 [[nodiscard]] std::string plain(std::string_view name);
 
+// Of what the build does because its pipeline says so.
+[[nodiscard]] Verdict declared_verdict();
 // Of a thing that an id owns.
 [[nodiscard]] Verdict judge_owner(std::uint32_t uid, const Ours& ours);
 // Of what only root can change, where no fact names the run: a run without root's rights has not done it.

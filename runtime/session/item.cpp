@@ -33,8 +33,9 @@ class Judge {
   public:
     Judge(Kind kind, const Ours& ours, const Lineage& lineage) : kind_(kind), ours_(ours), lineage_(lineage) {}
 
-    [[nodiscard]] Difference judge(const Item& item) const {
+    [[nodiscard]] Difference judge(const std::string& name, const Item& item) const {
         const Facts& facts = item.facts;
+        if (kind_ == Kind::unit && ours_.host_services.contains(name)) return of(declared_verdict());
         for (const std::string& path : facts.paths) {
             if (lies_under(path, ours_.store)) return ours("its file " + plain(path) + " lies under the store", path);
         }
@@ -93,9 +94,9 @@ void compare_tables(Kind kind, const Table& before, const Table& after, const Ou
     for (const auto& [name, item] : after.items) {
         const auto was = before.items.find(name);
         if (was == before.items.end()) {
-            add("appeared", subject_of(name, item.value), judge.judge(item));
+            add("appeared", subject_of(name, item.value), judge.judge(name, item));
         } else if (was->second.value != item.value) {
-            add("changed", plain(format("{}: {} -> {}", name, was->second.value, item.value)), judge.judge(item));
+            add("changed", plain(format("{}: {} -> {}", name, was->second.value, item.value)), judge.judge(name, item));
         }
     }
     for (const auto& [name, item] : before.items) {

@@ -240,7 +240,8 @@ void compare_processes(const std::vector<Process>& before, const std::vector<Pro
             if (!why.empty()) {
                 add(process, "left", {Owner::ours, std::move(why)}, lineage.stage_of(process));
             } else if (!lineage.is_helper(process)) {
-                add(process, "started", lineage.judge_other(process));
+                const bool is_declared = ours.declares_cgroup(process.cgroup);
+                add(process, "started", is_declared ? declared_verdict() : lineage.judge_other(process));
             }
         } else if (was->cgroup != process.cgroup && !was->cgroup.empty() && !process.cgroup.empty()) {
             add(process, "moved to another cgroup", lineage.judge_other(process));

@@ -38,6 +38,17 @@ std::string describe(const Difference& difference) {
     return format("{} {} {}", name_of(difference.kind), difference.change, difference.subject);
 }
 
+// "1 unit, 2 process"
+std::string declared(const Receipt& receipt) {
+    std::string text;
+    for (std::size_t index = 0; index < kind_count; ++index) {
+        const Kind kind = static_cast<Kind>(index);
+        const std::size_t number = count(receipt, Owner::declared, kind);
+        if (number != 0) text += format("{}{} {}", text.empty() ? "" : ", ", name_of(kind), number);
+    }
+    return text;
+}
+
 // Kinds of which somebody else changed something: "2 mount, 1 unit (1 of unknown origin)".
 std::string others(const Receipt& receipt) {
     std::string text;
@@ -119,6 +130,8 @@ std::string to_text(const Receipt& receipt) {
                        first->stage.empty() ? std::string() : format("; stage {}", first->stage),
                        more == 0 ? std::string() : format("; and {} more in the receipt", more));
     }
+    const std::string as_said = declared(receipt);
+    if (!as_said.empty()) text += format("  declared by requires-services: {}\n", as_said);
     const std::string meanwhile = others(receipt);
     if (!meanwhile.empty()) text += format("  not ours, meanwhile: {}\n", meanwhile);
     return text;
@@ -168,11 +181,11 @@ std::string to_long_text(const Json& kept) {
         text.back() = '\n';
     }
     text += "\ndifferences\n";
-    for (const char* whose : {"ours", "unknown", "user", "system"}) {
+    for (const char* whose : {"ours", "declared", "unknown", "user", "system"}) {
         for (const Json& one : kept.at("differences")) {
             if (one.at("whose") != whose) continue;
             const auto word = [&](const char* key) { return one.at(key).get<std::string>(); };
-            text += format("  {:<7} {} {} {}\n          {}{}\n", whose, word("kind"), word("change"), word("subject"),
+            text += format("  {:<8} {} {} {}\n           {}{}\n", whose, word("kind"), word("change"), word("subject"),
                            word("reason"), one.contains("stage") ? "; stage " + word("stage") : "");
         }
     }

@@ -60,4 +60,12 @@ std::optional<RunHolder> find_holder(int store, const std::string& place) {
     return holder;
 }
 
+bool is_supervised(int store, const std::string& place) {
+    try {
+        return find_holder(store, place).has_value();
+    } catch (const StoreError&) {
+        return true;
+    }
+}
+
 }  // namespace runtime::store

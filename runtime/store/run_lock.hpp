@@ -30,4 +30,7 @@ struct RunHolder {
 // seen from here, in another PID namespace.
 std::optional<RunHolder> find_holder(int store, const std::string& place);
 
+// Whether it goes on. One that cannot be seen from here does: nobody here is to clear up after it.
+bool is_supervised(int store, const std::string& place);
+
 }  // namespace runtime::store

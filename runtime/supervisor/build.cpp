@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "runtime/session/check.hpp"
+#include "runtime/session/host_services.hpp"
 #include "runtime/session/session.hpp"
 #include "runtime/session/watch.hpp"
 #include "runtime/store/run_lock.hpp"
@@ -153,20 +154,27 @@ void keep_receipt(const store::Store& store, const std::string& place, const ses
 
 // From the first stage to the receipt; the exit code.
 int finish(BuildRun& run, const BuildOptions& options, const store::Store& store, session::Watch& watch,
-           report::Console& console) {
+           session::HostServices& services, report::Console& console) {
     run.run();
     const std::string export_fault = export_results(run, options);
     run.empty_trash();
     run.close_cgroups();
-    const session::Receipt receipt = watch.finish(run.ours());
+    services.end();
+    session::Ours ours = run.ours();
+    ours.host_services = services.started();
+    const session::Receipt receipt = watch.finish(std::move(ours));
     print_summary(run, console);
+    if (const std::string words = services.summary(); !words.empty()) {
+        console.note(words);
+        run.log().info("{}", words);
+    }
     name_missing_results(run, run.pipeline(), console);
     console.note(session::to_text(receipt));
     run.events().write("usage", usage_event(run));
     run.events().write("receipt", session::to_short_json(receipt));
     keep_receipt(store, run.place(), receipt, console);
     run.log().info("{}", session::to_text(receipt));
-    int code = exit_code(run, receipt);
+    int code = services.is_as_found() ? exit_code(run, receipt) : host_touched;
     if (!export_fault.empty()) {
         console.error(export_fault);
         if (code == done) code = jail_failed;
@@ -188,6 +196,10 @@ int build_here(const BuildOptions& options, const Begun& begun) {
     // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
+    const session::IsAlive is_alive = [&](const std::string& run) {
+        return store::is_supervised(store.directory(), run);
+    };
+    session::put_back_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
     session::Watch watch(store.path());
     check_session(watch.before(), pipeline, options, store, console);
     const sandbox::os::Fd shared = store.share();
@@ -200,13 +212,24 @@ int build_here(const BuildOptions& options, const Begun& begun) {
         files.events.write("begin", begin_event(run));
         const session::Session here = session::classify(session::read_session_facts(watch.before().processes));
         run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, session::describe(here));
-        if (begun) begun(files.place, console);
+        session::HostServices services(
+            pipeline, {.store = store.directory(),
+                       .run = files.place,
+                       // Looking at one's own lock would let it go.
+                       .is_alive = [&](const std::string& one) { return one == files.place || is_alive(one); },
+                       .say = [&](const std::string& words) { console.note(words); },
+                       .is_interrupted = [&] { return run.is_told_to_end(); }});
         try {
-            code = finish(run, options, store, watch, console);
+            services.begin();
+            run.hear_signals();
+            if (begun) begun(files.place, console);
+            code = finish(run, options, store, watch, services, console);
         } catch (const sandbox::ConfigError& error) {
             // The terminal may be gone, so it is said where everything else is said, and not by main.
             console.note(error.what());
             code = wrong_input;
+        } catch (const session::HostServiceError& error) {
+            console.error(error.what());
         } catch (const std::exception& error) {
             console.error(sandbox::os::printable(error.what()));
         }

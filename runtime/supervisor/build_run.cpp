@@ -77,6 +77,17 @@ void BuildRun::say_limits(const stages::Stage& stage) {
     if (!words.empty()) console_.warning(format("stage {} has no cgroup for its limits: {}", stage.name, words));
 }
 
+bool BuildRun::is_told_to_end() const {
+    sigset_t pending;
+    ::sigpending(&pending);
+    const auto has = [&](int number) { return ::sigismember(&pending, number) == 1; };
+    return signal_ != 0 || has(SIGINT) || has(SIGTERM) || (has(SIGHUP) && !outlives_session_);
+}
+
+void BuildRun::hear_signals() {
+    while (signal_ == 0 && is_told_to_end()) loop_.run_once();
+}
+
 // The first asks the running stages to end and starts no other; the second ends them at once.
 void BuildRun::on_signal(int number) {
     if (number == SIGTSTP) {

@@ -49,6 +49,9 @@ class BuildRun {
     BuildRun(const BuildRun&) = delete;
     BuildRun& operator=(const BuildRun&) = delete;
 
+    // A signal that ends the build has come, and may not be heard yet: it is when run() or hear_signals() looks.
+    [[nodiscard]] bool is_told_to_end() const;
+    void hear_signals();
     // Runs all; returns when each stage has ended one way or another, and its record is on the disk.
     void run();
     // Copies the results whose stages are done to a directory; see ResultExport.
