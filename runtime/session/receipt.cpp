@@ -38,7 +38,7 @@ std::string describe(const Difference& difference) {
     return format("{} {} {}", name_of(difference.kind), difference.change, difference.subject);
 }
 
-// "1 unit, 2 process"
+// "unit 1, process 2"
 std::string declared(const Receipt& receipt) {
     std::string text;
     for (std::size_t index = 0; index < kind_count; ++index) {

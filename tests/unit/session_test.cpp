@@ -238,7 +238,7 @@ TEST_CASE("a changed value and a thing that is gone are differences, an unreadab
     CHECK(receipt.clean());
     CHECK(to_text(receipt).ends_with("  not ours, meanwhile: sysctl 1, ipc 1\n"));
     const std::string whole = to_long_text(to_json(receipt));
-    CHECK(whole.find("system  sysctl changed net.ipv4.ip_forward: 0 -> 1\n") != std::string::npos);
+    CHECK(whole.find("system   sysctl changed net.ipv4.ip_forward: 0 -> 1\n") != std::string::npos);
     CHECK(whole.find("nftables   not readable: only root may read it\n") != std::string::npos);
 }
 
