@@ -32,7 +32,7 @@ logs=$(realpath "$logs")
 rm -f "$logs"/*
 
 # A machine that is not up by then, or not done with its cases, never will.
-boot_limit=300 whole_limit=1500
+boot_limit=300 whole_limit=2100
 # Under a KVM that serves, the kernel writes its first line within one second.
 silence=20
 
