@@ -7,9 +7,9 @@
 #include <cstdio>
 
 #include "runtime/session/check.hpp"
-#include "runtime/session/host_services.hpp"
 #include "runtime/session/receipt.hpp"
 #include "runtime/session/room.hpp"
+#include "runtime/session/service_check.hpp"
 #include "runtime/session/unmount_act.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "runtime/store/store.hpp"

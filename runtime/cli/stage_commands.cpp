@@ -10,7 +10,7 @@
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/foreground.hpp"
 #include "runtime/script/stage_check.hpp"
-#include "runtime/session/host_services.hpp"
+#include "runtime/session/service_check.hpp"
 #include "runtime/store/keeper.hpp"
 #include "runtime/supervisor/needs.hpp"
 #include "runtime/supervisor/resolve.hpp"

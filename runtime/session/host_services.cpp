@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/session/service_check.hpp"
+#include "runtime/session/service_problems.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
 
@@ -17,60 +19,6 @@ constexpr milliseconds between_looks{200};
 
 std::string name_in_receipt(Manager manager, const std::string& unit) {
     return format("{}{}", manager == Manager::user ? "user: " : "", unit);
-}
-
-bool is_refused_right(const BusError& error) {
-    return error.name() == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired" ||
-           error.name() == "org.freedesktop.DBus.Error.AccessDenied" ||
-           error.name() == "org.freedesktop.DBus.Error.AuthFailed";
-}
-
-ServiceProblem problem_of_start(const stages::HostService& wanted, const std::string& unit, const BusError& error) {
-    const std::string who = called(wanted.manager, unit);
-    if (is_refused_right(error)) {
-        return {format("{} is inactive, and systemd does not let this user start it ({})", who, error.what()),
-                format("start it yourself: {}; or require one of the user's own manager: manager = \"user\"",
-                       systemctl(wanted.manager, "start", unit))};
-    }
-    return {format("{} cannot be started: {}", who, error.what()), systemctl(wanted.manager, "status", unit)};
-}
-
-ServiceProblem problem_of_bus(const stages::HostService& wanted, const BusError& error) {
-    return {format("{} cannot be looked up: {}", called(wanted.manager, wanted.unit), error.what()),
-            "what a pipeline requires of its host is asked of the host's systemd; in a container, or on a host without "
-            "systemd, let the stage start it itself, by its own \"services\""};
-}
-
-ServiceDecision decide_or_say(UnitManagers& managers, const stages::HostService& wanted) {
-    try {
-        return managers.decide(wanted);
-    } catch (const BusError& error) {
-        return problem_of_bus(wanted, error);
-    }
-}
-
-// Why a unit whose start is over is not active.
-ServiceProblem problem_of_end(Manager manager, const UnitFacts& unit, const std::string& result,
-                              const UnitNames& failed) {
-    const std::string who = called(manager, unit.name);
-    const std::string remedy = format("{}; journalctl {}-u {}", systemctl(manager, "status", unit.name),
-                                      manager == Manager::user ? "--user " : "", unit.name);
-    if (result == "dependency" && !failed.empty()) {
-        return {format("{} was not started, since what it requires failed: {}", who, in_words(failed)), remedy};
-    }
-    if (!unit.is_met) {
-        return {format("{} was not started: a condition that it has is not met", who),
-                format("{}; its conditions: {}", systemctl(manager, "status", unit.name),
-                       systemctl(manager, "cat", unit.name))};
-    }
-    if (!unit.remains && unit.result == "success") {
-        return {format("{} has run and is over: it is no service that stays (Type=oneshot)", who),
-                "require a service that runs, or one with RemainAfterExit=yes"};
-    }
-    const std::string how = unit.result.empty() || unit.result == "success" ? result : unit.result;
-    return {format("{} did not become active: it is {} ({}{}{}{}{})", who, unit.active, unit.sub,
-                   how.empty() ? "" : ", ", how, unit.exit.empty() ? "" : ", ", unit.exit),
-            remedy};
 }
 
 }  // namespace
@@ -104,7 +52,7 @@ void HostServices::begin() {
     // All that is wrong at once, and before anything is changed.
     std::string problems;
     for (const Wanted& wanted : pipeline_.host_services) {
-        const ServiceDecision decision = decide_or_say(managers_, wanted);
+        const ServiceDecision decision = decide_or_tell(managers_, wanted);
         if (const auto* problem = std::get_if<ServiceProblem>(&decision)) {
             problems += "\n" + problem_text(wanted, *problem);
         }
@@ -143,7 +91,7 @@ std::string HostServices::settle(const Wanted& wanted, UnitNames& group) {
     auto journal = ServiceJournal::lock(user_.store, user_.is_interrupted);
     if (!journal) return {};
     managers_.forget();  // one that was started before may have brought this one
-    const ServiceDecision decision = decide_or_say(managers_, wanted);
+    const ServiceDecision decision = decide_or_tell(managers_, wanted);
     if (const auto* problem = std::get_if<ServiceProblem>(&decision)) refuse(wanted, *problem);
     const auto& plan = std::get<ServiceStart>(decision);
     if (plan.act != ServiceStart::Act::none) {
@@ -216,27 +164,31 @@ void HostServices::await(const Wanted& wanted, const std::string& job, const Uni
     Systemd& systemd = managers_.of(wanted.manager);
     const std::string& unit = group.back();
     const auto deadline = std::chrono::steady_clock::now() + wanted.timeout;
+    std::optional<std::string> result;
     for (;;) {
         // Without a job of ours it is a pause.
-        const auto result = systemd.wait_for(job, between_looks);
+        if (auto ended = systemd.wait_for(job, between_looks)) result = std::move(ended);
         systemd.forget();
         if (!job.empty()) note_invocations(wanted.manager, group);
         const UnitFacts facts = systemd.get(unit);
-        if (facts.is_active()) return;
-        if (result || (job.empty() && facts.active != "activating" && !facts.has_job)) {
+        // What comes with it may come later; the journal is to have all of it before the first stage.
+        const bool is_settled = job.empty() || std::ranges::none_of(group, [&](const std::string& one) {
+                                    return systemd.get(one).has_job;
+                                });
+        const bool is_late = std::chrono::steady_clock::now() >= deadline;
+        if (facts.is_active() && (is_settled || is_late)) return;
+        if ((result && !facts.is_active()) || (job.empty() && !facts.is_up() && !facts.has_job)) {
             UnitNames failed;
             for (const std::string& other : group) {
                 if (other != unit && systemd.get(other).active == "failed") failed.push_back(other);
             }
             refuse(wanted, problem_of_end(wanted.manager, facts, result.value_or(""), failed));
         }
-        if (user_.is_interrupted()) return;
-        if (std::chrono::steady_clock::now() >= deadline) {
-            refuse(wanted, {format("{} is not active after {} s: it is {} ({})", called(wanted.manager, unit),
-                                   wanted.timeout.count(), facts.active, facts.sub),
-                            format("{}; or give it longer: timeout = \"{}s\"",
-                                   systemctl(wanted.manager, "status", unit), wanted.timeout.count() * 2)});
+        if (user_.is_interrupted()) {
+            job_ = PendingJob::own;
+            return;
         }
+        if (is_late) refuse(wanted, problem_of_timeout(wanted, facts));
     }
 }
 
@@ -257,6 +209,25 @@ void HostServices::note_invocations(Manager manager, const UnitNames& group) {
     journal->write();
 }
 
+// What is only wanted may come up when the unit that wants it is active already.
+void HostServices::note_late_starts() {
+    const StartedUnits known = ServiceJournal::peek(user_.store);
+    for (const Manager manager : {Manager::system, Manager::user}) {
+        UnitNames unseen;
+        for (const StartedUnit& unit : known.all()) {
+            const bool is_ours = started_.contains(name_in_receipt(manager, unit.unit));
+            if (unit.manager == manager && is_ours && unit.invocation.empty()) unseen.push_back(unit.unit);
+        }
+        if (unseen.empty()) continue;
+        try {
+            managers_.of(manager).forget();
+            note_invocations(manager, unseen);
+        } catch (const std::exception&) {
+            // No bus any more, or a full disk: then it is left, and put_back() says so.
+        }
+    }
+}
+
 // A service whose program ends at once was active for a moment.
 void HostServices::check_all_active() {
     managers_.forget();
@@ -268,11 +239,12 @@ void HostServices::check_all_active() {
 }
 
 void HostServices::end() {
-    end_by(user_.is_interrupted() ? PendingJob::own : PendingJob::others);
+    end_by(job_);
 }
 
 void HostServices::end_by(PendingJob job) {
     if (!std::exchange(has_begun_, false)) return;
+    note_late_starts();
     auto journal = ServiceJournal::lock(user_.store, [] { return false; });
     journal->units.drop_user(user_.run);
     journal->units.drop_dead_users([&](const std::string& run) { return user_.is_alive(run); });
@@ -290,52 +262,6 @@ std::string HostServices::summary() const {
                        in_words(shared_) + (shared_.size() == 1 ? " is" : " are"), shared_.size() == 1 ? "it" : "them");
     }
     return text.empty() ? text : format("host services, started for this build: {}", text);
-}
-
-Findings check_host_services(const stages::Pipeline& pipeline) {
-    Findings findings;
-    UnitManagers managers;
-    for (const stages::HostService& wanted : pipeline.host_services) {
-        const ServiceDecision decision = decide_or_say(managers, wanted);
-        if (const auto* problem = std::get_if<ServiceProblem>(&decision)) {
-            findings.push_back({Severity::harm, "service", problem->text, problem->remedy});
-            continue;
-        }
-        const auto& plan = std::get<ServiceStart>(decision);
-        const std::string who = called(wanted.manager, plan.unit);
-        std::string text = format("{} is active", who);
-        if (plan.act == ServiceStart::Act::await) text = format("{} is being started", who);
-        if (plan.act == ServiceStart::Act::start) {
-            text = format("{} is inactive; a build starts it{}, and puts it back", who,
-                          plan.comes_with.empty() ? "" : format(" with {}", in_words(plan.comes_with)));
-        }
-        findings.push_back({Severity::info, "service", text});
-    }
-    return findings;
-}
-
-Findings find_left_services(int store, const IsAlive& is_alive) {
-    StartedUnits units = ServiceJournal::peek(store);
-    units.drop_dead_users(is_alive);
-    Findings findings;
-    for (const StartedUnit& unit : units.unneeded()) {
-        findings.push_back({Severity::warning, "service",
-                            format("a build that was killed has started {}", called(unit.manager, unit.unit)),
-                            "the next build puts it back, and so does: stagebox store gc"});
-    }
-    return findings;
-}
-
-std::string describe(const std::vector<stages::HostService>& services) {
-    std::string text;
-    for (const stages::HostService& service : services) {
-        text += format("requires-services: {}{}, {}\n", service.unit,
-                       service.manager == Manager::user ? " of the user's manager" : "",
-                       service.may_start
-                           ? format("started where it is inactive, within {} s, and put back", service.timeout.count())
-                           : "not started by a build");
-    }
-    return text;
 }
 
 }  // namespace runtime::session

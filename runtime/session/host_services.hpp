@@ -4,7 +4,6 @@
 #include <set>
 #include <stdexcept>
 
-#include "runtime/session/finding.hpp"
 #include "runtime/session/put_back.hpp"
 
 namespace runtime::session {
@@ -48,11 +47,12 @@ class HostServices {
     void begin_one(const Wanted& wanted);
     // The job that starts it; empty: there is none.
     std::string settle(const Wanted& wanted, UnitNames& group);
-    std::string start(const Wanted& wanted, const ServiceStart& start, ServiceJournal& journal);
+    std::string start(const Wanted& wanted, const ServiceStart& plan, ServiceJournal& journal);
     void note_planned(const Wanted& wanted, const UnitNames& group, ServiceJournal& journal);
     void share(const Wanted& wanted, const std::string& unit, ServiceJournal& journal);
     void await(const Wanted& wanted, const std::string& job, const UnitNames& group);
     void note_invocations(Manager manager, const UnitNames& group);
+    void note_late_starts();
     void check_all_active();
     void end_by(PendingJob job);
     [[nodiscard]] std::string problem_text(const Wanted& wanted, const ServiceProblem& problem) const;
@@ -65,15 +65,9 @@ class HostServices {
     std::set<std::string> seen_;  // invocations that are in the journal
     std::map<std::string, std::string> invocation_before_;
     PutBack done_;
-    UnitNames shared_;  // what this build started and another one needs still
+    UnitNames shared_;                     // what this build started and another one needs still
+    PendingJob job_ = PendingJob::others;  // own: a start was given up
     bool has_begun_ = false;
 };
-
-// The state of what a pipeline requires, for `session check`: harm is what a build would not start with.
-[[nodiscard]] Findings check_host_services(const stages::Pipeline& pipeline);
-// What a killed build has left active, for `session check`.
-[[nodiscard]] Findings find_left_services(int store, const IsAlive& is_alive);
-// "requires-services: foo.service of the user, started where it is inactive"; a line for each.
-[[nodiscard]] std::string describe(const std::vector<stages::HostService>& services);
 
 }  // namespace runtime::session

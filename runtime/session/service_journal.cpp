@@ -58,9 +58,10 @@ void StartedUnits::drop_dead_users(const IsAlive& is_alive) {
 
 std::vector<StartedUnit> StartedUnits::unneeded() const {
     std::vector<StartedUnit> found;
-    for (auto unit = units_.rbegin(); unit != units_.rend(); ++unit) {
-        if (unit->users.empty()) found.push_back(*unit);
+    for (const StartedUnit& unit : units_) {
+        if (unit.users.empty()) found.push_back(unit);
     }
+    std::ranges::reverse(found);
     return found;
 }
 

@@ -7,7 +7,6 @@
 namespace runtime::session {
 namespace {
 
-using sandbox::os::Bus;
 using sandbox::os::BusError;
 using sandbox::os::BusKind;
 using sandbox::os::BusMessage;
