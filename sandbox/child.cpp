@@ -23,6 +23,7 @@
 
 #include "sandbox/child_payload.hpp"
 #include "sandbox/child_steps.hpp"
+#include "sandbox/descriptor_message.hpp"
 
 namespace sandbox {
 namespace {
@@ -81,19 +82,8 @@ void Child::say_started() const noexcept {
         call(SYS_sendto, task_.line_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
         return;
     }
-    iovec content = {&byte, 1};
-    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message = {};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    *reinterpret_cast<int*>(CMSG_DATA(header)) = listener_number;
-    if (call(SYS_sendmsg, task_.line_fd, &message, MSG_NOSIGNAL) < 0) {
+    DescriptorMessage message(byte, listener_number);
+    if (call(SYS_sendmsg, task_.line_fd, message.get(), MSG_NOSIGNAL) < 0) {
         call(SYS_sendto, task_.line_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
     }
     call(SYS_close_range, 0U, static_cast<unsigned>(listener_number), 0);

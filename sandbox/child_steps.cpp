@@ -12,6 +12,7 @@
 
 #include "sandbox/child_ids.hpp"
 #include "sandbox/child_mounts.hpp"
+#include "sandbox/descriptor_message.hpp"
 #include "sandbox/resolve.hpp"
 
 namespace sandbox {
@@ -283,22 +284,15 @@ long Walk::pivot() const noexcept {
 // the word comes alone.
 long Walk::start_network() const noexcept {
     if (!task_.network_comes) return bring_loopback_up();
-    char byte = 0;
-    iovec content = {&byte, 1};
-    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message = {};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const long got = call(SYS_recvmsg, task_.line_fd, &message, MSG_CMSG_CLOEXEC);
+    DescriptorMessage message;
+    const long got = call(SYS_recvmsg, task_.line_fd, message.get(), MSG_CMSG_CLOEXEC);
     if (got != 1) return got < 0 ? got : -EPIPE;
-    if (message.msg_controllen < CMSG_LEN(sizeof(int))) {
+    const int network = message.descriptor();
+    if (network < 0) {
         const long own = call(SYS_unshare, CLONE_NEWNET);
         if (own < 0) fail(Point::clone, 0, own);
         return bring_loopback_up();
     }
-    const int network = *reinterpret_cast<const int*>(CMSG_DATA(CMSG_FIRSTHDR(&message)));
     const long entered = call(SYS_setns, network, CLONE_NEWNET);
     call(SYS_close, network);
     return entered;

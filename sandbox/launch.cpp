@@ -12,10 +12,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "sandbox/caps.hpp"
 #include "sandbox/child.hpp"
+#include "sandbox/descriptor_message.hpp"
 #include "sandbox/idmap.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/signals.hpp"
@@ -244,21 +244,10 @@ std::optional<SetupError> put_into(const Cgroup& cgroup, const os::Child& child)
 // Init says that the payload's exec has happened, and hands over the listener where there is one, before it closes the
 // report pipe: so it is here already. Nothing comes where init ended without a word, because it was killed.
 std::optional<Fd> receive_start(const Fd& line) {
-    char byte = 0;
-    iovec content = {&byte, 1};
-    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message = {};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const long got = os::try_sys([&] { return ::recvmsg(line.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+    DescriptorMessage message;
+    const long got = os::try_sys([&] { return ::recvmsg(line.get(), message.get(), MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
     if (got != 1) return std::nullopt;
-    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return Fd();
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return Fd(fd);
+    return Fd(message.descriptor());
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 
 #include "sandbox/child.hpp"
+#include "sandbox/descriptor_message.hpp"
 #include "sandbox/os/signals.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -54,23 +54,8 @@ std::optional<os::Fd> make_own_network(int init_pidfd) {
 }
 
 void hand_over_network(const os::Fd& line, const std::optional<os::Fd>& network) {
-    char byte = 1;
-    iovec content = {&byte, 1};
-    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message = {};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    if (network) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        cmsghdr* const header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        const int fd = network->get();
-        std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    const long sent = os::try_sys([&] { return ::sendmsg(line.get(), &message, MSG_NOSIGNAL); });
+    DescriptorMessage message(1, network ? network->get() : -1);
+    const long sent = os::try_sys([&] { return ::sendmsg(line.get(), message.get(), MSG_NOSIGNAL); });
     if (sent < 0 && sent != -EPIPE && sent != -ECONNRESET) {
         throw os::SysError(static_cast<int>(-sent), "hand the jail's network namespace over");
     }

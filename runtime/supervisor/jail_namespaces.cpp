@@ -16,6 +16,7 @@
 #include <array>
 #include <cstring>
 
+#include "sandbox/descriptor_message.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace runtime::supervisor {
@@ -28,39 +29,12 @@ using sandbox::os::SysError;
 
 namespace {
 
-// Sends a descriptor; unix(7), SCM_RIGHTS.
-bool send_fd(int line, int fd) {
-    char byte = 0;
-    iovec data = {&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
-    msghdr message = {};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return ::sendmsg(line, &message, MSG_NOSIGNAL) == 1;
-}
-
 // Empty: the other side ended without sending one.
 Fd receive_fd(const Fd& line) {
-    char byte = 0;
-    iovec data = {&byte, 1};
-    int fd = -1;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
-    msghdr message = {};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const long got = sys([&] { return ::recvmsg(line.get(), &message, MSG_CMSG_CLOEXEC); }, "ask for a netlink socket");
-    const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (got == 1 && header != nullptr) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return Fd(fd);
+    sandbox::DescriptorMessage message;
+    const long got =
+        sys([&] { return ::recvmsg(line.get(), message.get(), MSG_CMSG_CLOEXEC); }, "ask for a netlink socket");
+    return got == 1 ? Fd(message.descriptor()) : Fd();
 }
 
 [[noreturn]] void hold(const Namespaces& namespaces, const Fd& line, pid_t parent) {
@@ -76,7 +50,8 @@ Fd receive_fd(const Fd& line) {
     if (::syscall(SYS_capset, &header, none) != 0) ::_exit(1);
     ::prctl(PR_SET_DUMPABLE, 1);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const bool is_sent = send_fd(line.get(), routes);
+    sandbox::DescriptorMessage message(0, routes);
+    const bool is_sent = ::sendmsg(line.get(), message.get(), MSG_NOSIGNAL) == 1;
     ::close_range(0, ~0U, 0);
     if (!is_sent) ::_exit(1);
     for (;;) ::pause();
