@@ -34,14 +34,6 @@ void reset_signals() noexcept {
     call(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
 }
 
-long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept {
-    static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
-    sock_fprog program = {};
-    program.len = static_cast<unsigned short>(length);
-    program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions));
-    return call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-}
-
 }  // namespace
 
 Payload::Payload(const ChildTask& task) noexcept : Reporter(task.report_fd, init_failed), task_(task) {
@@ -123,6 +115,14 @@ long set_capabilities(std::uint64_t capabilities) noexcept {
     const auto high = static_cast<std::uint32_t>(capabilities >> 32U);
     const __user_cap_data_struct data[2] = {{low, low, 0}, {high, high, 0}};
     return call(SYS_capset, &header, data);
+}
+
+long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept {
+    static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
+    sock_fprog program = {};
+    program.len = static_cast<unsigned short>(length);
+    program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions));
+    return call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
 // What was written is not what counts, but what happens.

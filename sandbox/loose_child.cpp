@@ -4,14 +4,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/child_payload.hpp"
 #include "sandbox/child_reporter.hpp"
 #include "sandbox/loose.hpp"
 
@@ -135,13 +134,9 @@ void Ending::take_locks() const noexcept {
 }
 
 void Ending::install_filters() const noexcept {
-    static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
     for (std::size_t i = 0; i < task_.filter_count; ++i) {
         const auto& instructions = task_.filters[i].instructions;
-        sock_fprog program = {};
-        program.len = static_cast<unsigned short>(instructions.size());
-        program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions.data()));
-        need(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), Point::filter);
+        need(set_filter(instructions.data(), instructions.size(), 0), Point::filter);
     }
 }
 
