@@ -68,13 +68,10 @@ bool is_unit_delegated(os::BusKind kind) {
         BusMessage which = bus.new_call(manager, "GetUnitByPID");
         which.add_number(static_cast<std::uint32_t>(::getpid()));
         const std::string unit = bus.call(which).read_text();
-        BusMessage question =
-            bus.new_call({manager.destination, unit.c_str(), "org.freedesktop.DBus.Properties"}, "Get");
         // In the names of D-Bus objects, a dot is "_2e".
         const bool is_scope = unit.ends_with("_2escope");
-        question.add(is_scope ? "org.freedesktop.systemd1.Scope" : "org.freedesktop.systemd1.Service").add("Delegate");
-        BusMessage answer = bus.call(question);
-        return answer.enter('v', "b") && answer.read_truth();
+        const char* const interface = is_scope ? "org.freedesktop.systemd1.Scope" : "org.freedesktop.systemd1.Service";
+        return bus.property({manager.destination, unit.c_str(), interface}, "Delegate") == true;
     } catch (const BusError&) {
         return false;
     }

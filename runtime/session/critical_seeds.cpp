@@ -106,7 +106,7 @@ class Seeds {
             for (const Json& session : answer.at(0)) {
                 if (!users_.contains(session.at(1).get<std::uint32_t>())) continue;
                 const auto path = session.at(4).get<std::string>();
-                const Json scope = systemd_.property({login1, path.c_str(), "org.freedesktop.login1.Session"}, "Scope");
+                const Json scope = bus.property({login1, path.c_str(), "org.freedesktop.login1.Session"}, "Scope");
                 if (!scope.is_string()) continue;
                 add(scope.get<std::string>(),
                     format("is a login of the user who builds (session {})", session.at(0).get<std::string>()));
@@ -194,7 +194,7 @@ class Seeds {
             call.add(link.name);
             const std::string device = bus.call(call).read_text();
             const Json managed =
-                systemd_.property({name, device.c_str(), "org.freedesktop.NetworkManager.Device"}, "Managed");
+                bus.property({name, device.c_str(), "org.freedesktop.NetworkManager.Device"}, "Managed");
             if (managed == true) add(systemd_.unit_of(process), what);
         } catch (const BusError&) {
             // It does not know the link.

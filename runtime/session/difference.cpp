@@ -9,10 +9,6 @@ namespace runtime::session {
 
 using sandbox::os::format;
 
-namespace {
-constexpr std::string_view user_mark = "user: ";
-}
-
 std::string_view name_of(Kind kind) {
     constexpr std::array<std::string_view, kind_count> names{
         "mount",  "loop",   "dm",     "process", "login", "link",  "address",   "route", "nftables",

@@ -44,6 +44,9 @@ inline constexpr std::size_t kind_count = 17;
 enum class Owner : std::uint8_t { ours, user, system, declared, unknown };
 [[nodiscard]] std::string_view name_of(Owner owner);
 
+// Before the name of a unit of the user's own manager.
+inline constexpr std::string_view user_mark = "user: ";
+
 struct Verdict {
     Owner whose = Owner::unknown;
     std::string reason;  // the fact that decided

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/session/difference.hpp"
 #include "runtime/session/service_check.hpp"
 #include "runtime/session/service_problems.hpp"
 #include "sandbox/os/format.hpp"
@@ -16,9 +17,10 @@ using std::chrono::milliseconds;
 
 // Between two looks at a unit that is being started.
 constexpr milliseconds between_looks{200};
+constexpr const char* not_there = "the build does not start: what it requires of this host is not there";
 
 std::string name_in_receipt(Manager manager, const std::string& unit) {
-    return format("{}{}", manager == Manager::user ? "user: " : "", unit);
+    return format("{}{}", manager == Manager::user ? user_mark : "", unit);
 }
 
 }  // namespace
@@ -43,8 +45,7 @@ std::string HostServices::problem_text(const Wanted& wanted, const ServiceProble
 }
 
 void HostServices::refuse(const Wanted& wanted, const ServiceProblem& problem) const {
-    throw HostServiceError(format("the build does not start: what it requires of this host is not there\n{}",
-                                  problem_text(wanted, problem)));
+    throw HostServiceError(format("{}\n{}", not_there, problem_text(wanted, problem)));
 }
 
 void HostServices::begin() {
@@ -58,7 +59,7 @@ void HostServices::begin() {
         }
     }
     if (!problems.empty()) {
-        throw HostServiceError("the build does not start: what it requires of this host is not there" + problems);
+        throw HostServiceError(not_there + problems);
     }
     has_begun_ = true;
     try {

@@ -71,9 +71,7 @@ std::optional<Login> find_login() {
             bus.new_call({service, "/org/freedesktop/login1", "org.freedesktop.login1.Manager"}, "GetSessionByPID");
         question.add_number(static_cast<std::uint32_t>(::getpid()));
         const std::string path = bus.call(question).read_text();
-        BusMessage all = bus.new_call({service, path.c_str(), "org.freedesktop.DBus.Properties"}, "GetAll");
-        all.add("org.freedesktop.login1.Session");
-        const Json facts = bus.call(all).read_values().at(0);
+        const Json facts = bus.properties({service, path.c_str(), "org.freedesktop.login1.Session"});
         return Login{facts.at("Id").get<std::string>(), facts.at("Type").get<std::string>(),
                      facts.at("Seat").at(0).get<std::string>(), facts.at("Service").get<std::string>(),
                      facts.at("Remote").get<bool>()};

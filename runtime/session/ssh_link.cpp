@@ -15,6 +15,17 @@
 namespace runtime::session {
 namespace {
 
+std::string text_of(const sockaddr* address) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address == nullptr) return {};
+    if (address->sa_family == AF_INET) {
+        ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text, sizeof text);
+    } else if (address->sa_family == AF_INET6) {
+        ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text, sizeof text);
+    }
+    return text;
+}
+
 // Connecting a datagram socket sends nothing, and lets the kernel choose a way and our address on it, udp(7).
 std::string own_address_towards(const std::string& peer) {
     sockaddr_storage there{};
@@ -41,22 +52,7 @@ std::string own_address_towards(const std::string& peer) {
     sockaddr_storage here{};
     socklen_t length = sizeof here;
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&here), &length) != 0) return {};
-    char text[INET6_ADDRSTRLEN] = "";
-    const void* address = here.ss_family == AF_INET
-                              ? static_cast<const void*>(&reinterpret_cast<sockaddr_in*>(&here)->sin_addr)
-                              : static_cast<const void*>(&reinterpret_cast<sockaddr_in6*>(&here)->sin6_addr);
-    return ::inet_ntop(here.ss_family, address, text, sizeof text) == nullptr ? std::string() : text;
-}
-
-std::string text_of(const sockaddr* address) {
-    char text[INET6_ADDRSTRLEN] = "";
-    if (address == nullptr) return {};
-    if (address->sa_family == AF_INET) {
-        ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text, sizeof text);
-    } else if (address->sa_family == AF_INET6) {
-        ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text, sizeof text);
-    }
-    return text;
+    return text_of(reinterpret_cast<const sockaddr*>(&here));
 }
 
 }  // namespace

@@ -82,10 +82,8 @@ UnitFacts Systemd::read(const std::string& name) {
     BusMessage request = bus_.new_call(manager_object, "LoadUnit");
     request.add(name);
     const std::string path = bus_.call(request).read_text();
-    BusMessage all = bus_.new_call({systemd, path.c_str(), "org.freedesktop.DBus.Properties"}, "GetAll");
-    all.add(unit_interface);
     try {
-        UnitFacts unit = facts_from(bus_.call(all).read_values().at(0));
+        UnitFacts unit = facts_from(bus_.properties({systemd, path.c_str(), unit_interface}));
         if (!unit.is_up() && unit.name.ends_with(".service")) add_end(path, unit);
         return unit;
     } catch (const Json::exception& error) {
@@ -95,11 +93,12 @@ UnitFacts Systemd::read(const std::string& name) {
 
 void Systemd::add_end(const std::string& path, UnitFacts& unit) {
     const BusTarget service{systemd, path.c_str(), service_interface};
-    const Json result = property(service, "Result");
+    const Json result = bus_.property(service, "Result");
     if (!result.is_string()) return;  // not loaded
     unit.result = result.get<std::string>();
-    unit.exit = exit_text(property(service, "ExecMainCode").get<int>(), property(service, "ExecMainStatus").get<int>());
-    unit.remains = property(service, "Type") != "oneshot" || property(service, "RemainAfterExit") == true;
+    unit.exit = exit_text(bus_.property(service, "ExecMainCode").get<int>(),
+                          bus_.property(service, "ExecMainStatus").get<int>());
+    unit.remains = bus_.property(service, "Type") != "oneshot" || bus_.property(service, "RemainAfterExit") == true;
 }
 
 std::string Systemd::request(const char* member, const std::string& unit, Mode mode) {
@@ -151,7 +150,7 @@ std::string Systemd::unit_of(pid_t process) {
     call.add_number(static_cast<std::uint32_t>(process));
     try {
         const std::string path = bus_.call(call).read_text();
-        const Json name = property({systemd, path.c_str(), unit_interface}, "Id");
+        const Json name = bus_.property({systemd, path.c_str(), unit_interface}, "Id");
         return name.is_string() ? name.get<std::string>() : std::string();
     } catch (const BusError&) {
         return {};
@@ -165,16 +164,6 @@ pid_t Systemd::owner_of(const char* name) {
         return static_cast<pid_t>(bus_.call(call).read_number());
     } catch (const BusError&) {
         return 0;  // nobody owns it, or there is no broker
-    }
-}
-
-Json Systemd::property(const BusTarget& object, const char* name) {
-    BusMessage call = bus_.new_call({object.destination, object.path, "org.freedesktop.DBus.Properties"}, "Get");
-    call.add(object.interface).add(name);
-    try {
-        return bus_.call(call).read_values().at(0);
-    } catch (const BusError&) {
-        return {};
     }
 }
 

@@ -39,8 +39,6 @@ class Systemd : public UnitSource {
     std::string unit_of(pid_t process);
     // The process that owns a name of the bus; 0: nobody does, and none is started for it.
     pid_t owner_of(const char* name);
-    // The value of a property of some object; null where there is none.
-    sandbox::os::Json property(const sandbox::os::BusTarget& object, const char* name);
     sandbox::os::Bus& bus() noexcept { return bus_; }
 
   private:

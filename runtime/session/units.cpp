@@ -20,7 +20,6 @@ using sandbox::os::Json;
 
 // A receipt does not wait for a bus that hangs.
 constexpr std::chrono::milliseconds patience{1000};
-constexpr const char* user_mark = "user: ";
 constexpr const char* systemd = "org.freedesktop.systemd1";
 constexpr BusTarget manager{systemd, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"};
 constexpr BusTarget logind{"org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"};
@@ -40,18 +39,19 @@ Json ask(Bus& bus, const BusTarget& target, const char* member) {
 }
 
 // ListUnitsByPatterns: a(ssssssouso), of which 0 is the name, 3 and 4 the state.
-void list_units(Bus& bus, const std::string& mark, std::uint32_t owner, UnitTables& tables) {
+void list_units(Bus& bus, std::string_view mark, std::uint32_t owner, UnitTables& tables) {
     BusMessage request = bus.new_call(manager, "ListUnitsByPatterns");
     add_texts(request, unit_states);
     add_texts(request, unit_patterns);
     const Json answer = bus.call(request).read_values();
     for (const Json& unit : answer.at(0)) {
         const auto name = unit.at(0).get<std::string>();
+        const std::string key = format("{}{}", mark, name);
         std::string state = unit.at(3).get<std::string>();
         if (name.ends_with(".timer")) {
-            tables.timers.items[mark + name] = {state, {.uid = owner}};  // what it waits for is no change
+            tables.timers.items[key] = {state, {.uid = owner}};  // what it waits for is no change
         } else {
-            tables.units.items[mark + name] = {state + " " + unit.at(4).get<std::string>(), {.uid = owner}};
+            tables.units.items[key] = {state + " " + unit.at(4).get<std::string>(), {.uid = owner}};
         }
     }
 }
@@ -91,17 +91,6 @@ std::string try_bus(BusKind kind, Act act) {
     }
 }
 
-Json property(Bus& bus, const std::string& path, const char* interface, const char* name,
-              const char* service = systemd) {
-    BusMessage request = bus.new_call({service, path.c_str(), "org.freedesktop.DBus.Properties"}, "Get");
-    request.add(interface).add(name);
-    try {
-        return bus.call(request).read_values().at(0);
-    } catch (const BusError&) {
-        return {};  // a unit of a type that has none, or gone by now
-    }
-}
-
 std::string text_or_empty(const Json& value) {
     return value.is_string() ? value.get<std::string>() : std::string();
 }
@@ -116,14 +105,14 @@ void add_path(std::string path, Facts& facts) {
 }
 
 void add_service_facts(Bus& bus, const std::string& path, Facts& facts) {
-    constexpr const char* interface = "org.freedesktop.systemd1.Service";
-    const Json pid = property(bus, path, interface, "MainPID");
+    const BusTarget service{systemd, path.c_str(), "org.freedesktop.systemd1.Service"};
+    const Json pid = bus.property(service, "MainPID");
     if (pid.is_number()) facts.pid = pid.get<pid_t>();  // 0: it does not run
-    const Json commands = property(bus, path, interface, "ExecStart");
+    const Json commands = bus.property(service, "ExecStart");
     for (const Json& command : list_or_empty(commands)) add_path(text_or_empty(command.at(0)), facts);
     for (const char* place : {"RootDirectory", "RootImage"})
-        add_path(text_or_empty(property(bus, path, interface, place)), facts);
-    facts.cgroup = text_or_empty(property(bus, path, interface, "ControlGroup"));
+        add_path(text_or_empty(bus.property(service, place)), facts);
+    facts.cgroup = text_or_empty(bus.property(service, "ControlGroup"));
 }
 
 std::string find_unit(Bus& bus, const std::string& name) {
@@ -133,13 +122,15 @@ std::string find_unit(Bus& bus, const std::string& name) {
 }
 
 void add_own_facts(Bus& bus, const std::string& name, const std::string& path, Facts& facts) {
-    add_path(text_or_empty(property(bus, path, "org.freedesktop.systemd1.Unit", "FragmentPath")), facts);
+    add_path(text_or_empty(bus.property({systemd, path.c_str(), "org.freedesktop.systemd1.Unit"}, "FragmentPath")),
+             facts);
     if (name.ends_with(".service")) {
         add_service_facts(bus, path, facts);
     } else if (name.ends_with(".scope")) {
-        facts.cgroup = text_or_empty(property(bus, path, "org.freedesktop.systemd1.Scope", "ControlGroup"));
+        facts.cgroup =
+            text_or_empty(bus.property({systemd, path.c_str(), "org.freedesktop.systemd1.Scope"}, "ControlGroup"));
     } else if (name.ends_with(".swap")) {
-        add_path(text_or_empty(property(bus, path, "org.freedesktop.systemd1.Swap", "What")), facts);
+        add_path(text_or_empty(bus.property({systemd, path.c_str(), "org.freedesktop.systemd1.Swap"}, "What")), facts);
     }
 }
 
@@ -147,7 +138,7 @@ void add_own_facts(Bus& bus, const std::string& name, const std::string& path, F
 void add_unit_facts(Bus& bus, const std::string& name, Facts& facts) {
     const std::string path = find_unit(bus, name);
     add_own_facts(bus, name, path, facts);
-    const Json triggers = property(bus, path, "org.freedesktop.systemd1.Unit", "Triggers");
+    const Json triggers = bus.property({systemd, path.c_str(), "org.freedesktop.systemd1.Unit"}, "Triggers");
     for (const Json& other : list_or_empty(triggers)) {
         const std::string started = text_or_empty(other);
         add_own_facts(bus, started, find_unit(bus, started), facts);
@@ -156,13 +147,13 @@ void add_unit_facts(Bus& bus, const std::string& name, Facts& facts) {
 
 // logind's session has a process that leads it, and a scope with all of its processes.
 void add_login_facts(Bus& bus, const std::string& name, Facts& facts) {
-    constexpr const char* interface = "org.freedesktop.login1.Session";
     BusMessage request = bus.new_call(logind, "GetSession");
     request.add(name.substr(name.find(' ') + 1));
     const auto path = bus.call(request).read_values().at(0).get<std::string>();
-    const Json leader = property(bus, path, interface, "Leader", logind.destination);
+    const BusTarget session{logind.destination, path.c_str(), "org.freedesktop.login1.Session"};
+    const Json leader = bus.property(session, "Leader");
     if (leader.is_number()) facts.pid = leader.get<pid_t>();
-    add_unit_facts(bus, text_or_empty(property(bus, path, interface, "Scope", logind.destination)), facts);
+    add_unit_facts(bus, text_or_empty(bus.property(session, "Scope")), facts);
 }
 
 // Of each thing that is new, or another than it was.
@@ -194,13 +185,12 @@ Services observe_services() {
 }
 
 void find_service_facts(const Services& before, Services& after) {
-    const auto find = [](BusKind kind, const char* mark, const UnitTables& was, UnitTables& is) {
+    const auto find = [](BusKind kind, std::string_view mark, const UnitTables& was, UnitTables& is) {
         if (!is.units.unreadable.empty() || (was.units.items == is.units.items && was.timers.items == is.timers.items))
             return;
         static_cast<void>(try_bus(kind, [&](Bus& bus) {
-            const std::size_t start = std::string_view(mark).size();
             const auto add = [&](const std::string& name, Facts& facts) {
-                add_unit_facts(bus, name.substr(start), facts);
+                add_unit_facts(bus, name.substr(mark.size()), facts);
             };
             find_facts(was.units, is.units, add);
             find_facts(was.timers, is.timers, add);

@@ -123,6 +123,7 @@ struct Address {
 };
 
 // What every address here begins with; its path follows.
+constexpr const char* properties_interface = "org.freedesktop.DBus.Properties";
 constexpr const char* unix_socket = "unix:path=";
 
 std::vector<Address> addresses_of(BusKind kind) {
@@ -322,6 +323,22 @@ BusMessage Bus::call(const BusMessage& message) {
     const std::string words = error.message == nullptr ? std::strerror(-result) : error.message;
     Library::get().free_error(&error);
     throw BusError(words, name);
+}
+
+Json Bus::property(const BusTarget& object, const char* name) {
+    BusMessage question = new_call({object.destination, object.path, properties_interface}, "Get");
+    question.add(object.interface).add(name);
+    try {
+        return call(question).read_values().at(0);
+    } catch (const BusError&) {
+        return {};
+    }
+}
+
+Json Bus::properties(const BusTarget& object) {
+    BusMessage question = new_call({object.destination, object.path, properties_interface}, "GetAll");
+    question.add(object.interface);
+    return call(question).read_values().at(0);
 }
 
 void Bus::listen(const char* interface, const char* member) {

@@ -89,6 +89,11 @@ class Bus {
 
     [[nodiscard]] BusMessage new_call(const BusTarget& target, const char* member) const;
     BusMessage call(const BusMessage& message);
+    // A property of an object, by its interface ("Standard Interfaces" in the D-Bus specification); null where it has none, or is
+    // not there.
+    Json property(const BusTarget& object, const char* name);
+    // All that the interface has, by name.
+    Json properties(const BusTarget& object);
     // From now on signals of this name are kept until next_signal() takes them.
     void listen(const char* interface, const char* member);
     // Nothing where none comes for so long.
