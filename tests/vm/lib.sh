@@ -23,3 +23,8 @@ wait_for() {
 
 # untouched LOG: the receipt of this build is clean.
 untouched() { grep -q '^receipt: host session untouched: .* no process of ours left' "$1" || { cat "$1"; die "the receipt is not clean"; }; }
+
+# as_tester COMMAND...: for root, as tester, who has logged in somewhere.
+as_tester() {
+    runuser -u tester -- env XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus "$@"
+}
