@@ -1,6 +1,5 @@
 #include "stages/host_root.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -8,11 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <tuple>
 #include <vector>
 
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 #include "stages/digest.hpp"
@@ -107,18 +106,22 @@ std::vector<Package> packages_of(std::string_view status) {
     return packages;
 }
 
-// "name -> target" of each link; empty where the directory is not there, as on a host without alternatives.
+// "name -> target" of each link; empty where the directory is not there, as on a host without alternatives. What is
+// there and cannot be read is an error: a key without it would be that of another host.
 std::vector<std::string> links_in(const std::string& path) {
     std::vector<std::string> links;
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
-    if (!directory) return links;
+    const long opened = try_sys([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (opened == -ENOENT) return links;
+    if (opened < 0) throw sandbox::os::SysError(static_cast<int>(-opened), "open " + path);
+    const Fd directory(static_cast<int>(opened));
     std::array<char, PATH_MAX> target{};
-    while (const dirent* entry = ::readdir(directory.get())) {
-        const long size = try_sys(
-            [&] { return ::readlinkat(::dirfd(directory.get()), entry->d_name, target.data(), target.size()); });
-        if (size < 0) continue;  // README, "." and "..", or gone since
-        links.push_back(sandbox::os::format("{} -> {}", entry->d_name,
-                                            std::string_view(target.data(), static_cast<std::size_t>(size))));
+    for (const std::string& name : sandbox::os::list_directory(directory.get())) {
+        const long size =
+            try_sys([&] { return ::readlinkat(directory.get(), name.c_str(), target.data(), target.size()); });
+        if (size == -EINVAL || size == -ENOENT) continue;  // README, or gone since
+        if (size < 0) throw sandbox::os::SysError(static_cast<int>(-size), "read the link " + path + "/" + name);
+        links.push_back(
+            sandbox::os::format("{} -> {}", name, std::string_view(target.data(), static_cast<std::size_t>(size))));
     }
     std::ranges::sort(links);
     return links;

@@ -26,7 +26,7 @@ struct HostState {
 //
 // Not covered, and so no reason for a stage to run again: files below /usr that were changed by hand, all of
 // /usr/local, diversions, and the contents of the files below /etc that host_etc_paths() names.
-// Throws HostRootError on a host without dpkg.
+// Throws HostRootError on a host without dpkg, os::SysError for what is there and cannot be read.
 std::string host_packages_digest(const HostState& state = {});
 
 enum class Presence : std::uint8_t { required, optional };

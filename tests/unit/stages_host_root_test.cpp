@@ -1,3 +1,4 @@
+#include "sandbox/os/sys.hpp"
 #include "stages/host_root.hpp"
 
 #include <catch2/catch.hpp>
@@ -85,6 +86,16 @@ TEST_CASE("host packages: alternatives choose programs, so they count", "[host_r
     std::filesystem::create_symlink("/usr/bin/gawk", link);
     const std::string gawk = host.digest(status);
     CHECK(std::set<std::string>{without, mawk, gawk}.size() == 3);
+}
+
+TEST_CASE("host packages: alternatives that cannot be read are an error, not none", "[host_root]") {
+    const Host host;
+    const std::filesystem::path alternatives = host.directory.path() / "alternatives";
+    const std::string empty = host.digest(status);
+    std::filesystem::remove(alternatives);
+    CHECK(host.digest(status) == empty);
+    std::filesystem::create_symlink("alternatives", alternatives);
+    CHECK_THROWS_AS(host.digest(status), sandbox::os::SysError);
 }
 
 TEST_CASE("host packages: a host without dpkg is told so", "[host_root]") {
