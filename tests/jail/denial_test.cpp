@@ -223,6 +223,7 @@ TEST_CASE("after very many denials nobody looks, and they are denied all the sam
 TEST_CASE("a flood of denials does not keep a signal from being passed on", "[denial]") {
     for (int i = 0; i < 5; ++i) {
         Process flood(tests::jail::start_of(tests::jail::bare(), {"/probe", "deny-loop", "0", "8"}));
+        flood.wait_for("processes=8");
         ::usleep(100'000);
         flood.signal(SIGTERM);
         CHECK(flood.finish(std::chrono::seconds(5)).code == 143);

@@ -284,10 +284,12 @@ static int run_sleep(int argc, char** argv) {
 }
 
 /* A call that the build profile denies, over and over: COUNT times (0: without end) in each of PROCESSES processes. Says
- * what the first process was told first and last. */
+ * how many, and what the first process was told first and last. */
 static int run_deny_loop(int argc, char** argv) {
     need_arguments(argc, 2);
     const long long count = number(argv[1]);
+    printf("processes=%lld\n", number(argv[2]));
+    fflush(stdout);
     for (long long made = 1; made < number(argv[2]); ++made) {
         if (fork() != 0) continue;
         for (long long i = 0; count == 0 || i < count; ++i)
