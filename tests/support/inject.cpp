@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -124,6 +125,8 @@ class Tracer {
             ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
             ::dup2(out_.writer.get(), 1);
             ::dup2(err_.writer.get(), 2);
+            // LeakSanitizer is a tracer itself, and a process has but one.
+            ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
             ::ptrace(PTRACE_TRACEME, 0, 0, 0);
             ::raise(SIGSTOP);
             ::execve(argv.front(), argv.data(), environ);
