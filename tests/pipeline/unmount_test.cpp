@@ -185,7 +185,8 @@ TEST_CASE("unmount: lazily, on demand only, and who holds it goes on", "[unmount
     const Result result = host.unmount({"--yes", "--lazy", "--json", host.root()});
     INFO(result.out << result.err);
     CHECK(result.code == 0);
-    for (const Json& step : Json::parse(result.out).at("steps")) CHECK(step.at("state") == "done");
+    const Json told = Json::parse(result.out);
+    for (const Json& step : told.at("steps")) CHECK(step.at("state") == "done");
     CHECK_FALSE(host.has_mounts());
     CHECK(lives(host.marker()));
 }
