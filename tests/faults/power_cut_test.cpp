@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <stdexcept>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -92,13 +93,12 @@ std::string cut_at(const DisturbedBuild& build, const Disk& disk, const CallSite
     ::sync();  // what was before is on the disk
     const Traced traced =
         build.disturb({.site = site, .kind = FaultKind::kill_first, .before = [&] { disk.cut_power(); }});
-    if (!traced.is_met) {
-        if (!disk.start_again()) return "the disk is still in use";
-        return build.wrong_afterwards(traced.result.err);
+    if (traced.is_met && !traced.is_all_gone) return "a process is left after a second";
+    // Nothing more can be said of a disk without power.
+    if (!becomes_true([&] { return disk.start_again(); }, std::chrono::seconds(30))) {
+        throw std::runtime_error(format("the disk is still in use after {}", words_for(site)));
     }
-    if (!traced.is_all_gone) return "a process is left after a second";
-    const bool starts = becomes_true([&] { return disk.start_again(); }, std::chrono::seconds(5));
-    return starts ? build.wrong_afterwards(traced.result.err) : "the disk is still in use";
+    return build.wrong_afterwards(traced.result.err);
 }
 
 void cut_at_each(const std::vector<CallSite>& sites, const DisturbedBuild& build, const Disk& disk) {
