@@ -119,7 +119,10 @@ std::vector<std::string> links_in(const std::string& path) {
         const long size =
             try_sys([&] { return ::readlinkat(directory.get(), name.c_str(), target.data(), target.size()); });
         if (size == -EINVAL || size == -ENOENT) continue;  // README, or gone since
-        if (size < 0) throw sandbox::os::SysError(static_cast<int>(-size), "read the link " + path + "/" + name);
+        if (size < 0) {
+            throw sandbox::os::SysError(static_cast<int>(-size),
+                                        sandbox::os::format("read the link {}/{}", path, name));
+        }
         links.push_back(
             sandbox::os::format("{} -> {}", name, std::string_view(target.data(), static_cast<std::size_t>(size))));
     }
