@@ -13,7 +13,7 @@ namespace tests::jail {
 inline std::string bwrap_link(const support::Workspace& workspace) {
     const std::string directory = workspace.path() + "/bin";
     std::filesystem::create_directories(directory);
-    const std::string link = directory + "/bwrap";
+    std::string link = directory + "/bwrap";
     if (!std::filesystem::exists(link)) std::filesystem::create_symlink(support::stagebox_program(), link);
     return link;
 }
