@@ -198,11 +198,12 @@ std::vector<Shortage> shortages() {
          ":", "umount $store; mount -t tmpfs tmpfs $store", 3, "overlay"});
     all.push_back({"a store on ramfs, without extended attributes", "mount -t ramfs ramfs $store", ":",
                    "umount $store; mount -t tmpfs tmpfs $store", 0, ""});
+    // AddressSanitizer reserves terabytes of address space, and UndefinedBehaviorSanitizer looks at memory by way of a pipe.
+#if !defined(__SANITIZE_ADDRESS__)
     for (const char* files : {"6", "10", "14", "20"}) {
         all.push_back({format("{} open files", files), "mount -t tmpfs tmpfs $store", format("ulimit -n {}", files),
                        ":", 3, "Too many open files"});
     }
-#if !defined(__SANITIZE_ADDRESS__)  // which reserves terabytes of address space
     for (const char* kilobytes : {"9000", "12000", "20000"}) {
         all.push_back({format("{} kB of memory", kilobytes), "mount -t tmpfs tmpfs $store",
                        format("ulimit -v {}", kilobytes), ":", -1, "error: "});
