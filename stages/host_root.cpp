@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +19,6 @@ namespace stages {
 namespace {
 
 using sandbox::os::Fd;
-using sandbox::os::sys;
 using sandbox::os::try_sys;
 
 std::string read_status(const std::string& path) {
@@ -33,19 +31,7 @@ std::string read_status(const std::string& path) {
                                 path));
     }
     if (opened < 0) throw sandbox::os::SysError(static_cast<int>(-opened), "open " + path);
-    const Fd fd(static_cast<int>(opened));
-    struct stat status {};
-    sys([&] { return ::fstat(fd.get(), &status); }, "stat {}", path);
-    std::string text(static_cast<std::size_t>(status.st_size), '\0');
-    std::size_t size = 0;
-    while (size < text.size()) {
-        const ssize_t count =
-            sys([&] { return ::read(fd.get(), text.data() + size, text.size() - size); }, "read {}", path);
-        if (count == 0) break;
-        size += static_cast<std::size_t>(count);
-    }
-    text.resize(size);
-    return text;
+    return sandbox::os::read_all(Fd(static_cast<int>(opened)).get(), path);
 }
 
 // What follows "Name: " where `line` is that field.
@@ -126,7 +112,6 @@ std::vector<std::string> links_in(const std::string& path) {
         links.push_back(
             sandbox::os::format("{} -> {}", name, std::string_view(target.data(), static_cast<std::size_t>(size))));
     }
-    std::ranges::sort(links);
     return links;
 }
 
