@@ -8,6 +8,7 @@
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/systemd_job.hpp"
 
 namespace sandbox {
 namespace {
@@ -108,15 +109,9 @@ void SystemdScope::ask(const char* oom_policy) {
 }
 
 void SystemdScope::wait_for(const std::string& job) {
-    while (auto removed = bus_.next_signal(patience)) {
-        removed->skip("u");
-        if (removed->read_text() != job) continue;
-        removed->skip("s");
-        const std::string result = removed->read_text();
-        if (result != "done") throw BusError(format("systemd could not start {}: {}", unit_, result));
-        return;
-    }
-    throw BusError(format("systemd did not start {} within {} s", unit_, patience.count()));
+    const auto result = result_of_job(bus_, job, patience);
+    if (!result) throw BusError(format("systemd did not start {} within {} s", unit_, patience.count()));
+    if (*result != "done") throw BusError(format("systemd could not start {}: {}", unit_, *result));
 }
 
 void SystemdScope::attach(const std::string& below, pid_t process) {

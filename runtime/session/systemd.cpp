@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/systemd_job.hpp"
 
 namespace runtime::session {
 namespace {
@@ -132,17 +133,7 @@ void Systemd::reset_failed(const std::string& unit) {
 }
 
 std::optional<std::string> Systemd::wait_for(const std::string& job, std::chrono::milliseconds patience) {
-    const auto end = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-        if (left.count() < 0) return std::nullopt;
-        auto removed = bus_.next_signal(left);
-        if (!removed) return std::nullopt;
-        removed->skip("u");
-        if (removed->read_text() != job) continue;
-        removed->skip("s");
-        return removed->read_text();
-    }
+    return sandbox::result_of_job(bus_, job, patience);
 }
 
 std::string Systemd::unit_of(pid_t process) {
