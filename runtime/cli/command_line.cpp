@@ -16,10 +16,13 @@
 #include "runtime/cli/run.hpp"
 #include "runtime/cli/runs.hpp"
 #include "runtime/cli/session_command.hpp"
+#include "runtime/cli/unknown_word.hpp"
 #include "runtime/cli/usage.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "sandbox/config.hpp"
+#include "sandbox/config_text.hpp"
+#include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
@@ -28,6 +31,12 @@ namespace {
 
 constexpr int wrong_input = 2;
 constexpr int cannot_run = 3;
+
+// CLI11's own words do not say what is wanted.
+std::string check_whole_number(const std::string& text) {
+    const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    return is_number ? std::string() : sandbox::os::format("{} is not a whole number", sandbox::quote(text));
+}
 
 void add_file_options(CLI::App& command, PipelineOptions& options, std::vector<std::string>& vars) {
     command.add_option("-f,--file", options.file, "The pipeline file")->capture_default_str()->type_name("FILE");
@@ -105,6 +114,7 @@ void add_build(CLI::App& app, Words& words) {
     command->add_option("-o,--output", words.build.output, "Write the pipeline's results into this directory")
         ->type_name("DIR");
     command->add_option("-j,--jobs", words.build.jobs, "Stages at the same time (default: one for each processor)")
+        ->check(check_whole_number)
         ->type_name("N");
     command->add_flag("--detach", words.is_detached,
                       "Build in the background, and print the run's name; see status, log and attach");
@@ -192,6 +202,7 @@ void add_store(CLI::App& app, Words& words) {
     }
     collect->add_option("--days", words.days, "Keep results that were used, and runs that ended, within so many days")
         ->capture_default_str()
+        ->check(check_whole_number)
         ->type_name("N");
     check->add_flag("--quick", words.is_quick, "Look at names only, and read no contents");
     check->add_flag("--json", words.is_json, "For programs");
@@ -279,6 +290,44 @@ void add_doctor(CLI::App& app, Words& words) {
     command->callback([&words] { words.command = run_doctor; });
 }
 
+// The lines of an error, which may name what was typed, as a terminal can show them.
+int complain(std::string_view text, int code) {
+    for (const char* prefix = "error: "; !text.empty(); prefix = "") {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        std::fprintf(stderr, "%s%s\n", prefix, sandbox::os::printable(text.substr(0, end)).c_str());
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return code;
+}
+
+// What may follow the command that was reached.
+KnownWords known_words(const CLI::App& app) {
+    const CLI::App* reached = &app;
+    KnownWords known{.command = app.get_name(), .commands = {}, .options = {}};
+    while (!reached->get_subcommands().empty()) {
+        reached = reached->get_subcommands().front();
+        known.command += " " + reached->get_name();
+    }
+    for (const CLI::App* command : reached->get_subcommands({})) known.commands.push_back(command->get_name());
+    for (const CLI::Option* option : reached->get_options()) {
+        for (const std::string& name : option->get_lnames()) known.options.push_back("--" + name);
+    }
+    return known;
+}
+
+// Where only a command is missing, all of them are shown.
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+    const KnownWords known = known_words(app);
+    std::vector<std::string> unknown = app.remaining(true);
+    std::erase(unknown, "--");
+    if (unknown.empty() && !known.commands.empty()) {
+        std::fputs(app.help().c_str(), stderr);
+        return wrong_input;
+    }
+    const std::string problem = unknown.empty() ? error.what() : unknown_word(known, unknown.front());
+    return complain(sandbox::os::format("{}\nsee {} --help", problem, known.command), wrong_input);
+}
+
 // Into `words`; the exit code where there is nothing to run.
 std::optional<int> parse(int argc, char** argv, Words& words) {
     CLI::App app("A rootless container runner for builds: every stage in a fresh jail, committed whole or not at all.",
@@ -300,7 +349,7 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
         app.parse(argc, argv);
         words.pipeline.vars = parse_vars(words.vars);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : wrong_input;
+        return error.get_exit_code() == 0 ? app.exit(error) : refuse(app, error);
     }
     return std::nullopt;
 }
@@ -309,16 +358,6 @@ int parse_and_run(int argc, char** argv) {
     Words words;
     const std::optional<int> ended = parse(argc, argv, words);
     return ended ? *ended : words.command(words);
-}
-
-// The lines of an error, which may name what was typed, as a terminal can show them.
-int complain(std::string_view text, int code) {
-    for (const char* prefix = "error: "; !text.empty(); prefix = "") {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        std::fprintf(stderr, "%s%s\n", prefix, sandbox::os::printable(text.substr(0, end)).c_str());
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return code;
 }
 
 // A program with the setuid or setgid bit would build jails with somebody else's rights: the environment, the store and

@@ -111,6 +111,46 @@ TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[com
     }
 }
 
+TEST_CASE("an unknown word of the command line is told with what may have been meant", "[command]") {
+    const struct {
+        std::vector<std::string> words;
+        std::string told;
+    } rows[] = {
+        {{"biuld"}, "stagebox has no command \"biuld\": did you mean \"build\"?\nsee stagebox --help"},
+        {{"frobnicate"}, "stagebox has no command \"frobnicate\"\nsee stagebox --help"},
+        {{"store", "chekc"},
+         "stagebox store has no command \"chekc\": did you mean \"check\"?\nsee stagebox store --help"},
+        {{"build", "--stor=/x"},
+         "stagebox build has no option \"--stor\": did you mean \"--store\"?\nsee stagebox build --help"},
+        {{"log", "--usge", "a"},
+         "stagebox log has no option \"--usge\": did you mean \"--usage\"?\nsee stagebox log --help"},
+        {{"plan", "-x", "a"}, "stagebox plan has no option \"-x\"\nsee stagebox plan --help"},
+        {{"explain", "a", "b"}, "\"b\" is one word too many for stagebox explain\nsee stagebox explain --help"},
+        {{"plan"}, "STAGE is required\nsee stagebox plan --help"},
+        {{"build", "--jobs", "x"}, "--jobs: \"x\" is not a whole number\nsee stagebox build --help"},
+        {{"store", "gc", "--days=-1"}, "--days: \"-1\" is not a whole number\nsee stagebox store gc --help"},
+        {{"build", "a\x1b[31m", "--nowhere\x1b"},
+         "stagebox build has no option \"--nowhere\\u001B\"\nsee stagebox build --help"},
+    };
+    for (const auto& row : rows) {
+        std::vector<std::string> argv = {stagebox_program()};
+        argv.insert(argv.end(), row.words.begin(), row.words.end());
+        const Result wrong = run({.argv = argv});
+        INFO(wrong.err);
+        CHECK(wrong.code == 2);
+        CHECK(wrong.out.empty());
+        CHECK(wrong.err == "error: " + row.told + "\n");
+    }
+    // Nothing but a command is missing: those that there are.
+    for (const char* command : {"", "store", "session"}) {
+        std::vector<std::string> argv = {stagebox_program()};
+        if (*command != '\0') argv.emplace_back(command);
+        const Result bare = run({.argv = argv});
+        CHECK(bare.code == 2);
+        CHECK(says(bare, "Subcommands:"));
+    }
+}
+
 TEST_CASE("SOURCE_DATE_EPOCH that is no time is told with the stage's line", "[command]") {
     const Workspace workspace;
     workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\nenv = { SOURCE_DATE_EPOCH = \"yesterday\" }\n");

@@ -1,0 +1,19 @@
+// A word of the command line that nothing takes: what it is told. Knows nothing of the commands there are.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace runtime::cli {
+
+// The command that was reached, as it is typed, and what may follow it.
+struct KnownWords {
+    std::string command;                // "stagebox store"
+    std::vector<std::string> commands;  // "ls", "gc"
+    std::vector<std::string> options;   // "--store"; the long ones
+};
+
+// One sentence without its full stop: which command does not take it, and which word may have been meant.
+std::string unknown_word(const KnownWords& known, std::string_view word);
+
+}  // namespace runtime::cli
