@@ -1,5 +1,7 @@
 #include "stages/pipeline_file.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <memory>
 
@@ -140,6 +142,10 @@ void read_values(const ConfigTable& top, const Variables& variables, const Local
 }  // namespace
 
 Pipeline read_pipeline(const std::string& path, const Overrides& overrides, const std::string& name) {
+    if (sandbox::os::try_sys([&] { return ::access(path.c_str(), F_OK); }) == -ENOENT) {
+        throw ConfigError(name, {}, "there is no such file",
+                          "-f names another one; stagebox import drafts one from a build script");
+    }
     const ConfigTable top = sandbox::read_config(path, name);
     Pipeline pipeline;
     pipeline.file = name;

@@ -255,7 +255,7 @@ void add_session(CLI::App& app, Words& words) {
 void add_report(CLI::App& app, Words& words) {
     CLI::App* command = app.add_subcommand("report", "The receipt of a run: the host before and after");
     command->add_option("--store", words.pipeline.store, "The store")->type_name("DIR");
-    command->add_option("RUN", words.run, "Its name in the store's directory runs (default: the newest)");
+    command->add_option("RUN", words.run, "A run's name, or how it begins (default: the newest)");
     command->add_flag("--json", words.is_json, "For programs");
     command->callback([&words] {
         words.command = [](const Words& w) {

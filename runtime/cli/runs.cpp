@@ -65,16 +65,6 @@ std::invalid_argument no_such_run(const std::string& name, const std::vector<std
     return std::invalid_argument(format("more than one run begins with {}: {}", name, names));
 }
 
-std::string named_run(const store::Store& store, const std::string& name) {
-    std::vector<std::string> alike;
-    for (const std::string& run : names_of(store)) {
-        if (run == name) return run;
-        if (run.starts_with(name)) alike.push_back(run);
-    }
-    if (alike.size() != 1) throw no_such_run(name, alike);
-    return alike.front();
-}
-
 std::string last_run(const store::Store& store) {
     std::vector<std::string> runs = names_of(store);
     std::ranges::reverse(runs);
@@ -183,10 +173,20 @@ int exit_code_of(const store::Store& store, const std::string& run) {
 
 }  // namespace
 
+std::string named_run(const std::vector<std::string>& names, const std::string& name) {
+    std::vector<std::string> alike;
+    for (const std::string& run : names) {
+        if (run == name) return run;
+        if (run.starts_with(name)) alike.push_back(run);
+    }
+    if (alike.size() != 1) throw no_such_run(name, alike);
+    return alike.front();
+}
+
 int show_status(const RunsOptions& options, OutputFormat how) {
     const store::Store store = open_store(options);
     if (!options.run.empty()) {
-        const std::string run = named_run(store, options.run);
+        const std::string run = named_run(names_of(store), options.run);
         const std::optional<RunState> state = read_state(store, run);
         if (!state) throw std::runtime_error(run + " never began: its pipeline was not right");
         std::cout << (how == OutputFormat::json ? to_json(*state).dump(2) + "\n" : to_text(*state));
@@ -206,7 +206,7 @@ int show_status(const RunsOptions& options, OutputFormat how) {
 
 int show_log(const RunsOptions& options, LogMode mode) {
     const store::Store store = open_store(options);
-    const std::string run = options.run.empty() ? last_run(store) : named_run(store, options.run);
+    const std::string run = options.run.empty() ? last_run(store) : named_run(names_of(store), options.run);
     Follower follower(store, run);
     follower.copy();
     if (mode == LogMode::once) return 0;
@@ -217,7 +217,7 @@ int show_log(const RunsOptions& options, LogMode mode) {
 
 int attach(const RunsOptions& options) {
     const store::Store store = open_store(options);
-    const std::string run = options.run.empty() ? running_run(store) : named_run(store, options.run);
+    const std::string run = options.run.empty() ? running_run(store) : named_run(names_of(store), options.run);
     Follower follower(store, run);
     follower.skip_to_last(attach_lines);
     if (follower.is_running()) {

@@ -1,6 +1,7 @@
 // `status`, `log` and `attach`: builds that go on somewhere else, or are over.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "runtime/cli/output_format.hpp"
 
@@ -10,6 +11,9 @@ struct RunsOptions {
     std::string store;  // empty: the default
     std::string run;    // its name, or how that begins; empty: see the commands
 };
+
+// Of the names of runs, the one that is `name`, or else the only one that begins with it. Throws std::invalid_argument.
+std::string named_run(const std::vector<std::string>& names, const std::string& name);
 
 // `status`: all runs that go on and the last ten others, or everything of one.
 int show_status(const RunsOptions& options, OutputFormat how);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "runtime/cli/runs.hpp"
 #include "runtime/session/check.hpp"
 #include "runtime/session/receipt.hpp"
 #include "runtime/session/room.hpp"
@@ -225,24 +226,17 @@ int session_unmount(const UnmountOptions& options) {
 }
 
 int report(const std::string& store_name, const std::string& run, OutputFormat output) {
-    if (run.find('/') != std::string::npos || run == "." || run == "..") {
-        throw std::invalid_argument(
-            format("'{}' is no name of a run; they are the names in the store's runs directory", run));
-    }
     const std::string path = store_path(store_name) + "/v1/runs";
     if (!sandbox::os::exists(AT_FDCWD, path)) throw std::runtime_error(format("no run is kept in {}", path));
     const sandbox::os::Fd runs = sandbox::os::open_directory(AT_FDCWD, path);
+    // They sort by time; the newest may still run, or was killed.
+    std::vector<std::string> names = sandbox::os::list_directory(runs.get());
+    if (!run.empty()) names = {named_run(names, run)};
     std::optional<std::string> text;
-    std::string found = run;
-    if (!run.empty()) {
-        text = sandbox::os::read_file_if_exists(runs.get(), run + "/receipt.json");
-    } else {
-        // Their names sort by time; the newest may still run, or was killed.
-        std::vector<std::string> names = sandbox::os::list_directory(runs.get());
-        for (auto name = names.rbegin(); name != names.rend() && !text; ++name) {
-            found = *name;
-            text = sandbox::os::read_file_if_exists(runs.get(), *name + "/receipt.json");
-        }
+    while (!names.empty()) {
+        text = sandbox::os::read_file_if_exists(runs.get(), names.back() + "/receipt.json");
+        if (text) break;
+        names.pop_back();
     }
     if (!text)
         throw std::runtime_error(format("{} has no receipt of {}", path, run.empty() ? "any run" : "run " + run));
@@ -250,7 +244,7 @@ int report(const std::string& store_name, const std::string& run, OutputFormat o
     if (output == OutputFormat::json) {
         std::fputs(text->c_str(), stdout);
     } else {
-        std::printf("run %s\n%s", found.c_str(), session::to_long_text(kept).c_str());
+        std::printf("run %s\n%s", names.back().c_str(), session::to_long_text(kept).c_str());
     }
     return kept.at("clean").get<bool>() ? supervisor::done : supervisor::host_touched;
 }

@@ -101,7 +101,10 @@ TEST_CASE("what is wrong with the command line or the pipeline file is 2", "[com
     CHECK(workspace.run({"plan", "nowhere"}).code == 2);
     CHECK(run({.argv = {stagebox_program()}}).code == 2);
     CHECK(run({.argv = {stagebox_program(), "no-such-command"}}).code == 2);
-    CHECK(run({.argv = {stagebox_program(), "build", "-f", workspace.path() + "/nothing.toml"}}).code == 2);
+    const Result missing = run({.argv = {stagebox_program(), "build", "-f", workspace.path() + "/nothing.toml"}});
+    CHECK(missing.code == 2);
+    CHECK(says(missing, "nothing.toml: error: there is no such file"));
+    CHECK(says(missing, "-f names another one"));
     for (const char* command :
          {"build", "run", "shell", "check", "plan", "status", "log", "attach", "store", "doctor"}) {
         INFO(command);
