@@ -151,7 +151,7 @@ long keep_capabilities(const FirstSteps& first) {
 // Under child.cpp's rules, on a stack of its own. The descriptors that the program keeps lose close-on-exec here, in the
 // child's own table. Not AddressSanitizer's: the marks of its variables would stay where the parent goes on, for it does not
 // return.
-[[gnu::no_sanitize("address")]] int become_init(void* argument) {
+[[gnu::no_sanitize_address]] int become_init(void* argument) {
     const auto& first = *static_cast<const FirstSteps*>(argument);
     const auto& channels = *first.channels;
     long done = call(SYS_dup3, first.task, task_fd, 0);

@@ -41,6 +41,7 @@ void add_words(std::vector<std::string>& arguments, const std::vector<std::strin
 // It waits in the socket until the steward runs.
 void send_logs(const Fd& line, const std::vector<Fd>& logs) {
     std::vector<int> numbers;
+    numbers.reserve(logs.size());
     for (const Fd& log : logs) numbers.push_back(log.get());
     char byte = 0;
     iovec content = {&byte, 1};

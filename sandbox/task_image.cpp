@@ -1,6 +1,7 @@
 #include "sandbox/task_image.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -34,12 +35,12 @@ class Image {
     template <class T>
     T* add(const T* values, std::size_t count) {
         bytes_.resize((bytes_.size() + alignof(T) - 1) / alignof(T) * alignof(T));
-        return reinterpret_cast<T*>(append(values, count * sizeof(T)));
+        return std::bit_cast<T*>(append(values, count * sizeof(T)));
     }
     // With the NUL behind it. `size`: at least so many bytes before that.
     const char* text(const char* text, std::size_t size = 0) {
         if (text == nullptr) return nullptr;
-        return reinterpret_cast<const char*>(append(text, std::max(size, std::strlen(text)) + 1));
+        return std::bit_cast<const char*>(append(text, std::max(size, std::strlen(text)) + 1));
     }
     const char* const* texts(const std::vector<const char*>& texts) {
         std::vector<const char*> moved;
