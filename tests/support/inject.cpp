@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/files.hpp"
@@ -31,6 +32,12 @@ using sandbox::os::Fd;
 using sandbox::os::sys;
 
 namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
 
 // A call to waitpid(2) that lasts too long ends with EINTR: the handler does nothing, and SA_RESTART is not set.
 class Deadline {
@@ -114,6 +121,8 @@ class Tracer {
         bool is_new = true;  // its first stop is the tracing's own
         bool is_childs_child = false;
         bool is_faulted = false;  // the call it is in gets its answer from us
+        bool is_instrumented = is_sanitized;
+        bool probes_memory = false;  // see is_sanitizers()
     };
 
     void spawn(const Start& start) {
@@ -180,6 +189,7 @@ class Tracer {
             ::ptrace(PTRACE_GETEVENTMSG, pid, 0, &made);
             add(static_cast<pid_t>(made)).is_childs_child = pid != first_;
         }
+        if (event == PTRACE_EVENT_EXEC && pid != first_) process.is_instrumented = false;
         if (event == PTRACE_EVENT_EXEC && process.is_childs_child) {
             // Its last call. What others made since then was seen first, and is no less after the exec for that.
             const auto is_its_own = [&](const CallSite& site) { return site.process == process.index; };
@@ -236,7 +246,23 @@ class Tracer {
         go_on(pid, 0);
     }
 
+    // What an instrumented program calls for its sanitizers: memory, and a pipe by which UBSan learns whether an address may be
+    // read. That pipe has no close-on-exec, and the program makes none without.
+    static bool is_sanitizers(TracedProcess& process, const user_regs_struct& call) {
+        if (!process.is_instrumented) return false;
+        switch (call.orig_rax) {
+            case SYS_mmap:
+            case SYS_munmap:
+            case SYS_mprotect:
+            case SYS_madvise: return true;
+            case SYS_pipe2: return process.probes_memory = call.rsi == 0;
+            case SYS_write: return std::exchange(process.probes_memory, false);
+            default: return false;
+        }
+    }
+
     void at_entry(pid_t pid, TracedProcess& process, user_regs_struct& registers) {
+        if (is_sanitizers(process, registers)) return;
         const auto number = static_cast<long>(registers.orig_rax);
         const CallSite site{process.index, number, process.counts[number]++};
         traced_.calls.push_back(site);

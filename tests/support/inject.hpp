@@ -39,7 +39,7 @@ struct Traced {
     Result result;  // of the program itself
     // In the order in which they were made. A child of a child that executes a program is let go: what it calls from there
     // on is neither stopped nor listed. So is who executes a program with rights of its own, which it would not get under
-    // a tracer.
+    // a tracer. Without what a sanitizer calls for itself.
     std::vector<CallSite> calls;
     std::set<CallSite> creating;        // of them, those of openat(2) with O_CREAT
     std::size_t calls_before_exec = 0;  // how many were made up to the exec of the last process that was let go
