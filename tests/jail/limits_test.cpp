@@ -4,15 +4,14 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "tests/jail/jail.hpp"
 #include "tests/support/own_cgroup.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;
-namespace fs = std::filesystem;
 
 namespace {
 

@@ -87,7 +87,7 @@ run = ["sh", "-c", "echo at the end"]
         INFO(started.err);
         REQUIRE(started.code == 0);
         REQUIRE(started.out.ends_with("\n"));
-        const std::string name = started.out.substr(0, started.out.size() - 1);
+        std::string name = started.out.substr(0, started.out.size() - 1);
         CHECK(name == the_run());
         REQUIRE(becomes_true([&] { return has_shown("gate | waiting"); }, 30s));
         return name;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "tests/pipeline/pipeline.hpp"
 
@@ -105,8 +106,9 @@ TEST_CASE("the hazards of real build scripts are those that a reader finds", "[i
     std::vector<std::string> not_listed;
     std::ranges::set_difference(expected, found, std::back_inserter(not_found));
     std::ranges::set_difference(found, expected, std::back_inserter(not_listed));
-    CHECK(not_found == std::vector<std::string>{});
-    CHECK(not_listed == std::vector<std::string>{});
+    const std::vector<std::string> none;
+    CHECK(not_found == none);
+    CHECK(not_listed == none);
 }
 
 TEST_CASE("a drafted pipeline is valid, its scripts are shell, and check has nothing to say of them", "[import]") {

@@ -33,12 +33,6 @@ using sandbox::os::sys;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
-
 // A call to waitpid(2) that lasts too long ends with EINTR: the handler does nothing, and SA_RESTART is not set.
 class Deadline {
   public:

@@ -13,6 +13,13 @@
 
 namespace tests::support {
 
+// Whether this program is instrumented by AddressSanitizer and UBSan, and with it the one it tests.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
 // The count-th call (from 0) with that number, of the process-th process: 0 is the program itself, the others are counted
 // as they appear.
 struct CallSite {

@@ -65,6 +65,7 @@ Process::Process(const Start& start) : name_(start.argv.front()) {
     pid_ = static_cast<pid_t>(sys([] { return ::fork(); }, "fork"));
     if (pid_ == 0) {
         ::setsid();
+        ::signal(SIGHUP, SIG_DFL);  // builds believe nohup(1), which is the suite's own affair
         for (int i = 0; i < 3; ++i) ::dup2(start.terminal >= 0 ? start.terminal : streams[i], i);
         if (start.in_child) start.in_child();
         ::execve(argv.front(), argv.data(), envp.data());
