@@ -48,7 +48,7 @@ done
 
 int builds() {
     const char* number = std::getenv("STAGEBOX_BUSY_BUILDS");
-    return number == nullptr ? 5 : std::atoi(number);
+    return number == nullptr ? 5 : std::stoi(number);
 }
 
 }  // namespace
