@@ -20,7 +20,7 @@ struct UnmountOptions {
 // 0 where nothing is left, or nothing was to be done; 1 where something stays. Throws std::invalid_argument on wrong words.
 int session_unmount(const UnmountOptions& options);
 
-// The receipt of a run by its name in the store; empty: of the newest. 4 where it is not clean, as the build had.
+// The receipt of a run, by its name or how that begins; empty: of the newest that has one. 4 where it is not clean, as the build had.
 int report(const std::string& store_name, const std::string& run, OutputFormat output);
 
 }  // namespace runtime::cli

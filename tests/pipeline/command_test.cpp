@@ -135,20 +135,20 @@ TEST_CASE("an unknown word of the command line is told with what may have been m
         {{"build", "a\x1b[31m", "--nowhere\x1b"},
          "stagebox build has no option \"--nowhere\\u001B\"\nsee stagebox build --help"},
     };
+    const auto stagebox = [](std::vector<std::string> words) {
+        words.insert(words.begin(), stagebox_program());
+        return run({.argv = std::move(words)});
+    };
     for (const auto& row : rows) {
-        std::vector<std::string> argv = {stagebox_program()};
-        argv.insert(argv.end(), row.words.begin(), row.words.end());
-        const Result wrong = run({.argv = argv});
+        const Result wrong = stagebox(row.words);
         INFO(wrong.err);
         CHECK(wrong.code == 2);
         CHECK(wrong.out.empty());
         CHECK(wrong.err == "error: " + row.told + "\n");
     }
     // Nothing but a command is missing: those that there are.
-    for (const char* command : {"", "store", "session"}) {
-        std::vector<std::string> argv = {stagebox_program()};
-        if (*command != '\0') argv.emplace_back(command);
-        const Result bare = run({.argv = argv});
+    for (const auto& words : std::vector<std::vector<std::string>>{{}, {"store"}, {"session"}}) {
+        const Result bare = stagebox(words);
         CHECK(bare.code == 2);
         CHECK(says(bare, "Subcommands:"));
     }
