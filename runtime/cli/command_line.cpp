@@ -9,19 +9,19 @@
 #include <new>
 #include <optional>
 
-#include "runtime/cli/bwrap.hpp"
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/doctor.hpp"
 #include "runtime/cli/profile_command.hpp"
-#include "runtime/cli/run.hpp"
+#include "runtime/cli/run/bwrap.hpp"
+#include "runtime/cli/run/run.hpp"
 #include "runtime/cli/runs.hpp"
 #include "runtime/cli/session_command.hpp"
 #include "runtime/cli/unknown_word.hpp"
 #include "runtime/cli/usage.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
-#include "sandbox/config.hpp"
-#include "sandbox/config_text.hpp"
+#include "sandbox/config/config.hpp"
+#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
 
@@ -217,7 +217,7 @@ void add_store(CLI::App& app, Words& words) {
 
 int run_unmount(const Words& words) {
     UnmountOptions options = words.unmount;
-    if (words.is_lazy) options.mode = session::UnmountMode::lazy;
+    if (words.is_lazy) options.mode = host::UnmountMode::lazy;
     if (words.is_sure) options.act = UnmountAct::always;
     if (words.is_dry_run) options.act = UnmountAct::never;
     if (words.is_json) options.format = OutputFormat::json;

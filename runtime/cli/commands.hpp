@@ -1,24 +1,21 @@
 // The commands behind the command line, each with its options as a value. `build` is supervisor/build.hpp's, `doctor`
-// doctor.hpp's, `run` run.hpp's.
+// doctor.hpp's, `run` run/run.hpp's.
 #pragma once
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "runtime/cli/output_format.hpp"
-#include "runtime/store/check.hpp"
+#include "runtime/engine/stage_jail.hpp"
+#include "runtime/store/store_check.hpp"
 #include "sandbox/os/fd.hpp"
-#include "sandbox/spec.hpp"
-#include "stages/kinds/exec.hpp"
-#include "stages/pipeline_file.hpp"
+#include "sandbox/spec/spec.hpp"
+#include "stages/lower/lower.hpp"
+#include "stages/pipeline/pipeline_file.hpp"
 
 namespace runtime::cli {
 
-struct PipelineOptions {
-    std::string file = "stagebox.toml";
-    stages::Overrides vars;
-    std::string store;  // empty: the default
-};
+using engine::PipelineOptions;
 
 // `check`: validates; says what the host lacks, and what of the stages' scripts a jail will refuse. 0, or what the exception's exit code is.
 int check(const PipelineOptions& options);
@@ -38,22 +35,9 @@ int plan(const PipelineOptions& options, const std::string& name);
 // `explain STAGE`: why a build would run it, or why it would not.
 int explain(const PipelineOptions& options, const std::string& name);
 
-enum class ShellAt : unsigned char { before, failed };
+using engine::ShellAt;
 // `shell STAGE`: the stage's jail with a terminal, as it was before its command, or as the command left it.
 int shell(const PipelineOptions& options, const std::string& name, ShellAt at);
-// The stage's jail, ready to run in the foreground on the caller's streams; `act`'s answer. What it changes is discarded.
-int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
-             const std::function<int(stages::kinds::Lowered&)>& act);
-
-// What a stage has made of its root, as `run --root FILE:STAGE` starts from it.
-struct StageRoot {
-    std::vector<std::string> layers;  // absolute, from the top one down
-    sandbox::IdMode ids = sandbox::IdMode::single;
-    sandbox::os::Fd shared;  // nothing of the store is deleted as long as it is open
-};
-// Throws where the stage is not built, or runs on the host's root, which has no layers.
-StageRoot stage_root(const PipelineOptions& options, const std::string& name);
-
 // `store ls`: records, by pipeline and stage. An empty path: the default store.
 int store_list(const std::string& path);
 // `store gc`: deletes what no record names, failed stages, and records that were not used for so many days.

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/jail/cgroups.hpp"
+#include "runtime/jail/user_network.hpp"
 #include "runtime/script/parser.hpp"
-#include "runtime/supervisor/jail_cgroups.hpp"
-#include "runtime/supervisor/user_network.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
-#include "sandbox/probe.hpp"
+#include "sandbox/probe/probe.hpp"
 
 namespace runtime::cli {
 namespace {
@@ -82,8 +82,8 @@ Json to_json(const std::vector<Finding>& findings) {
 
 int doctor(const DoctorOptions& options) {
     std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
-    findings.push_back(supervisor::probe_cgroups());
-    findings.push_back(supervisor::probe_user_network());
+    findings.push_back(jail::probe_cgroups());
+    findings.push_back(jail::probe_user_network());
     findings.push_back(script::probe_parser());
     const std::string text =
         options.format == DoctorFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);

@@ -4,11 +4,11 @@
 #include <set>
 
 #include "runtime/cli/commands.hpp"
-#include "runtime/supervisor/resolve.hpp"
+#include "runtime/engine/resolve_stage.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
-#include "stages/graph.hpp"
+#include "stages/pipeline/graph.hpp"
 
 namespace runtime::cli {
 
@@ -79,7 +79,7 @@ class Explanation {
         const std::string wanted[] = {name};
         for (const std::size_t place : graph_.order_for(wanted)) {
             const stages::Stage& stage = pipeline_.stages[place];
-            const supervisor::Resolved resolved = resolver_.resolve(stage, results_);
+            const engine::Resolved resolved = resolver_.resolve(stage, results_);
             const auto record = store_.find(resolved.key);
             const bool is_there = record && store_.holds(*record);
             if (stage.name == name)
@@ -98,13 +98,13 @@ class Explanation {
             record.stage, record.finished, record.usage.seconds);
     }
 
-    std::string needs(const std::string& name, const stages::Stage& needed, const supervisor::Resolved& resolved) {
+    std::string needs(const std::string& name, const stages::Stage& needed, const engine::Resolved& resolved) {
         return format("stage {} would run, if what {} makes turns out other than before: it needs that stage, and\n",
                       name, needed.name) +
                would_run(needed, resolved);
     }
 
-    std::string would_run(const stages::Stage& stage, const supervisor::Resolved& resolved) const {
+    std::string would_run(const stages::Stage& stage, const engine::Resolved& resolved) const {
         const std::optional<store::Record> last = last_record(stage.name);
         if (!last) return format("stage {} would run: no result of it is in the store\n", stage.name);
         if (last->key == resolved.key) {
@@ -147,9 +147,9 @@ class Explanation {
     const stages::Pipeline& pipeline_;
     const store::Store& store_;
     stages::Graph graph_;
-    supervisor::Profiles profiles_;
-    supervisor::Resolver resolver_;
-    supervisor::Results results_;
+    engine::Profiles profiles_;
+    engine::Resolver resolver_;
+    engine::Results results_;
 };
 
 }  // namespace

@@ -9,20 +9,20 @@
 #include <stdexcept>
 
 #include "runtime/cli/commands.hpp"
-#include "runtime/cli/foreground.hpp"
-#include "runtime/cli/run.hpp"
-#include "runtime/supervisor/denial_lesson.hpp"
-#include "sandbox/filter.hpp"
-#include "sandbox/idmap.hpp"
+#include "runtime/cli/run/run.hpp"
+#include "runtime/jail/denial_lesson.hpp"
+#include "runtime/jail/foreground.hpp"
+#include "sandbox/filter/compile.hpp"
+#include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/profile.hpp"
-#include "sandbox/profile_data.hpp"
+#include "sandbox/profile/embedded.hpp"
+#include "sandbox/profile/profile.hpp"
 
 namespace runtime::cli {
 
 using sandbox::os::format;
-using supervisor::Lesson;
+using jail::Lesson;
 
 namespace {
 
@@ -31,7 +31,7 @@ constexpr const char* help = R"(Usage: stagebox profile ls
        stagebox profile learn [-o FILE] [OPTIONS OF RUN] [--] COMMAND [ARGUMENTS]
        stagebox profile learn [-o FILE] -f PIPELINE STAGE
 
-Profiles say what a jail allows. `ls` names those that ship, `show` prints one, and `learn` runs a command, or a stage's
+engine::Profiles say what a jail allows. `ls` names those that ship, `show` prints one, and `learn` runs a command, or a stage's
 command, and writes the smallest profile under which it would have run the same: the system calls that it made, of those
 that its own profile (--profile, of a stage its own) allows. What that one denies stays denied.
 
@@ -103,22 +103,22 @@ std::string in_words(const std::vector<std::string>& argv) {
 // Hears every call of one run.
 class Student {
   public:
-    [[nodiscard]] Hearing hearing() {
-        Hearing hearing;
+    [[nodiscard]] jail::Hearing hearing() {
+        jail::Hearing hearing;
         hearing.handlers.observe = [this](const sandbox::Listener& listener, const sandbox::Notice& notice) {
             if (!seen_.emplace(notice.call.arch, notice.call.nr).second) return;
             lesson_.saw(sandbox::call_name(notice.call.arch, notice.call.nr),
                         listener.process_name(notice).value_or("?"));
         };
-        hearing.at_end = [this](const supervisor::DenialLog& log) { denied_ = supervisor::to_lines(log, 20); };
+        hearing.at_end = [this](const jail::DenialLog& log) { denied_ = jail::to_lines(log, 20); };
         return hearing;
     }
-    [[nodiscard]] const Lesson& lesson() const noexcept { return lesson_; }
+    [[nodiscard]] const jail::Lesson& lesson() const noexcept { return lesson_; }
     [[nodiscard]] const std::vector<std::string>& denied() const noexcept { return denied_; }
 
   private:
     std::set<std::pair<std::uint32_t, int>> seen_;
-    Lesson lesson_;
+    jail::Lesson lesson_;
     std::vector<std::string> denied_;
 };
 
@@ -138,7 +138,7 @@ void write_profile(const LearnRequest& request, const Student& student, const st
                    const std::vector<std::string>& argv) {
     const std::string name = base_name(request.output);
     const std::string folder = request.output.substr(0, request.output.rfind('/') + 1);
-    supervisor::LearnedFrom from{.name = name,
+    jail::LearnedFrom from{.name = name,
                                  .base = base.find('/') == std::string::npos ? base : sandbox::os::real_path(base),
                                  .base_filters = {},
                                  .own_filter = name + ".json",
@@ -147,8 +147,8 @@ void write_profile(const LearnRequest& request, const Student& student, const st
     for (const auto& filter : sandbox::load_profile(base).file.filters) {
         from.base_filters.push_back(filter_name(filter));
     }
-    sandbox::os::write_file_atomically(AT_FDCWD, folder + from.own_filter, supervisor::filter_text(student.lesson()));
-    sandbox::os::write_file_atomically(AT_FDCWD, request.output, supervisor::profile_text(from));
+    sandbox::os::write_file_atomically(AT_FDCWD, folder + from.own_filter, jail::filter_text(student.lesson()));
+    sandbox::os::write_file_atomically(AT_FDCWD, request.output, jail::profile_text(from));
     std::fprintf(stderr, "stagebox: %zu system calls learned: %s, %s; use them with --profile %s%s\n",
                  student.lesson().calls().size(), request.output.c_str(), (folder + from.own_filter).c_str(),
                  folder.empty() ? "./" : "", request.output.c_str());

@@ -7,29 +7,29 @@
 #include <cstdio>
 
 #include "runtime/cli/runs.hpp"
-#include "runtime/session/check.hpp"
-#include "runtime/session/receipt.hpp"
-#include "runtime/session/room.hpp"
-#include "runtime/session/service_check.hpp"
-#include "runtime/session/unmount_act.hpp"
+#include "runtime/host/check/free_space.hpp"
+#include "runtime/host/check/session_check.hpp"
+#include "runtime/host/receipt/receipt.hpp"
+#include "runtime/host/services/service_check.hpp"
+#include "runtime/host/unmount/act.hpp"
+#include "runtime/jail/user_network.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/supervisor/build.hpp"
 #include "runtime/supervisor/needs.hpp"
-#include "runtime/supervisor/user_network.hpp"
-#include "sandbox/limits_text.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/spec/limits_text.hpp"
 
 namespace runtime::cli {
 namespace {
 
 using sandbox::os::format;
 using sandbox::os::Json;
-using session::Finding;
-using session::Findings;
-using session::Severity;
+using host::Finding;
+using host::Findings;
+using host::Severity;
 
 constexpr int something_left = 1;
 
@@ -48,13 +48,13 @@ Findings check_pipeline(const stages::Pipeline& pipeline) {
         all.push_back(&stage);
         needs_network = needs_network || stage.network == sandbox::Network::user;
         if (stage.script) {
-            add(session::check_readable(pipeline.directory + "/" + stage.script->path,
+            add(host::check_readable(pipeline.directory + "/" + stage.script->path,
                                         format("stage {}'s script", stage.name)));
         }
         for (const stages::Input& input : stage.inputs) {
             const auto* local = std::get_if<stages::LocalPath>(&input.source);
             if (local == nullptr) continue;
-            add(session::check_readable(pipeline.directory + "/" + local->path,
+            add(host::check_readable(pipeline.directory + "/" + local->path,
                                         format("stage {}'s input", stage.name)));
         }
     }
@@ -64,7 +64,7 @@ Findings check_pipeline(const stages::Pipeline& pipeline) {
                             "sudo apt-get install " + need.package});
     }
     if (needs_network) {
-        const sandbox::Finding network = supervisor::probe_user_network();
+        const sandbox::Finding network = jail::probe_user_network();
         if (network.status != sandbox::Status::ok) {
             findings.push_back(
                 {Severity::harm, "needs", format("network \"user\": {}", network.detail), network.remedy});
@@ -92,7 +92,7 @@ double last_size(const stages::Pipeline& pipeline, const store::Store& store) {
 Findings left_by_killed_builds(const std::string& store) {
     if (!sandbox::os::exists(AT_FDCWD, store)) return {};
     const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, store);
-    return session::find_left_services(
+    return host::find_left_services(
         directory.get(), [&](const std::string& run) { return store::is_supervised(directory.get(), run); });
 }
 
@@ -104,7 +104,7 @@ std::string directory_of(const std::string& named, const sandbox::os::MountTable
     } catch (const sandbox::os::SysError& error) {
         std::string path = named.starts_with('/') ? named : sandbox::os::real_path(".") + "/" + named;
         while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-        if (!session::mounts_in(mounts, path).empty()) return path;
+        if (!host::mounts_in(mounts, path).empty()) return path;
         throw std::invalid_argument(format("{}: {}", named, error.code().message()));
     }
 }
@@ -121,44 +121,44 @@ std::chrono::milliseconds wait_of(const std::string& text) {
     return *limits.time;
 }
 
-session::UnmountPlan make_unmount_plan(const std::string& named) {
+host::UnmountPlan make_unmount_plan(const std::string& named) {
     const auto mounts = sandbox::os::read_mounts();
-    const auto loops = session::read_loops();
-    const auto processes = session::read_processes();
+    const auto loops = host::read_loops();
+    const auto processes = host::read_processes();
     const std::string directory = directory_of(named, mounts);
-    const auto tree = session::mounts_in(mounts, directory);
+    const auto tree = host::mounts_in(mounts, directory);
     std::set<std::string> names;
-    for (const session::LoopDevice& loop : session::loops_in(loops, tree, directory)) names.insert(loop.name);
-    const session::Holds holds = session::read_holds(processes, tree, names);
-    return session::plan_unmount(directory, {mounts, loops, processes}, holds, session::read_caller());
+    for (const host::LoopDevice& loop : host::loops_in(loops, tree, directory)) names.insert(loop.name);
+    const host::Holds holds = host::read_holds(processes, tree, names);
+    return host::plan_unmount(directory, {mounts, loops, processes}, holds, host::read_caller());
 }
 
-void print(const session::Step& step) {
-    std::printf("%s\n", session::to_text(step).c_str());
+void print(const host::Step& step) {
+    std::printf("%s\n", host::to_text(step).c_str());
     std::fflush(stdout);
 }
 
 // Without what only waits for those.
-void print_waiting(const session::Step& step) {
+void print_waiting(const host::Step& step) {
     if (!step.why.empty()) return;
     std::printf("waiting: ");
     print(step);
 }
 
 // What was not told of while it was done.
-void print_rest(const session::UnmountPlan& plan, UnmountAct act) {
-    for (const session::Step& step : plan.steps) {
-        if (step.state != session::StepState::done) print(step);
+void print_rest(const host::UnmountPlan& plan, UnmountAct act) {
+    for (const host::Step& step : plan.steps) {
+        if (step.state != host::StepState::done) print(step);
     }
     const auto left = std::ranges::count_if(
-        plan.steps, [](const session::Step& step) { return step.state != session::StepState::done; });
+        plan.steps, [](const host::Step& step) { return step.state != host::StepState::done; });
     if (plan.unseen != 0 && left != 0) {
         std::printf("note: what %zu %s not yours to see\n", plan.unseen,
                     plan.unseen == 1 ? "process holds is" : "processes hold is");
     }
     if (act == UnmountAct::never) {
         std::printf("a dry run: nothing was changed\n  help: %s\n",
-                    session::unmount_command(plan.directory, "--yes").c_str());
+                    host::unmount_command(plan.directory, "--yes").c_str());
     } else if (left != 0) {
         std::printf("%td left\n", left);
     }
@@ -167,7 +167,7 @@ void print_rest(const session::UnmountPlan& plan, UnmountAct act) {
 }  // namespace
 
 int session_check(const PipelineOptions& options, OutputFormat output) {
-    session::OurPaths ours{.store = store_path(options.store) + "/v1", .project = {}, .output = {}};
+    host::OurPaths ours{.store = store_path(options.store) + "/v1", .project = {}, .output = {}};
     const bool has_file = !options.file.empty() || ::access("stagebox.toml", F_OK) == 0;
     Findings findings;
     double expected = 0;
@@ -176,53 +176,53 @@ int session_check(const PipelineOptions& options, OutputFormat output) {
             stages::read_pipeline(options.file.empty() ? "stagebox.toml" : options.file, options.vars);
         ours.project = pipeline.directory;
         findings = check_pipeline(pipeline);
-        const Findings services = session::check_host_services(pipeline);
+        const Findings services = host::check_host_services(pipeline);
         findings.insert(findings.end(), services.begin(), services.end());
         // A check makes nothing: no store either.
         if (sandbox::os::exists(AT_FDCWD, ours.store)) {
             expected = last_size(pipeline, store::Store(store_path(options.store)));
         }
     }
-    const auto processes = session::read_processes();
+    const auto processes = host::read_processes();
     const auto mounts = sandbox::os::read_mounts();
-    const session::Session here = session::classify(session::read_session_facts(processes));
-    const Findings host = session::check_host({mounts, processes}, ours, expected);
+    const host::Session here = host::classify(host::read_session_facts(processes));
+    const Findings host = host::check_host({mounts, processes}, ours, expected);
     findings.insert(findings.end(), host.begin(), host.end());
     const Findings left = left_by_killed_builds(ours.store);
     findings.insert(findings.end(), left.begin(), left.end());
     if (output == OutputFormat::json) {
-        std::printf("%s\n", session::to_json(here, findings).dump(2).c_str());
+        std::printf("%s\n", host::to_json(here, findings).dump(2).c_str());
     } else {
-        std::printf("%s\n", session::describe(here).c_str());
-        for (const Finding& finding : findings) std::printf("%s\n", session::to_text(finding).c_str());
+        std::printf("%s\n", host::describe(here).c_str());
+        for (const Finding& finding : findings) std::printf("%s\n", host::to_text(finding).c_str());
     }
-    return session::has_harm(findings) ? supervisor::jail_failed : supervisor::done;
+    return host::has_harm(findings) ? supervisor::jail_failed : supervisor::done;
 }
 
 int session_unmount(const UnmountOptions& options) {
-    session::UnmountHow how{.mode = options.mode, .longest_wait = wait_of(options.max_wait), .done = {}, .waits = {}};
+    host::UnmountHow how{.mode = options.mode, .longest_wait = wait_of(options.max_wait), .done = {}, .waits = {}};
     UnmountAct act = options.act;
     if (act == UnmountAct::on_terminal) {
         act = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 ? UnmountAct::always : UnmountAct::never;
     }
-    session::UnmountPlan plan = make_unmount_plan(options.directory);
+    host::UnmountPlan plan = make_unmount_plan(options.directory);
     const bool is_text = options.format == OutputFormat::text;
     if (is_text) {
         how.done = print;
         how.waits = print_waiting;
     }
-    if (act == UnmountAct::always) session::carry_out(plan, how);
+    if (act == UnmountAct::always) host::carry_out(plan, how);
     if (!is_text) {
-        Json all = session::to_json(plan);
+        Json all = host::to_json(plan);
         all["dry_run"] = act == UnmountAct::never;
         std::printf("%s\n", all.dump(2).c_str());
     } else if (plan.steps.empty()) {
         std::printf("nothing is mounted at or below %s, and no loop device has its file there\n",
-                    session::plain(plan.directory).c_str());
+                    host::plain(plan.directory).c_str());
     } else {
         print_rest(plan, act);
     }
-    return act == UnmountAct::never || session::is_all_done(plan) ? supervisor::done : something_left;
+    return act == UnmountAct::never || host::is_all_done(plan) ? supervisor::done : something_left;
 }
 
 int report(const std::string& store_name, const std::string& run, OutputFormat output) {
@@ -244,7 +244,7 @@ int report(const std::string& store_name, const std::string& run, OutputFormat o
     if (output == OutputFormat::json) {
         std::fputs(text->c_str(), stdout);
     } else {
-        std::printf("run %s\n%s", names.back().c_str(), session::to_long_text(kept).c_str());
+        std::printf("run %s\n%s", names.back().c_str(), host::to_long_text(kept).c_str());
     }
     return kept.at("clean").get<bool>() ? supervisor::done : supervisor::host_touched;
 }

@@ -2,7 +2,7 @@
 // what other scripts left mounted. `report`: what a run left on record about the host.
 #pragma once
 #include "runtime/cli/commands.hpp"
-#include "runtime/session/unmount_act.hpp"
+#include "runtime/host/unmount/act.hpp"
 
 namespace runtime::cli {
 
@@ -13,7 +13,7 @@ enum class UnmountAct : unsigned char { on_terminal, always, never };
 struct UnmountOptions {
     std::string directory;
     std::string max_wait = "10s";
-    session::UnmountMode mode = session::UnmountMode::when_free;
+    host::UnmountMode mode = host::UnmountMode::when_free;
     UnmountAct act = UnmountAct::on_terminal;  // where standard input and output are one
     OutputFormat format = OutputFormat::text;
 };

@@ -8,18 +8,18 @@
 #include <iostream>
 
 #include "runtime/cli/commands.hpp"
-#include "runtime/cli/foreground.hpp"
+#include "runtime/engine/resolve_stage.hpp"
+#include "runtime/host/services/service_check.hpp"
+#include "runtime/jail/foreground.hpp"
 #include "runtime/script/stage_check.hpp"
-#include "runtime/session/service_check.hpp"
-#include "runtime/store/keeper.hpp"
+#include "runtime/store/helper.hpp"
 #include "runtime/supervisor/needs.hpp"
-#include "runtime/supervisor/resolve.hpp"
-#include "sandbox/idmap.hpp"
+#include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
-#include "sandbox/plan.hpp"
-#include "stages/graph.hpp"
+#include "sandbox/plan/plan.hpp"
+#include "stages/pipeline/graph.hpp"
 
 namespace runtime::cli {
 
@@ -28,23 +28,6 @@ using sandbox::os::Json;
 
 namespace {
 
-std::string store_path(const PipelineOptions& options) {
-    return options.store.empty() ? store::Store::default_path() : options.store;
-}
-
-// A stage whose result is not in the store, for a plan that is only printed.
-supervisor::StageResult imagined(const stages::Stage& stage) {
-    supervisor::StageResult result;
-    result.record.tree = "not built yet";
-    if (!std::holds_alternative<stages::HostRoot>(stage.from)) {
-        result.layers = {format("/layers-of-{}", stage.name)};
-    }
-    for (const stages::Output& output : stage.outputs) {
-        result.record.artifacts[output.name] = {.id = format("{}.{}-not-built-yet", stage.name, output.name)};
-    }
-    return result;
-}
-
 // In the words of a plan.
 std::string describe(const sandbox::Service& service) {
     std::string words;
@@ -52,105 +35,13 @@ std::string describe(const sandbox::Service& service) {
     return format("before it, start the service {}:{}\n", service.name, words);
 }
 
-enum class Missing : unsigned char { imagine, refuse };
-
-// What the store has of the stages before this one.
-supervisor::Resolved resolve_from_store(const stages::Pipeline& pipeline, const store::Store& store,
-                                        supervisor::Profiles& profiles, const std::string& name, Missing missing) {
-    const stages::Graph graph(pipeline);
-    supervisor::Resolver resolver(pipeline, store, profiles);
-    supervisor::Results results;
-    const std::string wanted[] = {name};
-    for (const std::size_t place : graph.order_for(wanted)) {
-        const stages::Stage& stage = pipeline.stages[place];
-        supervisor::Resolved resolved = resolver.resolve(stage, results);
-        if (stage.name == name) return resolved;
-        const auto record = store.find(resolved.key);
-        if (record && store.holds(*record)) {
-            results[stage.name] = {*record, resolver.layers_of(*record, resolved)};
-        } else if (missing == Missing::imagine) {
-            results[stage.name] = imagined(stage);
-        } else {
-            throw std::runtime_error(
-                format("stage {} needs the result of {}, which is not built; build it first: "
-                       "stagebox build -f {} {}",
-                       name, stage.name, pipeline.file, stage.name));
-        }
-    }
-    throw std::logic_error("a stage is not in its own order");
-}
-
-// The last failed run of the stage; throws where there is none.
-Json find_failed(const store::Store& store, const stages::Pipeline& pipeline, const std::string& stage) {
-    Json found;
-    for (const std::string& key : store.list().failed) {
-        const auto text = sandbox::os::read_file_if_exists(store.directory(), "failed/" + key + "/stage.json");
-        if (!text) continue;
-        Json note = Json::parse(*text);
-        if (note.at("pipeline") != pipeline.name || note.at("stage") != stage) continue;
-        if (found.is_null() || found.at("ended").get<std::string>() < note.at("ended").get<std::string>()) {
-            found = std::move(note);
-        }
-    }
-    if (found.is_null())
-        throw std::runtime_error(format("no failed run of stage {} is kept in {}", stage, store.path()));
-    return found;
-}
-
-void take_failed_places(const Json& note, const store::Store& store, supervisor::Resolved& resolved) {
-    resolved.root = note.at("root").get<std::vector<std::string>>();
-    const std::string layer = store.failed_path(note.at("key").get<std::string>()) + "/layer/fs";
-    resolved.root.insert(resolved.root.begin(), layer);
-    resolved.inputs.clear();
-    for (const Json& input : note.at("inputs")) {
-        const bool is_directory = input.at("directory").get<bool>();
-        resolved.inputs.push_back({input.at("target").get<std::string>(),
-                                   input.at("trees").get<std::vector<std::string>>(),
-                                   is_directory ? stages::kinds::FileType::directory : stages::kinds::FileType::file});
-    }
-    resolved.local_inputs.clear();
-}
-
-stages::kinds::Places places_in(const store::Staging& staging, const supervisor::Resolved& resolved) {
-    return {.root = resolved.root,
-            .skeleton = staging.path("skeleton"),
-            .upper = staging.path("layer/fs"),
-            .work = staging.path("work"),
-            .out = staging.path("out"),
-            .inputs = resolved.inputs,
-            .script = resolved.script};
-}
-
-// Asks the keeper and waits: `ask` gets the callback to hand on.
-template <class Ask>
-Json answer_of(sandbox::os::EventLoop& loop, Ask ask) {
-    std::optional<Json> result;
-    ask([&](const Json& answer, const store::KeeperFault& fault) {
-        if (fault) throw std::runtime_error(fault.what);
-        result = answer;
-    });
-    while (!result) loop.run_once();
-    return *result;
-}
-
-void import_inputs(store::Store& store, store::Keeper& keeper, sandbox::os::EventLoop& loop,
-                   const store::Staging& staging, const supervisor::Resolved& resolved) {
-    for (std::size_t i = 0; i < resolved.local_inputs.size(); ++i) {
-        const supervisor::LocalInput& input = resolved.local_inputs[i];
-        if (store.has_artifact(input.id)) continue;
-        const std::string part = format("import-{}", i);
-        answer_of(loop, [&](auto done) { keeper.import(input.source, staging.place(part), std::move(done)); });
-        store.commit_artifact(staging, part, input.id);
-    }
-}
-
 }  // namespace
 
 int check(const PipelineOptions& options) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     std::vector<const stages::Stage*> all;
-    supervisor::Profiles profiles(pipeline);
-    supervisor::JailCgroups cgroups;
+    engine::Profiles profiles(pipeline);
+    jail::JailCgroups cgroups;
     for (const stages::Stage& stage : pipeline.stages) {
         all.push_back(&stage);
         profiles.check(stage);
@@ -163,8 +54,8 @@ int check(const PipelineOptions& options) {
     std::cout << format("{}: {}, {}: valid\n", options.file, count(pipeline.stages.size(), "stage"),
                         count(pipeline.results.size(), "result"));
     for (const std::string& note : profiles.notes()) std::cout << note << "\n";
-    std::cout << session::describe(pipeline.host_services);
-    if (!missing.empty()) std::cout << supervisor::to_text(missing) << "\n";
+    std::cout << host::describe(pipeline.host_services);
+    if (!missing.empty()) std::cout << jail::to_text(missing) << "\n";
     std::cout << script::stage_warnings(pipeline, profiles);
     return 0;
 }
@@ -172,8 +63,8 @@ int check(const PipelineOptions& options) {
 int plan(const PipelineOptions& options, const std::string& name) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     const store::Store store(store_path(options));
-    supervisor::Profiles profiles(pipeline);
-    const supervisor::Resolved resolved = resolve_from_store(pipeline, store, profiles, name, Missing::imagine);
+    engine::Profiles profiles(pipeline);
+    const engine::Resolved resolved = resolve_from_store(pipeline, store, profiles, name, engine::Missing::imagine);
     const stages::Stage& stage = *pipeline.find(name);
     const stages::kinds::Places places = {.root = resolved.root,
                                           .skeleton = store.path() + "/staging/NEW/skeleton",
@@ -184,71 +75,10 @@ int plan(const PipelineOptions& options, const std::string& name) {
                                           .script = resolved.script};
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
     const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
-    std::cout << session::describe(pipeline.host_services);
+    std::cout << host::describe(pipeline.host_services);
     std::cout << sandbox::describe(sandbox::make_plan(lowered.spec, lowered.command));
     for (const sandbox::Service& service : stage.services) std::cout << describe(service);
     return 0;
-}
-
-StageRoot stage_root(const PipelineOptions& options, const std::string& name) {
-    const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
-    store::Store store(store_path(options));
-    sandbox::os::Fd shared = store.share();
-    supervisor::Profiles profiles(pipeline);
-    const supervisor::Resolved resolved = resolve_from_store(pipeline, store, profiles, name, Missing::refuse);
-    const stages::Stage& stage = *pipeline.find(name);
-    if (std::holds_alternative<stages::HostRoot>(stage.from)) {
-        throw std::invalid_argument(format("stage {} runs on the host's root, and so has none of its own", name));
-    }
-    const auto record = store.find(resolved.key);
-    if (!record || !store.holds(*record)) {
-        throw std::runtime_error(
-            format("stage {} is not built; build it first: stagebox build -f {} {}", name, pipeline.file, name));
-    }
-    const supervisor::Resolver resolver(pipeline, store, profiles);
-    return {resolver.layers_of(*record, resolved), stage.ids, std::move(shared)};
-}
-
-int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
-             const std::function<int(stages::kinds::Lowered&)>& act) {
-    const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
-    store::Store store(store_path(options));
-    const sandbox::os::Fd shared = store.share();
-    supervisor::Profiles profiles(pipeline);
-    supervisor::Resolved resolved =
-        resolve_from_store(pipeline, store, profiles, name, at == ShellAt::failed ? Missing::imagine : Missing::refuse);
-    const stages::Stage& stage = *pipeline.find(name);
-    const bool is_on_host = std::holds_alternative<stages::HostRoot>(stage.from);
-    Json failed;
-    if (at == ShellAt::failed) {
-        failed = find_failed(store, pipeline, name);
-        take_failed_places(failed, store, resolved);
-    }
-
-    const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
-    if (stage.ids == sandbox::IdMode::range) store.bind_to(ids);
-    sandbox::os::EventLoop loop;
-    store::Keeper keeper(ids, store.directory(), loop);
-    std::string discarded;
-    int code = 0;
-    {
-        const store::Staging staging = store.begin();
-        stages::kinds::Places places = places_in(staging, resolved);
-        if (is_on_host) places.root.clear();
-        // What the command had made of its outputs is shown as it is: the failed stage is kept for this.
-        if (!failed.is_null()) places.out = store.failed_path(failed.at("key").get<std::string>()) + "/out";
-        stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
-        answer_of(loop, [&](auto done) { keeper.prepare(staging.place(), lowered.mount_points, std::move(done)); });
-        import_inputs(store, keeper, loop, staging, resolved);
-        lowered.command.stdin_fd = 0;
-        lowered.command.stdout_fd = 1;
-        lowered.command.stderr_fd = 2;
-        code = act(lowered);
-    }
-    for (const std::string& place : store.trash()) {
-        answer_of(loop, [&](auto done) { keeper.remove(place, std::move(done)); });
-    }
-    return code;
 }
 
 int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {

@@ -1,5 +1,5 @@
 // `store check`.
-#include "runtime/store/check.hpp"
+#include "runtime/store/store_check.hpp"
 
 #include <cstdio>
 

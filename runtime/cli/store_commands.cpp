@@ -7,12 +7,12 @@
 #include <set>
 
 #include "runtime/cli/commands.hpp"
+#include "runtime/host/services/restore.hpp"
 #include "runtime/report/console.hpp"
-#include "runtime/session/put_back.hpp"
-#include "runtime/store/keeper.hpp"
+#include "runtime/store/helper.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "runtime/store/store.hpp"
-#include "sandbox/idmap.hpp"
+#include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
@@ -122,7 +122,7 @@ int store_list(const std::string& path) {
 int store_collect(const std::string& path, unsigned days) {
     const store::Store store = open_store(path);
     const sandbox::os::Fd claimed = claim(store);
-    session::put_back_of_dead_runs(
+    host::put_back_of_dead_runs(
         store.directory(), [&](const std::string& run) { return store::is_supervised(store.directory(), run); },
         [](const std::string& words) { std::cout << words << "\n"; });
     store.sweep();

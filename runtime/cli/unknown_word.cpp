@@ -1,6 +1,6 @@
 #include "runtime/cli/unknown_word.hpp"
 
-#include "sandbox/config_text.hpp"
+#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::cli {

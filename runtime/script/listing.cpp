@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "sandbox/config_text.hpp"
+#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::script {

@@ -6,11 +6,11 @@
 #include <algorithm>
 
 #include "runtime/script/parser.hpp"
-#include "sandbox/config.hpp"
+#include "sandbox/config/config.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "stages/pipeline/words.hpp"
 #include "stages/script/sources.hpp"
-#include "stages/words.hpp"
 
 namespace runtime::script {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "sandbox/os/json.hpp"
-#include "sandbox/probe.hpp"
+#include "sandbox/probe/probe.hpp"
 
 namespace runtime::script {
 

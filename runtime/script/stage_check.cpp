@@ -6,11 +6,11 @@
 
 #include "runtime/script/load.hpp"
 #include "runtime/script/parser.hpp"
-#include "sandbox/config_text.hpp"
+#include "sandbox/config/text.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
-#include "stages/local_files.hpp"
+#include "stages/pipeline/local_files.hpp"
 #include "stages/script/hazards.hpp"
 
 namespace runtime::script {
@@ -47,7 +47,7 @@ std::optional<StageText> text_of(const stages::Pipeline& pipeline, const Stage& 
     return StageText{std::move(text), beside + stage.script->path};
 }
 
-StageTerms terms_of(const Stage& stage, supervisor::Profiles& profiles) {
+StageTerms terms_of(const Stage& stage, engine::Profiles& profiles) {
     const sandbox::Loosenings& loosened = profiles.of(stage).file.allowed;
     return {.allows_mounts = loosened.has(sandbox::Loosening::mounts),
             .allows_namespaces = loosened.has(sandbox::Loosening::nested_namespaces),
@@ -61,7 +61,7 @@ std::string place_of(const StageText& text, const Stage& stage, stages::Position
     return format("{}:{}:{}: warning: stage {}", printable(text.name), at.line, at.column, stage.name);
 }
 
-std::string warnings_of(const StageText& text, const Stage& stage, supervisor::Profiles& profiles) {
+std::string warnings_of(const StageText& text, const Stage& stage, engine::Profiles& profiles) {
     std::string all;
     try {
         const Script script = stages::script::read_script(text.name, text.text, parse);
@@ -78,7 +78,7 @@ std::string warnings_of(const StageText& text, const Stage& stage, supervisor::P
 
 }  // namespace
 
-std::string stage_warnings(const stages::Pipeline& pipeline, supervisor::Profiles& profiles) {
+std::string stage_warnings(const stages::Pipeline& pipeline, engine::Profiles& profiles) {
     std::string all;
     for (const Stage& stage : pipeline.stages) {
         const std::optional<StageText> text = text_of(pipeline, stage);

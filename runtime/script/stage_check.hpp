@@ -3,13 +3,13 @@
 #pragma once
 #include <string>
 
-#include "runtime/supervisor/profiles.hpp"
-#include "stages/pipeline.hpp"
+#include "runtime/engine/profiles.hpp"
+#include "stages/pipeline/pipeline.hpp"
 
 namespace runtime::script {
 
 // Lines for a person, each ended by a newline; empty where there is nothing to say. Stage scripts that are for a shell, and
 // commands such as ["sh", "-c", "..."]. Where shfmt is missing and there are such scripts, one line says so.
-std::string stage_warnings(const stages::Pipeline& pipeline, supervisor::Profiles& profiles);
+std::string stage_warnings(const stages::Pipeline& pipeline, engine::Profiles& profiles);
 
 }  // namespace runtime::script

@@ -1,6 +1,6 @@
 #include "runtime/store/record.hpp"
 
-#include "stages/digest.hpp"
+#include "sandbox/os/sha256.hpp"
 
 namespace runtime::store {
 
@@ -25,7 +25,7 @@ Object object_from(const Json& json) {
 }  // namespace
 
 std::string object_id(sandbox::IdMode mode, const std::string& digest) {
-    return mode == sandbox::IdMode::range ? digest : stages::digest_of("single " + digest);
+    return mode == sandbox::IdMode::range ? digest : sandbox::os::sha256_of("single " + digest);
 }
 
 std::uint64_t made_bytes(const Record& record) {

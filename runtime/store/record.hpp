@@ -8,7 +8,7 @@
 
 #include "runtime/store/tree.hpp"
 #include "sandbox/os/json.hpp"
-#include "sandbox/spec.hpp"
+#include "sandbox/spec/spec.hpp"
 
 namespace runtime::store {
 

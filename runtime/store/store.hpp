@@ -15,7 +15,7 @@
 
 #include "runtime/store/record.hpp"
 #include "sandbox/os/fd.hpp"
-#include "sandbox/spec.hpp"
+#include "sandbox/spec/spec.hpp"
 
 namespace runtime::store {
 

@@ -1,7 +1,7 @@
 // Trees of files that a payload wrote, or that a user hands in: sealing (normalise and digest), removing, copying in
 // and out. Only *at calls on descriptors, no symbolic link is ever followed; std::filesystem never touches these.
 //
-// Everything here runs in a helper process inside the jails' id mapping (keeper.hpp): owners are the jail's, and the
+// Everything here runs in a helper process inside the jails' id mapping (store/helper.hpp): owners are the jail's, and the
 // helper's capabilities reach nothing but what the mapping owns. Knows nothing of where in the store a tree belongs.
 #pragma once
 #include <cstdint>
@@ -32,7 +32,7 @@ enum class TreeKind : std::uint8_t {
 // Who owns the files of a tree.
 enum class Owners : std::uint8_t {
     of_files,  // the files' own
-    recorded,  // those that a view of root wrote down beside them (sandbox/root_view_owner.hpp), devices included
+    recorded,  // those that a view of root wrote down beside them (sandbox/fakeroot/owner.hpp), devices included
 };
 
 struct SealOptions {

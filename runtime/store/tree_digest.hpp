@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "runtime/store/tree.hpp"
-#include "stages/digest.hpp"
+#include "sandbox/os/sha256.hpp"
 
 namespace runtime::store {
 
@@ -34,7 +34,7 @@ class TreeDigest {
     TreeFacts finish(bool is_directory);
 
   private:
-    stages::Digest digest_;
+    sandbox::os::Sha256 digest_;
     TreeFacts facts_;
     std::map<std::pair<dev_t, ino_t>, std::string> linked_;
 };

@@ -1,10 +1,10 @@
-// The owner that a view of root wrote down beside a file (sandbox/root_view_owner.hpp), read from a tree that no process
+// The owner that a view of root wrote down beside a file (sandbox/fakeroot/owner.hpp), read from a tree that no process
 // writes any more. Shared by the parts of tree.hpp.
 #pragma once
 #include <optional>
 
 #include "runtime/store/tree_walk.hpp"
-#include "sandbox/root_view_owner.hpp"
+#include "sandbox/fakeroot/owner.hpp"
 
 namespace runtime::store {
 

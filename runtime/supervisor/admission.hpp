@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "runtime/store/ledger.hpp"
-#include "sandbox/spec.hpp"
+#include "sandbox/spec/spec.hpp"
 
 namespace runtime::supervisor {
 

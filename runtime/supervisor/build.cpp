@@ -7,16 +7,16 @@
 
 #include <algorithm>
 
-#include "runtime/session/check.hpp"
-#include "runtime/session/host_services.hpp"
-#include "runtime/session/session.hpp"
-#include "runtime/session/watch.hpp"
+#include "runtime/host/check/session.hpp"
+#include "runtime/host/check/session_check.hpp"
+#include "runtime/host/receipt/watch.hpp"
+#include "runtime/host/services/host_services.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "runtime/supervisor/build_run.hpp"
 #include "runtime/supervisor/detach.hpp"
 #include "runtime/supervisor/needs.hpp"
 #include "runtime/supervisor/stage_report.hpp"
-#include "sandbox/config.hpp"
+#include "sandbox/config/config.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
@@ -54,7 +54,7 @@ void print_summary(BuildRun& run, report::Console& console) {
     }
 }
 
-int exit_code(const BuildRun& run, const session::Receipt& receipt) {
+int exit_code(const BuildRun& run, const host::Receipt& receipt) {
     if (!receipt.clean()) return host_touched;
     if (run.signal() != 0) return run.signal() == SIGINT ? interrupted : 128 + run.signal();
     if (!run.schedule().has_failed()) return done;
@@ -80,15 +80,15 @@ void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) 
 }
 
 // Says what somebody should know before the stages run, and lets none run where that would do harm.
-void check_session(const session::HostState& host, const stages::Pipeline& pipeline, const BuildOptions& options,
+void check_session(const host::HostState& host, const stages::Pipeline& pipeline, const BuildOptions& options,
                    const store::Store& store, report::Console& console) {
-    const session::OurPaths ours{
+    const host::OurPaths ours{
         .store = store.path(), .project = pipeline.directory, .output = absolute(options.output)};
     std::string harm;
-    for (const session::Finding& finding : session::check_host({host.mounts, host.processes}, ours)) {
-        const std::string text = session::to_text(finding);
-        if (finding.severity == session::Severity::warning) console.note(text);
-        if (finding.severity == session::Severity::harm) harm += (harm.empty() ? "" : "\n") + text;
+    for (const host::Finding& finding : host::check_host({host.mounts, host.processes}, ours)) {
+        const std::string text = host::to_text(finding);
+        if (finding.severity == host::Severity::warning) console.note(text);
+        if (finding.severity == host::Severity::harm) harm += (harm.empty() ? "" : "\n") + text;
     }
     if (!harm.empty()) throw std::runtime_error("the build does not start, it would do harm here\n" + harm);
 }
@@ -142,38 +142,38 @@ struct RunFiles {
 };
 
 // A disk that is full is no reason to end without saying what became of the build.
-void keep_receipt(const store::Store& store, const std::string& place, const session::Receipt& receipt,
+void keep_receipt(const store::Store& store, const std::string& place, const host::Receipt& receipt,
                   report::Console& console) {
     try {
         sandbox::os::write_file_atomically(store.directory(), place + "/receipt.json",
-                                           session::to_json(receipt).dump(1) + "\n");
+                                           host::to_json(receipt).dump(1) + "\n");
     } catch (const sandbox::os::SysError& error) {
         console.warning(format("the receipt is not kept: {}", error.what()));
     }
 }
 
 // From the first stage to the receipt; the exit code.
-int finish(BuildRun& run, const BuildOptions& options, const store::Store& store, session::Watch& watch,
-           session::HostServices& services, report::Console& console) {
+int finish(BuildRun& run, const BuildOptions& options, const store::Store& store, host::Watch& watch,
+           host::HostServices& services, report::Console& console) {
     run.run();
     const std::string export_fault = export_results(run, options);
     run.empty_trash();
     run.close_cgroups();
     services.end();
-    session::Ours ours = run.ours();
+    host::Ours ours = run.ours();
     ours.host_services = services.started();
-    const session::Receipt receipt = watch.finish(std::move(ours));
+    const host::Receipt receipt = watch.finish(std::move(ours));
     print_summary(run, console);
     if (const std::string words = services.summary(); !words.empty()) {
         console.note(words);
         run.log().info("{}", words);
     }
     name_missing_results(run, run.pipeline(), console);
-    console.note(session::to_text(receipt));
+    console.note(host::to_text(receipt));
     run.events().write("usage", usage_event(run));
-    run.events().write("receipt", session::to_short_json(receipt));
+    run.events().write("receipt", host::to_short_json(receipt));
     keep_receipt(store, run.place(), receipt, console);
-    run.log().info("{}", session::to_text(receipt));
+    run.log().info("{}", host::to_text(receipt));
     int code = services.is_as_found() ? exit_code(run, receipt) : host_touched;
     if (!export_fault.empty()) {
         console.error(export_fault);
@@ -196,11 +196,11 @@ int build_here(const BuildOptions& options, const Begun& begun) {
     // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
-    const session::IsAlive is_alive = [&](const std::string& run) {
+    const host::IsAlive is_alive = [&](const std::string& run) {
         return store::is_supervised(store.directory(), run);
     };
-    session::put_back_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
-    session::Watch watch(store.path());
+    host::put_back_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
+    host::Watch watch(store.path());
     check_session(watch.before(), pipeline, options, store, console);
     const sandbox::os::Fd shared = store.share();
     store.sweep();
@@ -210,9 +210,9 @@ int build_here(const BuildOptions& options, const Begun& begun) {
     {
         BuildRun run(pipeline, options, store, console, watch, files.events, files.place);
         files.events.write("begin", begin_event(run));
-        const session::Session here = session::classify(session::read_session_facts(watch.before().processes));
-        run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, session::describe(here));
-        session::HostServices services(
+        const host::Session here = host::classify(host::read_session_facts(watch.before().processes));
+        run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, host::describe(here));
+        host::HostServices services(
             pipeline, {.store = store.directory(),
                        .run = files.place,
                        // Looking at one's own lock would let it go.
@@ -228,7 +228,7 @@ int build_here(const BuildOptions& options, const Begun& begun) {
             // The terminal may be gone, so it is said where everything else is said, and not by main.
             console.note(error.what());
             code = wrong_input;
-        } catch (const session::HostServiceError& error) {
+        } catch (const host::HostServiceError& error) {
             console.error(error.what());
         } catch (const std::exception& error) {
             console.error(sandbox::os::printable(error.what()));

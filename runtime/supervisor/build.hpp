@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "stages/pipeline_file.hpp"
+#include "stages/pipeline/pipeline_file.hpp"
 
 namespace runtime::supervisor {
 

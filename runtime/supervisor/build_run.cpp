@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include "runtime/engine/machine.hpp"
 #include "runtime/store/ledger.hpp"
-#include "runtime/supervisor/machine.hpp"
 #include "runtime/supervisor/result_export.hpp"
 #include "runtime/supervisor/stage_report.hpp"
 #include "sandbox/os/format.hpp"
@@ -19,7 +19,7 @@ using sandbox::os::format;
 
 namespace {
 
-Failure failure_of(const sandbox::os::SysError& error) {
+engine::Failure failure_of(const sandbox::os::SysError& error) {
     const FailureClass kind = class_of_error(error.error(), FailureClass::jail);
     return {
         .kind = kind, .what = error.what(), .remedy = std::string(stages::advice_for(kind, stages::HasNetwork::no))};
@@ -36,7 +36,7 @@ bool outlives_session(const stages::Pipeline& pipeline, const BuildOptions& opti
 }  // namespace
 
 BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options, store::Store& store,
-                   report::Console& console, session::Watch& watch, report::EventLog& events, const std::string& place)
+                   report::Console& console, host::Watch& watch, report::EventLog& events, const std::string& place)
     : pipeline_(pipeline),
       options_(options),
       store_(store),
@@ -123,12 +123,12 @@ void BuildRun::suspend() {
             if (status.work && state(status) == StageState::running) act(*status.work);
         }
     };
-    each_running([](StageAttempts& work) { work.freeze(); });
+    each_running([](engine::StageAttempts& work) { work.freeze(); });
     const auto before = std::chrono::steady_clock::now();
     ::kill(::getpid(), SIGSTOP);
     const auto stood = std::chrono::steady_clock::now() - before;
     loop_.postpone(stood);
-    each_running([stood](StageAttempts& work) { work.thaw(stood); });
+    each_running([stood](engine::StageAttempts& work) { work.thaw(stood); });
 }
 
 // In good order: each gets its SIGTERM and its grace.
@@ -156,7 +156,7 @@ void BuildRun::watch_host() {
     });
 }
 
-session::Ours BuildRun::ours() const {
+host::Ours BuildRun::ours() const {
     return {.store = store_.path(),
             .supervisor = ::getpid(),
             .wanted = keepers_.pids(),
@@ -246,7 +246,7 @@ void BuildRun::begin(StageStatus& status) {
     }
     try {
         if (!status.resolved) {
-            Resolved resolved = resolver_.resolve(*status.stage, results_);
+            engine::Resolved resolved = resolver_.resolve(*status.stage, results_);
             if (use_cached(status, resolved)) return;
             status.expected = expected_of(store::Ledger(store_.directory()).entries(pipeline_.name, status.stage->name),
                                           profiles_.limits(*status.stage));
@@ -256,7 +256,7 @@ void BuildRun::begin(StageStatus& status) {
         if (!take_lock(status, status.resolved->key)) return;
         // The holder before us may have built it.
         if (use_cached(status, *status.resolved)) return;
-        Resolved resolved = *std::move(status.resolved);
+        engine::Resolved resolved = *std::move(status.resolved);
         status.resolved.reset();
         run_locked(status, std::move(resolved));
     } catch (const sandbox::os::SysError& error) {
@@ -266,7 +266,7 @@ void BuildRun::begin(StageStatus& status) {
 }
 
 // The store or this process has no room for what the stage needs before its jail: that ends the stage, not the build.
-void BuildRun::could_not_start(StageStatus& status, Failure failure) {
+void BuildRun::could_not_start(StageStatus& status, engine::Failure failure) {
     if (state(status) != StageState::running) schedule_.start(status.place);
     if (status.work) ended_.push_back(&status);
     status.failure = std::move(failure);
@@ -298,7 +298,7 @@ bool BuildRun::take_lock(StageStatus& status, const std::string& key) {
     return true;
 }
 
-bool BuildRun::use_cached(StageStatus& status, const Resolved& resolved) {
+bool BuildRun::use_cached(StageStatus& status, const engine::Resolved& resolved) {
     auto record = pins_.look_up(*status.stage, resolved, context_.run);
     if (!record || !store_.holds(*record)) return false;
     note_use(record->key);
@@ -322,7 +322,7 @@ void BuildRun::note_use(const std::string& key) {
     }
 }
 
-void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
+void BuildRun::run_locked(StageStatus& status, engine::Resolved resolved) {
     static_cast<void>(keepers_.ids(status.stage->ids));  // what is said of them comes before the stage's first line
     say_what_will_not_fit(status);
     schedule_.start(status.place);
@@ -330,32 +330,32 @@ void BuildRun::run_locked(StageStatus& status, Resolved resolved) {
     tell_start(status);
     console_.stage_note(status.stage->name, "starts");
     log_.info("stage {}: runs for {}", status.stage->name, resolved.key);
-    status.work = std::make_unique<StageAttempts>(
+    status.work = std::make_unique<engine::StageAttempts>(
         context_, *status.stage, std::move(resolved),
-        StageAttempts::Tell{.ended = [this, &status](StageEnd end) { ended(status, std::move(end)); },
-                            .paused = [this, &status](const Failure& failure) { paused(status, failure); },
+        engine::StageAttempts::Tell{.ended = [this, &status](engine::StageEnd end) { ended(status, std::move(end)); },
+                            .paused = [this, &status](const engine::Failure& failure) { paused(status, failure); },
                             .rested = [this, &status] { schedule_.release(status.place); }});
     status.log = status.work->log_path();
     status.work->start();
 }
 
-void BuildRun::ended(StageStatus& status, StageEnd end) {
+void BuildRun::ended(StageStatus& status, engine::StageEnd end) {
     ended_.push_back(&status);
     context_.watch.stage_ended(status.stage->name);
     status.last_lines = status.work->last_lines();
     status.usage = status.work->usage();
     status.denials = status.work->denials();
-    for (const std::string& line : to_lines(status.denials, DenialLog::most_kinds)) {
+    for (const std::string& line : to_lines(status.denials, jail::DenialLog::most_kinds)) {
         log_.info("stage {}: {}", status.stage->name, line);
     }
-    if (auto* result = std::get_if<Built>(&end)) {
+    if (auto* result = std::get_if<engine::Built>(&end)) {
         status.failure = keep_result(status, result->record);
         if (!status.failure) {
             built(status, std::move(result->record));
             return;
         }
     } else {
-        status.failure = std::get<Failure>(end);
+        status.failure = std::get<engine::Failure>(end);
     }
     give_up(status);
 }
@@ -387,7 +387,7 @@ void BuildRun::failed(StageStatus& status) {
 }
 
 // Why the stage has no result after all.
-std::optional<Failure> BuildRun::keep_result(StageStatus& status, const store::Record& record) {
+std::optional<engine::Failure> BuildRun::keep_result(StageStatus& status, const store::Record& record) {
     if (auto failure = pins_.check(*status.stage, record)) return failure;
     try {
         store_.write(record);
@@ -410,7 +410,7 @@ void BuildRun::built(StageStatus& status, store::Record record) {
     console_.stage_note(status.stage->name, format("done in {}", report::human_seconds(status.record.usage.seconds)));
 }
 
-void BuildRun::paused(StageStatus& status, const Failure& failure) {
+void BuildRun::paused(StageStatus& status, const engine::Failure& failure) {
     schedule_.hold(status.place);
     events_.write("pause", {{"stage", status.stage->name}, {"class", name_of(failure.kind)}, {"what", failure.what}});
 }

@@ -1,21 +1,21 @@
 // The stages of one build: looks each up, runs what is not there, and keeps what became of it. Which may start, and what a
-// failure means for the others, is stages/schedule.hpp's.
+// failure means for the others, is stages/pipeline/schedule.hpp's.
 #pragma once
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/log.hpp"
+#include "runtime/engine/stage_attempts.hpp"
+#include "runtime/engine/store_helpers.hpp"
 #include "runtime/report/events.hpp"
+#include "runtime/report/log.hpp"
 #include "runtime/supervisor/admission.hpp"
 #include "runtime/supervisor/build.hpp"
-#include "runtime/supervisor/keepers.hpp"
 #include "runtime/supervisor/lock_wait.hpp"
 #include "runtime/supervisor/pins.hpp"
-#include "runtime/supervisor/stage_attempts.hpp"
-#include "stages/graph.hpp"
-#include "stages/schedule.hpp"
+#include "stages/pipeline/graph.hpp"
+#include "stages/pipeline/schedule.hpp"
 
 namespace runtime::supervisor {
 
@@ -24,18 +24,18 @@ using stages::StageState;
 struct StageStatus {
     const stages::Stage* stage = nullptr;
     std::size_t place = 0;  // in the pipeline
-    std::optional<Failure> failure;
+    std::optional<engine::Failure> failure;
     std::string log;                     // of the run, where there was one
     std::deque<std::string> last_lines;  // of its output, where it failed
     unsigned attempts = 0;               // that were begun
     bool is_told = false;                // its event "stage" is written
-    std::unique_ptr<StageAttempts> work;
+    std::unique_ptr<engine::StageAttempts> work;
     std::unique_ptr<LockWait> lock_wait;
     std::optional<store::KeyLock> lock;
     store::Record record;
     store::Usage usage;  // of its command, the last time that it ended; of a cached one, the record's
-    DenialLog denials;
-    std::optional<Resolved> resolved;  // as long as it waits for its start
+    jail::DenialLog denials;
+    std::optional<engine::Resolved> resolved;  // as long as it waits for its start
     Expected expected;                 // from then on
     bool has_said_why = false;         // it waits
 };
@@ -44,7 +44,7 @@ class BuildRun {
   public:
     // Borrows all; `place`: of the run, in the store.
     BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options, store::Store& store,
-             report::Console& console, session::Watch& watch, report::EventLog& events, const std::string& place);
+             report::Console& console, host::Watch& watch, report::EventLog& events, const std::string& place);
     ~BuildRun();
     BuildRun(const BuildRun&) = delete;
     BuildRun& operator=(const BuildRun&) = delete;
@@ -66,7 +66,7 @@ class BuildRun {
     [[nodiscard]] const std::vector<StageStatus>& stages() const noexcept { return stages_; }
     [[nodiscard]] const stages::Schedule& schedule() const noexcept { return schedule_; }
     [[nodiscard]] StageState state(const StageStatus& status) const { return schedule_.state(status.place); }
-    [[nodiscard]] const Results& results() const noexcept { return results_; }
+    [[nodiscard]] const engine::Results& results() const noexcept { return results_; }
     [[nodiscard]] const stages::Pipeline& pipeline() const noexcept { return pipeline_; }
     [[nodiscard]] const BuildOptions& options() const noexcept { return options_; }
     [[nodiscard]] report::EventLog& events() const noexcept { return events_; }
@@ -81,7 +81,7 @@ class BuildRun {
         return profiles_.loosened(stage);
     }
     // What belongs to this run, as the receipt knows it.
-    [[nodiscard]] session::Ours ours() const;
+    [[nodiscard]] host::Ours ours() const;
 
   private:
     void say_limits(const stages::Stage& stage);
@@ -98,15 +98,15 @@ class BuildRun {
     void note_usage(StageStatus& status, const std::string& result);
     void begin(StageStatus& status);
     bool take_lock(StageStatus& status, const std::string& key);
-    bool use_cached(StageStatus& status, const Resolved& resolved);
-    void run_locked(StageStatus& status, Resolved resolved);
-    void ended(StageStatus& status, StageEnd end);
+    bool use_cached(StageStatus& status, const engine::Resolved& resolved);
+    void run_locked(StageStatus& status, engine::Resolved resolved);
+    void ended(StageStatus& status, engine::StageEnd end);
     void failed(StageStatus& status);
-    void paused(StageStatus& status, const Failure& failure);
+    void paused(StageStatus& status, const engine::Failure& failure);
     void give_up(StageStatus& status);
-    void could_not_start(StageStatus& status, Failure failure);
+    void could_not_start(StageStatus& status, engine::Failure failure);
     void note_use(const std::string& key);
-    [[nodiscard]] std::optional<Failure> keep_result(StageStatus& status, const store::Record& record);
+    [[nodiscard]] std::optional<engine::Failure> keep_result(StageStatus& status, const store::Record& record);
     void built(StageStatus& status, store::Record record);
     void let_go(StageStatus& status);
     void tell_over(StageStatus& status);
@@ -122,17 +122,17 @@ class BuildRun {
     stages::Graph graph_;
     stages::Schedule schedule_;
     sandbox::os::EventLoop loop_;
-    Profiles profiles_;
-    JailCgroups cgroups_;  // outlives each jail
-    Keepers keepers_;
+    engine::Profiles profiles_;
+    jail::JailCgroups cgroups_;  // outlives each jail
+    engine::Keepers keepers_;
     Pins pins_;
-    Resolver resolver_;
-    StageContext context_;
+    engine::Resolver resolver_;
+    engine::StageContext context_;
     Log log_;
     std::vector<StageStatus> stages_;          // in the order of the schedule
     std::vector<std::size_t> index_of_place_;  // place in the pipeline -> index in stages_
     std::vector<StageStatus*> ended_;          // whose work is over, and to be destroyed outside of its own callbacks
-    Results results_;
+    engine::Results results_;
     std::size_t jobs_;
     std::uint64_t bytes_at_rest_ = 0;  // of memory; see Machine
     int signal_ = 0;

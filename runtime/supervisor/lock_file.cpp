@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 
-#include "sandbox/config.hpp"
+#include "sandbox/config/config.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 

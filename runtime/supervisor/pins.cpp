@@ -24,7 +24,7 @@ const Pin* Pins::find(const stages::Stage& stage, const std::string& key) const 
     return pin != nullptr && pin->key == key ? pin : nullptr;
 }
 
-std::optional<store::Record> Pins::look_up(const stages::Stage& stage, const Resolved& resolved,
+std::optional<store::Record> Pins::look_up(const stages::Stage& stage, const engine::Resolved& resolved,
                                            const std::string& run) {
     if (is_refreshed(stage)) return std::nullopt;
     auto record = store_.find(resolved.key);
@@ -45,11 +45,11 @@ std::optional<store::Record> Pins::look_up(const stages::Stage& stage, const Res
     return from_pin;
 }
 
-std::optional<Failure> Pins::check(const stages::Stage& stage, const store::Record& record) const {
+std::optional<engine::Failure> Pins::check(const stages::Stage& stage, const store::Record& record) const {
     if (is_refreshed(stage)) return std::nullopt;
     const Pin* pinned = find(stage, record.key);
     if (pinned == nullptr || *pinned == pin_of(record)) return std::nullopt;
-    return Failure{.kind = FailureClass::pin,
+    return engine::Failure{.kind = FailureClass::pin,
                    .what = "the network gave something else than stagebox.lock has pinned",
                    .remedy = format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name),
                    .seconds = record.usage.seconds};

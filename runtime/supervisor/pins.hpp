@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "runtime/engine/resolve_stage.hpp"
+#include "runtime/engine/stage_failure.hpp"
 #include "runtime/report/console.hpp"
 #include "runtime/store/store.hpp"
-#include "runtime/supervisor/failure.hpp"
 #include "runtime/supervisor/lock_file.hpp"
-#include "runtime/supervisor/resolve.hpp"
-#include "stages/pipeline.hpp"
+#include "stages/pipeline/pipeline.hpp"
 
 namespace runtime::supervisor {
 
@@ -21,9 +21,9 @@ class Pins {
 
     // The stage's result in the store: what the pin names, whatever the store last recorded for the key; where there is no
     // pin, the record. Nothing where there is none, or where it is asked for anew. `run`: for a record that is written anew.
-    std::optional<store::Record> look_up(const stages::Stage& stage, const Resolved& resolved, const std::string& run);
+    std::optional<store::Record> look_up(const stages::Stage& stage, const engine::Resolved& resolved, const std::string& run);
     // Why a new result cannot be taken, where the pin says something else.
-    [[nodiscard]] std::optional<Failure> check(const stages::Stage& stage, const store::Record& record) const;
+    [[nodiscard]] std::optional<engine::Failure> check(const stages::Stage& stage, const store::Record& record) const;
     // Pins the result of a stage with a network; of another, nothing. A file that cannot be written is a warning.
     void pin(const stages::Stage& stage, const store::Record& record);
 

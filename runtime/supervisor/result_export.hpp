@@ -2,10 +2,10 @@
 #pragma once
 #include <string>
 
+#include "runtime/engine/resolve_stage.hpp"
+#include "runtime/engine/store_helpers.hpp"
 #include "runtime/report/console.hpp"
-#include "runtime/supervisor/keepers.hpp"
-#include "runtime/supervisor/resolve.hpp"
-#include "stages/pipeline.hpp"
+#include "stages/pipeline/pipeline.hpp"
 
 namespace runtime::supervisor {
 
@@ -13,7 +13,7 @@ namespace runtime::supervisor {
 // and nothing is written.
 class ResultExport {
   public:
-    ResultExport(const stages::Pipeline& pipeline, const Results& results, Keepers& keepers,
+    ResultExport(const stages::Pipeline& pipeline, const engine::Results& results, engine::Keepers& keepers,
                  sandbox::os::EventLoop& loop, report::Console& console)
         : pipeline_(pipeline), results_(results), keepers_(keepers), loop_(loop), console_(console) {}
     void to(const std::string& directory);
@@ -22,8 +22,8 @@ class ResultExport {
     void copy(const stages::Result& result, const std::string& target);
 
     const stages::Pipeline& pipeline_;
-    const Results& results_;
-    Keepers& keepers_;
+    const engine::Results& results_;
+    engine::Keepers& keepers_;
     sandbox::os::EventLoop& loop_;
     report::Console& console_;
 };

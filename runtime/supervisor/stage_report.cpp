@@ -44,7 +44,7 @@ std::vector<std::string> skipped_for(const BuildRun& run, const StageStatus& fai
 }
 
 Json failure_event(const BuildRun& run, const StageStatus& status) {
-    const Failure& failure = *status.failure;
+    const engine::Failure& failure = *status.failure;
     Json event = {{"class", name_of(failure.kind)}, {"what", failure.what}, {"command", command_of(*status.stage)}};
     if (!failure.found_by.empty()) event["found_by"] = failure.found_by;
     if (failure.exit_code) event["exit"] = *failure.exit_code;
@@ -93,7 +93,7 @@ report::StageLine line_of(BuildRun& run, const StageStatus& status) {
 }
 
 report::FailedStage failed_of(const BuildRun& run, const StageStatus& status) {
-    const Failure& failure = *status.failure;
+    const engine::Failure& failure = *status.failure;
     return {.name = status.stage->name,
             .what = failure.what,
             .failure_class = std::string(name_of(failure.kind)),
@@ -114,7 +114,7 @@ report::FailedStage failed_of(const BuildRun& run, const StageStatus& status) {
 std::string denials_note(const StageStatus& status) {
     std::string calls;
     std::set<std::string> named;
-    for (const Denial& denial : status.denials.denials()) {
+    for (const jail::Denial& denial : status.denials.denials()) {
         if (named.size() == 5 || !named.insert(denial.kind.call).second) continue;
         calls += format("{}{}", calls.empty() ? "" : ", ", denial.kind.call);
     }

@@ -5,9 +5,10 @@
 find_library(SECCOMP_ARCHIVE NAMES libseccomp.a REQUIRED)
 find_library(CAP_ARCHIVE NAMES libcap.a REQUIRED)
 
-set(EMBED_SHARED config.cpp config_text.cpp config_value.cpp caps.cpp filter.cpp filter_cache.cpp filter_eval.cpp
-                 filter_graph.cpp filter_rules.cpp filter_shrink.cpp limits_text.cpp loosening.cpp profile.cpp
-                 profile_file.cpp profile_filter.cpp profile_find.cpp os/files.cpp)
+set(EMBED_SHARED config/config.cpp config/text.cpp config/value.cpp os/caps.cpp filter/compile.cpp filter/eval.cpp
+                 filter/graph.cpp filter/oci_rules.cpp filter/shrink.cpp spec/limits_text.cpp profile/permissions.cpp
+                 profile/profile.cpp profile/file.cpp profile/filter.cpp profile/filter_cache.cpp profile/find.cpp
+                 os/files.cpp)
 list(TRANSFORM EMBED_SHARED PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 list(REMOVE_ITEM SANDBOX_SOURCES ${EMBED_SHARED})
 add_library(stagebox_policy OBJECT ${EMBED_SHARED})

@@ -1,5 +1,5 @@
 // stagebox-filterc PROFILES_DIR OUTPUT.cpp: run while the program is built. Writes the files of profiles/, and what each
-// profile says with its compiled filter, as C++ (see profile_data.hpp), so that a start of the program neither reads nor
+// profile says with its compiled filter, as C++ (see profile/embedded.hpp), so that a start of the program neither reads nor
 // compiles them. A seccomp file that asks for a kernel version is refused: it would be this
 // machine's, not the user's. The profiles are read as the program reads them; only here, what ships is still on the disk.
 #include <algorithm>
@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "sandbox/loosening.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/profile.hpp"
-#include "sandbox/profile_data.hpp"
-#include "sandbox/profile_find.hpp"
+#include "sandbox/profile/embedded.hpp"
+#include "sandbox/profile/find.hpp"
+#include "sandbox/profile/permissions.hpp"
+#include "sandbox/profile/profile.hpp"
 
 namespace {
 
@@ -152,7 +152,7 @@ std::string generate() {
         profiles += text.entry();
     }
     return format(
-        "// Generated from profiles/. Not to be edited.\n#include \"sandbox/profile_data.hpp\"\n\n"
+        "// Generated from profiles/. Not to be edited.\n#include \"sandbox/profile/embedded.hpp\"\n\n"
         "namespace sandbox {{\nnamespace {{\n\nconstexpr EmbeddedFile files[] = {{\n{}}};\n{}"
         "constexpr EmbeddedProfile profiles[] = {{\n{}}};\n\n}}  // namespace\n\n"
         "std::span<const EmbeddedFile> embedded_files() {{\n    return files;\n}}\n\n"

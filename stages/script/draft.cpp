@@ -4,12 +4,12 @@
 #include <map>
 #include <set>
 
-#include "sandbox/config_text.hpp"
+#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "stages/pipeline/words.hpp"
 #include "stages/script/edit.hpp"
 #include "stages/script/sources.hpp"
 #include "stages/script/tools.hpp"
-#include "stages/words.hpp"
 
 namespace stages::script {
 

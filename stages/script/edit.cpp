@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "sandbox/config_text.hpp"
+#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
 #include "stages/script/sources.hpp"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "stages/pipeline.hpp"
+#include "stages/pipeline/pipeline.hpp"
 #include "stages/script/rules.hpp"
 
 namespace stages::script {

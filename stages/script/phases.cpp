@@ -6,10 +6,10 @@
 #include <set>
 
 #include "sandbox/os/format.hpp"
+#include "stages/pipeline/words.hpp"
 #include "stages/script/banners.hpp"
 #include "stages/script/commands.hpp"
 #include "stages/script/tools.hpp"
-#include "stages/words.hpp"
 
 namespace stages::script {
 

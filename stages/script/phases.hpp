@@ -10,7 +10,7 @@
 namespace stages::script {
 
 struct Phase {
-    std::string name;         // a stage's, see words.hpp
+    std::string name;         // a stage's, see pipeline/words.hpp
     std::string title;        // what the script calls it
     std::vector<Span> parts;  // of the text, in its order; empty where a loop calls `function`
     std::string function;     // that it is; empty: none

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "stages/words.hpp"
+#include "stages/pipeline/words.hpp"
 
 namespace stages::script {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "sandbox/os/json.hpp"
-#include "stages/pipeline.hpp"
+#include "stages/pipeline/pipeline.hpp"
 
 namespace stages::script {
 

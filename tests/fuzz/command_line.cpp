@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "runtime/cli/command_line.hpp"
-#include "runtime/cli/run.hpp"
-#include "sandbox/config.hpp"
+#include "runtime/cli/run/run.hpp"
+#include "sandbox/config/config.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {
@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         words.erase(words.begin());
         try {
             const runtime::cli::RunRequest request = runtime::cli::parse_run(words);
-            tests::fuzz::must(request.wants != runtime::cli::Wants::command || !request.command.argv.empty(), "a run has a command");
+            tests::fuzz::must(request.wants != runtime::cli::Wants::command || !request.command.argv.empty(),
+                              "a run has a command");
         } catch (const std::invalid_argument& error) {
             tests::fuzz::must(*error.what() != '\0', "an error says something");
         }

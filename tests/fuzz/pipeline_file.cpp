@@ -9,8 +9,8 @@
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
-#include "stages/graph.hpp"
-#include "stages/pipeline_file.hpp"
+#include "stages/pipeline/graph.hpp"
+#include "stages/pipeline/pipeline_file.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {

@@ -1,5 +1,5 @@
 // A profile file: TOML, then what the keys mean.
-#include "sandbox/profile.hpp"
+#include "sandbox/profile/profile.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

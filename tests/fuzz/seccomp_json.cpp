@@ -1,5 +1,5 @@
 // A seccomp file: JSON, the rules in it, and the program that libseccomp makes of them.
-#include "sandbox/filter.hpp"
+#include "sandbox/filter/compile.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -11,13 +11,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "sandbox/denials.hpp"
-#include "sandbox/idmap.hpp"
-#include "sandbox/launch.hpp"
-#include "sandbox/notify.hpp"
+#include "sandbox/fakeroot/listener.hpp"
+#include "sandbox/filter/denials.hpp"
+#include "sandbox/ids/idmap.hpp"
+#include "sandbox/launch/launch.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
-#include "sandbox/profile.hpp"
+#include "sandbox/profile/profile.hpp"
 #include "tests/jail/jail.hpp"
 
 using namespace tests::support;

@@ -97,7 +97,7 @@ TEST_CASE("a profile's time ends a run with 124, and limits that cannot be kept 
     CHECK(late.err.find("not done after its time limit of 1 s") != std::string::npos);
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(30));
     CHECK(under(files.write("time.toml", head + "limits = { time = \"1h\" }\n"), "exit 3").code == 3);
-    // Of those that need a cgroup: limits_test.cpp.
+    // Of those that need a cgroup: spec/limits_test.cpp.
     const Result refused = under(files.write("limit.toml", head + "limits = { idle = \"1s\" }\n"), "echo ran");
     CHECK(refused.code == 125);
     CHECK(refused.out.empty());

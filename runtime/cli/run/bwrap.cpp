@@ -1,0 +1,173 @@
+#include "runtime/cli/run/bwrap.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+
+#include "runtime/cli/run/help.hpp"
+#include "runtime/cli/run/jail_status.hpp"
+#include "runtime/cli/run/options.hpp"
+#include "sandbox/bubblewrap/launch.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace runtime::cli {
+
+using sandbox::os::format;
+
+namespace {
+
+constexpr int failed = 1;
+
+void say(const RunRequest& request, int level, const std::string& text) {
+    const std::string prefix = request.has_level_prefix ? format("<{}>", level) : "";
+    std::fprintf(stderr, "%sbwrap: %s\n", prefix.c_str(), text.c_str());
+}
+
+// "mount proc on /newroot/proc": as it is called there.
+std::string describe_mount(const sandbox::Step& step) {
+    const char* type = step.kind == sandbox::StepKind::tmpfs  ? "tmpfs"
+                       : step.kind == sandbox::StepKind::proc ? "proc"
+                                                              : "mqueue";
+    return format("mount {} on /newroot{}", type, step.path);
+}
+
+// Which step failed, in the words that scripts look for; empty where there are none.
+std::string words_of_step(const sandbox::Step& step, int error) {
+    switch (step.kind) {
+        case sandbox::StepKind::attach:
+            if (error != EROFS && error != EACCES) return {};
+            return format("Can't mkdir {}", step.path);
+        case sandbox::StepKind::tmpfs:
+        case sandbox::StepKind::proc:
+        case sandbox::StepKind::mqueue:
+            if (error == EPERM) return format("Can't {}", describe_mount(step));
+            [[fallthrough]];
+        case sandbox::StepKind::directory: return format("Can't mkdir {}", step.path);
+        case sandbox::StepKind::write_file:
+            return format("Can't {} {}", error == ENOTDIR ? "mkdir parents for" : "create file", step.path);
+        case sandbox::StepKind::link: return format("Can't make symlink at {}", step.path);
+        case sandbox::StepKind::chmod: return format("Can't chmod {:#o} {}", step.value, step.path);
+        case sandbox::StepKind::read_only: return format("Can't remount readonly on {}", step.path);
+        default: return {};
+    }
+}
+
+std::string words_of(const sandbox::SetupError& error, const sandbox::Plan& plan, const sandbox::Command& command) {
+    const char* why = std::strerror(error.error);
+    const std::string& program = command.program.empty() ? command.argv.front() : command.program;
+    if (error.point == sandbox::Point::execute) return format("execvp {}: {}", program, why);
+    if (error.point == sandbox::Point::working_directory) {
+        return format("Can't chdir to {}: {}", plan.directories.front(), why);
+    }
+    if (error.point == sandbox::Point::step && error.index < plan.steps.size()) {
+        const std::string words = words_of_step(plan.steps[error.index], error.error);
+        if (!words.empty()) return format("{}: {}", words, why);
+    }
+    return sandbox::to_string(error);
+}
+
+// Those of the caller's that the command inherits: above the standard streams, and not closed by exec.
+std::vector<int> inherited_descriptors() {
+    std::vector<int> all;
+    for (const std::string& name :
+         sandbox::os::list_directory(sandbox::os::open_directory(AT_FDCWD, "/proc/self/fd").get())) {
+        const int fd = std::stoi(name);
+        const int flags = ::fcntl(fd, F_GETFD);
+        if (fd > 2 && flags >= 0 && (flags & FD_CLOEXEC) == 0) all.push_back(fd);
+    }
+    return all;
+}
+
+void check_descriptors(const std::vector<int>& inherited) {
+    for (const int fd : inherited) {
+        if (fd < sandbox::first_private_fd) continue;
+        throw std::invalid_argument(
+            format("descriptor {} cannot be inherited: those from {} on are needed to build the "
+                   "jail; close it, or give it a lower number",
+                   fd, sandbox::first_private_fd));
+    }
+}
+
+void tell_about(const RunRequest& request, const sandbox::Plan& plan, pid_t pid) {
+    // What the command is given to wait for is said before it is waited for.
+    if (request.info_fd >= 0) {
+        write_jail_info(request.info_fd, pid, plan.clone_flags);
+        ::close(request.info_fd);
+    }
+    if (request.json_status_fd >= 0) write_jail_status(request.json_status_fd, pid, plan.clone_flags);
+    if (request.userns_block_fd < 0) return;
+    char byte = 0;
+    static_cast<void>(sandbox::os::try_sys([&] { return ::read(request.userns_block_fd, &byte, 1); }));
+    ::close(request.userns_block_fd);
+}
+
+int code_of(const std::variant<sandbox::Exited, sandbox::Signaled, sandbox::Killed>& how) {
+    if (const auto* exited = std::get_if<sandbox::Exited>(&how)) return exited->code;
+    if (const auto* signaled = std::get_if<sandbox::Signaled>(&how)) return 128 + signaled->number;
+    return 128 + SIGKILL;
+}
+
+int start_and_wait(const RunRequest& request) {
+    const std::vector<int> inherited = inherited_descriptors();
+    check_descriptors(inherited);
+    if (request.spec.loose->dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // A caller that ignores it would keep us from hearing of the end.
+    ::signal(SIGCHLD, SIG_DFL);
+    const sandbox::Plan plan = sandbox::make_plan(request.spec, request.command);
+    auto launched = sandbox::launch_loose(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
+    if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
+        say(request, LOG_ERR, words_of(*error, plan, request.command));
+        return failed;
+    }
+    // They are the jail's now; who waits for the end of one must not wait for us.
+    for (const int fd : inherited) ::close(fd);
+    const int code = code_of(std::get<sandbox::LooseJail>(launched).wait());
+    if (request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
+    return code;
+}
+
+int answer(const RunRequest& request) {
+    for (const std::string& warning : request.warnings) say(request, LOG_WARNING, warning);
+    if (request.wants == Wants::help) {
+        std::fputs(bwrap_help, stdout);
+        return 0;
+    }
+    if (request.wants == Wants::version) {
+        std::fputs("bubblewrap 0.11.0\n", stdout);
+        return 0;
+    }
+    if (request.command.argv.empty()) {
+        std::fputs(bwrap_help, stderr);
+        return failed;
+    }
+    return start_and_wait(request);
+}
+
+}  // namespace
+
+bool is_bwrap(const std::string& program) {
+    return program.substr(program.rfind('/') + 1) == "bwrap";
+}
+
+int bwrap(const std::vector<std::string>& arguments) {
+    RunRequest request;
+    try {
+        request = parse_run(arguments, Contract::bubblewrap);
+        return answer(request);
+    } catch (const std::exception& error) {
+        // Of a command line that is wrong, only the option that comes first could have asked for levels.
+        request.has_level_prefix = !arguments.empty() && arguments.front() == "--level-prefix";
+        say(request, LOG_ERR, error.what());
+        return failed;
+    }
+}
+
+}  // namespace runtime::cli

@@ -1,0 +1,535 @@
+#include "runtime/cli/run/options.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <stdexcept>
+#include <string_view>
+
+#include "runtime/cli/run/mounts.hpp"
+#include "sandbox/ids/idmap.hpp"
+#include "sandbox/os/caps.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/spec/limits_text.hpp"
+#include "stages/lower/mounts.hpp"
+
+extern char** environ;
+
+namespace runtime::cli {
+
+using sandbox::Share;
+using sandbox::os::format;
+
+namespace {
+
+constexpr std::size_t most_arguments = 9000;
+
+[[noreturn]] void refuse(const std::string& text) {
+    throw std::invalid_argument(text);
+}
+
+Environment caller_environment() {
+    Environment environment;
+    for (char** one = environ; *one != nullptr; ++one) {
+        const std::string_view text = *one;
+        const std::size_t equals = text.find('=');
+        if (equals == std::string_view::npos) continue;
+        environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return environment;
+}
+
+// In its place where it is there already, else at the end: as setenv(3).
+void set_variable(Environment& environment, const std::string& name, std::string value) {
+    for (auto& [known, text] : environment) {
+        if (known != name) continue;
+        text = std::move(value);
+        return;
+    }
+    environment.emplace_back(name, std::move(value));
+}
+
+std::string variable(const Environment& environment, std::string_view name) {
+    for (const auto& [known, text] : environment) {
+        if (known == name) return text;
+    }
+    return {};
+}
+
+// getcwd(3), or the name that PWD has for the same directory.
+std::string current_directory(const Environment& environment) {
+    std::string named = variable(environment, "PWD");
+    struct stat here = {};
+    struct stat there = {};
+    if (named.starts_with("/") && ::stat(".", &here) == 0 && ::stat(named.c_str(), &there) == 0 &&
+        here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
+        return named;
+    }
+    char* real = ::get_current_dir_name();
+    std::string text = real == nullptr ? "/" : real;
+    ::free(real);
+    return text;
+}
+
+std::uint64_t own_capabilities() {
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    if (::syscall(SYS_capget, &header, data) != 0) refuse(format("capget failed: {}", std::strerror(errno)));
+    return data[0].effective | std::uint64_t{data[1].effective} << 32U;
+}
+
+// A classic BPF program as seccomp(2) takes it: 8 bytes an instruction.
+sandbox::FilterProgram read_filter(const std::string& option, const std::string& fd) {
+    const std::string content = take_content(parse_fd(fd), option);
+    if (content.size() % sizeof(std::uint64_t) != 0) refuse("Invalid seccomp data, must be multiple of 8");
+    sandbox::FilterProgram program;
+    program.instructions.resize(content.size() / sizeof(std::uint64_t));
+    std::memcpy(program.instructions.data(), content.data(), content.size());
+    return program;
+}
+
+std::uint32_t parse_id_of(const std::string& what, const std::string& text) {
+    const auto id = sandbox::parse_id(text);
+    if (!id) refuse(format("Invalid {}: {}", what, text));
+    return *id;
+}
+
+class Reader {
+  public:
+    explicit Reader(Contract contract) : contract_(contract), mounts_(contract) {
+        if (contract == Contract::bubblewrap) {
+            request_.spec.loose.emplace();
+            request_.spec.network = sandbox::Network::host;
+            environment_ = caller_environment();
+        } else {
+            environment_ = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
+        }
+    }
+
+    RunRequest read(const std::vector<std::string>& arguments) {
+        std::deque<std::string> left(arguments.begin(), arguments.end());
+        total_ = left.size();
+        read_options(left, Source::command_line);
+        if (request_.wants != Wants::command) return std::move(request_);
+        if (mounts_.has_overlay_sources()) mounts_.settle("the command");
+        request_.command.argv.assign(left.begin(), left.end());
+        finish();
+        return std::move(request_);
+    }
+
+  private:
+    using Values = std::vector<std::string>;
+    enum class Source : unsigned char { command_line, descriptor };
+    struct Option {
+        int values;
+        void (Reader::*take)(const std::string& option, const Values& values);
+        bool is_stageboxs = false;
+    };
+
+    static const std::map<std::string, Option>& options();
+    void read_options(std::deque<std::string>& left, Source source);
+    void read_option(const std::string& option, std::deque<std::string>& left, Source source);
+    Values take_values(const std::string& option, int count, std::deque<std::string>& left) const;
+    void read_more(const std::string& descriptor);
+
+    void general(const std::string& option, const Values& values);
+    void namespaces(const std::string& option, const Values& values);
+    void joined(const std::string& option, const Values& values);
+    void identity(const std::string& option, const Values& values);
+    void environment(const std::string& option, const Values& values);
+    void capability(const std::string& option, const Values& values);
+    void descriptor(const std::string& option, const Values& values);
+    void filter(const std::string& option, const Values& values);
+    void life(const std::string& option, const Values& values);
+    void own(const std::string& option, const Values& values);
+
+    void finish();
+    void finish_stagebox();
+    void finish_bubblewrap();
+    void check_bubblewrap(const sandbox::LooseTerms& terms) const;
+    // The value of an option that counts once.
+    template <class Value>
+    void set_once(Value& place, Value value, const Value& unset, const std::string& option) {
+        if (place != unset) request_.warnings.push_back(format("Only the last {} option will take effect", option));
+        place = std::move(value);
+    }
+
+    Contract contract_;
+    MountOptions mounts_;
+    Environment environment_;
+    std::size_t total_ = 0;
+    RunRequest request_;
+    // What the words so far have asked for.
+    bool unshares_user_ = false;
+    bool tries_user_ = false;
+    bool shares_network_ = false;
+    bool has_seccomp_ = false;
+    bool has_added_filter_ = false;
+    std::string directory_;
+    std::string argv0_;
+    std::string host_name_;
+    int uid_options_ = 0;
+    int gid_options_ = 0;
+};
+
+const std::map<std::string, Reader::Option>& Reader::options() {
+    static const std::map<std::string, Option> known = [] {
+        std::map<std::string, Option> all;
+        const auto add = [&](std::initializer_list<const char*> names, Option option) {
+            for (const char* name : names) all.emplace(name, option);
+        };
+        add({"--help", "--version", "--level-prefix"}, {0, &Reader::general});
+        add({"--argv0", "--chdir", "--hostname", "--exec-label", "--file-label"}, {1, &Reader::general});
+        add({"--unshare-all", "--unshare-user", "--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-net",
+             "--unshare-uts", "--unshare-cgroup", "--unshare-cgroup-try", "--share-net", "--disable-userns",
+             "--assert-userns-disabled"},
+            {0, &Reader::namespaces});
+        add({"--userns", "--userns2", "--pidns"}, {1, &Reader::joined});
+        add({"--uid", "--gid"}, {1, &Reader::identity});
+        add({"--setenv"}, {2, &Reader::environment});
+        add({"--unsetenv"}, {1, &Reader::environment});
+        add({"--clearenv"}, {0, &Reader::environment});
+        add({"--cap-add", "--cap-drop"}, {1, &Reader::capability});
+        add({"--sync-fd", "--block-fd", "--userns-block-fd", "--info-fd", "--json-status-fd"},
+            {1, &Reader::descriptor});
+        add({"--seccomp", "--add-seccomp-fd"}, {1, &Reader::filter});
+        add({"--lock-file"}, {1, &Reader::life});
+        add({"--new-session", "--die-with-parent", "--as-pid-1"}, {0, &Reader::life});
+        add({"--ids", "--profile", "--root", "--network", "--report"}, {1, &Reader::own, true});
+        add({"--limit-pids", "--limit-memory", "--limit-cpu", "--limit-io-weight", "--limit-time", "--limit-idle",
+             "--limit-fallback"},
+            {1, &Reader::own, true});
+        add({"--keepenv", "--tty", "--timings", "--root-view", "--no-root-view", "-h"}, {0, &Reader::own, true});
+        return all;
+    }();
+    return known;
+}
+
+void Reader::read_options(std::deque<std::string>& left, Source source) {
+    if (total_ > most_arguments) refuse(format("Exceeded maximum number of arguments {}", most_arguments));
+    while (!left.empty() && left.front().starts_with("-") && request_.wants == Wants::command) {
+        const std::string option = left.front();
+        left.pop_front();
+        if (option == "--") return;
+        read_option(option, left, source);
+    }
+}
+
+void Reader::read_option(const std::string& option, std::deque<std::string>& left, Source source) {
+    if (const auto count = MountOptions::values_of(option)) {
+        mounts_.take(option, take_values(option, *count, left));
+        return;
+    }
+    if (option == "--args") {
+        if (source == Source::descriptor) refuse("--args not supported in arguments file");
+        read_more(take_values(option, 1, left).front());
+    } else {
+        const auto found = options().find(option);
+        if (found == options().end() || (found->second.is_stageboxs && contract_ == Contract::bubblewrap)) {
+            refuse(contract_ == Contract::bubblewrap
+                       ? format("Unknown option {}", option)
+                       : format("{} is not an option of run; see stagebox run --help", option));
+        }
+        (this->*found->second.take)(option, take_values(option, found->second.values, left));
+    }
+    mounts_.settle(option);
+}
+
+Reader::Values Reader::take_values(const std::string& option, int count, std::deque<std::string>& left) const {
+    if (left.size() < static_cast<std::size_t>(count)) {
+        if (contract_ == Contract::stagebox) refuse(format("{} lacks a value; see stagebox run --help", option));
+        const bool counts = option == "--chdir" || option == "--remount-ro" || option == "--argv0";
+        const char* many = count == 3 ? "three arguments" : count == 2 ? "two arguments" : "an argument";
+        refuse(format("{} takes {}", option, counts ? "one argument" : many));
+    }
+    Values values(left.begin(), left.begin() + count);
+    left.erase(left.begin(), left.begin() + count);
+    return values;
+}
+
+// Words that each end with a NUL; the last may lack it. What is no option, and all after it, is passed over.
+void Reader::read_more(const std::string& descriptor) {
+    const std::string content = take_content(parse_fd(descriptor), "--args");
+    std::deque<std::string> words;
+    for (std::size_t start = 0; start < content.size();) {
+        const std::size_t end = std::min(content.find('\0', start), content.size());
+        words.push_back(content.substr(start, end - start));
+        start = end + 1;
+    }
+    total_ += words.size();
+    read_options(words, Source::descriptor);
+}
+
+void Reader::general(const std::string& option, const Values& values) {
+    if (option == "--help") {
+        request_.wants = Wants::help;
+    } else if (option == "--version") {
+        request_.wants = Wants::version;
+    } else if (option == "--level-prefix") {
+        request_.has_level_prefix = true;
+    } else if (option == "--argv0") {
+        if (!argv0_.empty()) refuse("--argv0 used multiple times");
+        argv0_ = values[0];
+    } else if (option == "--chdir") {
+        set_once(directory_, values[0], {}, option);
+    } else if (option == "--hostname") {
+        set_once(host_name_, values[0], {}, option);
+    } else {
+        // SELinux's, which Debian's programs are built without.
+        refuse("labeling not supported on this system");
+    }
+}
+
+void Reader::namespaces(const std::string& option, const Values& /*none*/) {
+    sandbox::LooseTerms ignored;
+    sandbox::LooseTerms& terms = request_.spec.loose ? *request_.spec.loose : ignored;
+    const bool all = option == "--unshare-all";
+    if (option == "--unshare-user") unshares_user_ = true;
+    if (all || option == "--unshare-user-try") tries_user_ = true;
+    if (all || option == "--unshare-ipc") terms.ipc = Share::own;
+    if (all || option == "--unshare-pid") terms.pid = Share::own;
+    if (all || option == "--unshare-uts") terms.uts = Share::own;
+    if (all || option.starts_with("--unshare-cgroup")) terms.cgroup = Share::own;
+    if (all || option == "--unshare-net") request_.spec.network = sandbox::Network::none;
+    if (option == "--share-net") request_.spec.network = sandbox::Network::host;
+    if (all || option == "--unshare-net") shares_network_ = false;
+    if (option == "--share-net") shares_network_ = true;
+    if (option == "--disable-userns") terms.inner_users = sandbox::InnerUsers::off;
+    if (option == "--assert-userns-disabled" && terms.inner_users == sandbox::InnerUsers::allowed) {
+        terms.inner_users = sandbox::InnerUsers::checked_off;
+    }
+}
+
+void Reader::joined(const std::string& option, const Values& values) {
+    const int fd = parse_fd(values[0]);
+    if (!request_.spec.loose) {
+        refuse(
+            format("{} enters a namespace that somebody else made, and stagebox run makes its own; a link named bwrap "
+                   "to the same program takes it",
+                   option));
+    }
+    sandbox::LooseTerms& terms = *request_.spec.loose;
+    int& place = option == "--userns"    ? terms.user_namespace
+                 : option == "--userns2" ? terms.second_user_namespace
+                                         : terms.pid_namespace;
+    set_once(place, fd, -1, option);
+}
+
+void Reader::identity(const std::string& option, const Values& values) {
+    const bool is_uid = option == "--uid";
+    int& times = is_uid ? uid_options_ : gid_options_;
+    if (++times > 1) request_.warnings.push_back(format("Only the last {} option will take effect", option));
+    (is_uid ? request_.command.uid : request_.command.gid) = parse_id_of(option.substr(2), values[0]);
+}
+
+void Reader::environment(const std::string& option, const Values& values) {
+    if (option == "--clearenv") {
+        environment_.clear();
+    } else if (option == "--setenv") {
+        if (values[0].empty() || values[0].find('=') != std::string::npos) refuse("setenv failed");
+        set_variable(environment_, values[0], values[1]);
+    } else {
+        std::erase_if(environment_, [&](const auto& one) { return one.first == values[0]; });
+    }
+}
+
+void Reader::capability(const std::string& option, const Values& values) {
+    std::uint64_t mask = ~std::uint64_t{0};
+    if (::strcasecmp(values[0].c_str(), "ALL") != 0) {
+        const auto number = sandbox::capability_number(values[0]);
+        if (!number) refuse(format("unknown cap: {}", values[0]));
+        mask = sandbox::capability_bit(*number);
+    }
+    request_.changes_capabilities = true;
+    const bool adds = option == "--cap-add";
+    request_.added_capabilities = adds ? request_.added_capabilities | mask : request_.added_capabilities & ~mask;
+    request_.dropped_capabilities = adds ? request_.dropped_capabilities & ~mask : request_.dropped_capabilities | mask;
+}
+
+void Reader::descriptor(const std::string& option, const Values& values) {
+    int& place = option == "--sync-fd"           ? request_.sync_fd
+                 : option == "--block-fd"        ? request_.block_fd
+                 : option == "--userns-block-fd" ? request_.userns_block_fd
+                 : option == "--info-fd"         ? request_.info_fd
+                                                 : request_.json_status_fd;
+    set_once(place, parse_fd(values[0]), -1, option);
+    // Its own, not the command's: nothing of it is inherited.
+    if (option != "--sync-fd" && option != "--block-fd") ::fcntl(place, F_SETFD, FD_CLOEXEC);
+}
+
+void Reader::filter(const std::string& option, const Values& values) {
+    const bool is_single = option == "--seccomp";
+    if (is_single && has_added_filter_) refuse("--seccomp cannot be combined with --add-seccomp-fd");
+    if (!is_single && has_seccomp_) refuse("--add-seccomp-fd cannot be combined with --seccomp");
+    if (is_single && has_seccomp_) {
+        request_.warnings.push_back(format("Only the last {} option will take effect", option));
+        request_.filters.clear();
+    }
+    (is_single ? has_seccomp_ : has_added_filter_) = true;
+    request_.filters.push_back(read_filter(option, values[0]));
+}
+
+void Reader::life(const std::string& option, const Values& values) {
+    if (!request_.spec.loose) {
+        if (option == "--as-pid-1" || option == "--lock-file") {
+            refuse(
+                format("{} is not taken by stagebox run, whose jails have an init of their own; a link named bwrap to "
+                       "the same program takes it",
+                       option));
+        }
+        return;  // always so
+    }
+    sandbox::LooseTerms& terms = *request_.spec.loose;
+    if (option == "--lock-file") terms.locks.push_back(values[0]);
+    if (option == "--new-session") terms.new_session = true;
+    if (option == "--die-with-parent") terms.dies_with_parent = true;
+    if (option == "--as-pid-1") terms.is_pid_1 = true;
+}
+
+void Reader::own(const std::string& option, const Values& values) {
+    if (option == "--ids") {
+        if (values[0] != "single" && values[0] != "range") {
+            refuse(format("--ids takes single or range, not \"{}\"", values[0]));
+        }
+        request_.ids = values[0] == "single" ? sandbox::IdMode::single : sandbox::IdMode::range;
+    } else if (option == "--network") {
+        const std::map<std::string, sandbox::Network> known = {
+            {"none", sandbox::Network::none}, {"user", sandbox::Network::user}, {"host", sandbox::Network::host}};
+        const auto found = known.find(values[0]);
+        if (found == known.end()) refuse(format("--network takes none, user or host, not \"{}\"", values[0]));
+        request_.spec.network = found->second;
+    } else if (option == "--profile") {
+        request_.profile = values[0];
+    } else if (option == "--root") {
+        request_.root = values[0];
+    } else if (option == "--report") {
+        request_.report = values[0];
+    } else if (option.starts_with("--limit-")) {
+        sandbox::set_limit(request_.spec.limits, option.substr(8), values[0]);
+    } else if (option == "--keepenv") {
+        for (auto& [name, value] : caller_environment()) set_variable(environment_, name, std::move(value));
+    } else if (option == "--tty") {
+        request_.has_terminal = true;
+    } else if (option.ends_with("root-view")) {
+        const bool is_whole = option == "--root-view";
+        request_.spec.root_view = is_whole ? sandbox::RootView::whole : sandbox::RootView::plain;
+    } else if (option == "--timings") {
+        request_.has_timings = true;
+    } else {
+        request_.wants = Wants::help;
+    }
+}
+
+void Reader::finish() {
+    if (contract_ == Contract::bubblewrap) {
+        finish_bubblewrap();
+    } else {
+        finish_stagebox();
+    }
+    request_.command.env = environment_;
+    sandbox::Command& command = request_.command;
+    if (argv0_.empty() || command.argv.empty()) return;
+    command.program = std::exchange(command.argv.front(), argv0_);
+}
+
+void Reader::finish_stagebox() {
+    if (request_.command.argv.empty()) refuse("there is no command to run; see stagebox run --help");
+    if (request_.userns_block_fd >= 0) {
+        refuse(
+            "--userns-block-fd is not taken by stagebox run, which writes the id maps itself (--ids); a link named "
+            "bwrap to the same program takes it");
+    }
+    request_.hostname = host_name_;
+    if (!directory_.empty()) request_.command.cwd = directory_;
+    request_.spec.overlap = sandbox::Overlap::allowed;
+    const sandbox::Network network = request_.spec.network;
+    auto& mounts = request_.spec.mounts;
+    if (!request_.root.empty()) {
+        // run/root.hpp finds what kind of root it is; these follow it.
+        request_.mounts_in_root = mounts_.finish(Share::own);
+        std::erase_if(request_.mounts_in_root, [](const sandbox::Mount& mount) {
+            const auto* root = std::get_if<sandbox::Tmpfs>(&mount);
+            return root != nullptr && root->target == "/";
+        });
+        return;
+    }
+    if (!mounts_.is_empty()) {
+        mounts = mounts_.finish(Share::own);
+        return;
+    }
+    stages::kinds::add_host_root(network, mounts);
+    stages::kinds::add_system_mounts(network, mounts);
+    stages::kinds::add_network_files(network, mounts);
+}
+
+void Reader::check_bubblewrap(const sandbox::LooseTerms& terms) const {
+    if (request_.userns_block_fd >= 0 && !unshares_user_) refuse("--userns-block-fd requires --unshare-user");
+    if (request_.userns_block_fd >= 0 && request_.info_fd < 0) refuse("--userns-block-fd requires --info-fd");
+    if (terms.user_namespace >= 0 && unshares_user_) refuse("--userns not compatible --unshare-user");
+    if (terms.user_namespace >= 0 && tries_user_) refuse("--userns not compatible --unshare-user-try");
+    const bool disables = terms.inner_users == sandbox::InnerUsers::off;
+    if (disables && !unshares_user_) refuse("--disable-userns requires --unshare-user");
+    if (disables && request_.userns_block_fd >= 0) {
+        refuse("--disable-userns is not compatible with  --userns-block-fd");
+    }
+}
+
+void Reader::finish_bubblewrap() {
+    sandbox::LooseTerms& terms = *request_.spec.loose;
+    check_bubblewrap(terms);
+    // An ordinary user can have no mounts without a user namespace.
+    const bool is_root = ::getuid() == 0;
+    if (!is_root && terms.user_namespace < 0) unshares_user_ = true;
+    if (tries_user_ && sandbox::os::exists(AT_FDCWD, "/proc/self/ns/user")) {
+        const auto most = sandbox::os::read_file_if_exists(AT_FDCWD, "/proc/sys/user/max_user_namespaces");
+        if (!most || *most != "0\n") unshares_user_ = true;
+    }
+    terms.user = unshares_user_ ? Share::own : Share::caller;
+    sandbox::Command& command = request_.command;
+    if (uid_options_ == 0) command.uid = ::getuid();
+    if (gid_options_ == 0) command.gid = ::getgid();
+    const bool has_namespace = unshares_user_ || terms.user_namespace >= 0;
+    if (!has_namespace && command.uid != ::getuid()) refuse("Specifying --uid requires --unshare-user or --userns");
+    if (!has_namespace && command.gid != ::getgid()) refuse("Specifying --gid requires --unshare-user or --userns");
+    if (terms.uts == Share::caller && !host_name_.empty()) refuse("Specifying --hostname requires --unshare-uts");
+    if (terms.is_pid_1 && terms.pid == Share::caller) refuse("Specifying --as-pid-1 requires --unshare-pid");
+    if (terms.is_pid_1 && !terms.locks.empty()) refuse("Specifying --as-pid-1 and --lock-file is not permitted");
+
+    request_.spec.hostname = host_name_;
+    request_.spec.ids = {sandbox::IdMode::single, ::getuid(), ::getgid(), 1};
+    request_.spec.overlap = sandbox::Overlap::allowed;
+    terms.ids_come_from_outside = request_.userns_block_fd >= 0;
+    terms.block_fd = request_.block_fd;
+    terms.sync_fd = request_.sync_fd;
+    terms.filters = request_.filters;
+    const std::uint64_t base = is_root ? own_capabilities() : 0;
+    const std::uint64_t kept = (base | request_.added_capabilities) & ~request_.dropped_capabilities;
+    if (!is_root || request_.changes_capabilities) terms.capabilities = kept;
+    const bool has_pids = terms.pid == Share::own || terms.pid_namespace >= 0;
+    request_.spec.mounts = mounts_.finish(has_pids ? Share::own : Share::caller);
+
+    terms.directories = {directory_};
+    if (directory_.empty()) {
+        terms.directories = {current_directory(environment_)};
+        const std::string home = variable(environment_, "HOME");
+        if (!home.empty()) terms.directories.push_back(home);
+        terms.directories.emplace_back("/");
+    }
+    set_variable(environment_, "PWD", terms.directories.front());
+}
+
+}  // namespace
+
+RunRequest parse_run(const std::vector<std::string>& arguments, Contract contract) {
+    return Reader(contract).read(arguments);
+}
+
+}  // namespace runtime::cli

@@ -1,0 +1,55 @@
+// The options of `stagebox run` and of bwrap, from words to values. Reads the descriptors and looks at the paths that
+// they name; starts nothing.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sandbox/spec/spec.hpp"
+
+namespace runtime::cli {
+
+// stagebox:   everything fenced that can be, unless an option says otherwise; a few options more.
+// bubblewrap: everything shared, unless an option says otherwise: what callers of bwrap(1) rely on.
+enum class Contract : std::uint8_t { stagebox, bubblewrap };
+
+enum class Wants : std::uint8_t { command, help, version };
+
+// A variable's name and value, in the order in which the command will see them.
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// What the options say.
+struct RunRequest {
+    Wants wants = Wants::command;
+    sandbox::Spec spec;  // with spec.loose set under bubblewrap's contract
+    sandbox::Command command;
+    // What --cap-add and --cap-drop change; the one that comes later wins.
+    std::uint64_t added_capabilities = 0;
+    std::uint64_t dropped_capabilities = 0;
+    bool changes_capabilities = false;
+    std::vector<sandbox::FilterProgram> filters;
+    int info_fd = -1;
+    int json_status_fd = -1;
+    int userns_block_fd = -1;
+    int block_fd = -1;
+    int sync_fd = -1;
+    bool has_level_prefix = false;
+    std::vector<std::string> warnings;
+
+    // Of stagebox's own options.
+    sandbox::IdMode ids = sandbox::IdMode::single;
+    std::string profile = "build";
+    std::string hostname;  // empty: the profile's
+    std::string root;      // as --root says it; empty: none
+    std::vector<sandbox::Mount> mounts_in_root;
+    std::string report;  // a file for what was enforced
+    bool has_terminal = false;
+    bool has_timings = false;
+};
+
+// Throws std::invalid_argument for what is no option, lacks its value, or has a wrong one.
+RunRequest parse_run(const std::vector<std::string>& arguments, Contract contract = Contract::stagebox);
+
+}  // namespace runtime::cli

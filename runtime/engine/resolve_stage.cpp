@@ -1,0 +1,122 @@
+#include "runtime/engine/resolve_stage.hpp"
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/sha256.hpp"
+#include "stages/pipeline/action_key.hpp"
+#include "stages/pipeline/pipeline_file.hpp"
+#include "stages/roots/host_root.hpp"
+
+namespace runtime::engine {
+
+using sandbox::os::format;
+using stages::kinds::FileType;
+
+namespace {
+
+FileType type_of(const store::Object& object) {
+    return object.is_directory ? FileType::directory : FileType::file;
+}
+
+std::string machine() {
+    utsname name{};
+    ::uname(&name);
+    return name.machine;
+}
+
+}  // namespace
+
+std::string tree_digest(const std::string& root, const std::string& layer) {
+    return sandbox::os::sha256_of(format("tree\n{}\n{}\n", root, layer));
+}
+
+Resolver::Resolver(const stages::Pipeline& pipeline, const store::Store& store, Profiles& profiles)
+    : pipeline_(pipeline), store_(store), profiles_(profiles) {}
+
+const std::string& Resolver::host_packages() {
+    if (host_packages_.empty()) host_packages_ = stages::host_packages_digest();
+    return host_packages_;
+}
+
+void Resolver::resolve_root(const stages::Stage& stage, const Results& results, Resolved& resolved) {
+    if (const auto* tree = std::get_if<stages::StageTree>(&stage.from)) {
+        const StageResult& result = results.at(tree->stage);
+        resolved.root = result.layers;
+        resolved.root_tree = result.record.tree;
+    } else if (const auto* artifact = std::get_if<stages::ArtifactTree>(&stage.from)) {
+        const store::Object& object = results.at(artifact->stage).record.artifacts.at(artifact->artifact);
+        if (!object.is_directory) {
+            throw stages::error_at(
+                pipeline_, stage.from_at,
+                format("{}.{} is a file, and a root is a directory", artifact->stage, artifact->artifact));
+        }
+        resolved.root = {store_.artifact_path(object.id)};
+        resolved.root_tree = object.id;
+    }
+}
+
+std::string Resolver::resolve_input(const stages::Stage& stage, const stages::Input& input, const Results& results,
+                                    Resolved& resolved) {
+    if (const auto* tree = std::get_if<stages::StageTree>(&input.source)) {
+        const StageResult& result = results.at(tree->stage);
+        resolved.inputs.push_back({input.target, result.layers, FileType::directory});
+        return result.record.tree;
+    }
+    if (const auto* artifact = std::get_if<stages::ArtifactTree>(&input.source)) {
+        const store::Object& object = results.at(artifact->stage).record.artifacts.at(artifact->artifact);
+        resolved.inputs.push_back({input.target, {store_.artifact_path(object.id)}, type_of(object)});
+        return object.id;
+    }
+    const std::string& path = std::get<stages::LocalPath>(input.source).path;
+    const store::TreeFacts& facts = local_facts(path);
+    const std::string id = store::object_id(stage.ids, facts.digest);
+    resolved.local_inputs.push_back({pipeline_.directory + "/" + path, id});
+    resolved.inputs.push_back(
+        {input.target, {store_.artifact_path(id)}, facts.is_directory ? FileType::directory : FileType::file});
+    return facts.digest;
+}
+
+const store::TreeFacts& Resolver::local_facts(const std::string& path) {
+    const auto known = local_facts_.find(path);
+    if (known != local_facts_.end()) return known->second;
+    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.directory);
+    return local_facts_[path] = store::digest_import(directory.get(), path);
+}
+
+Resolved Resolver::resolve(const stages::Stage& stage, const Results& results) {
+    Resolved resolved;
+    stages::KeyMaterial material;
+    resolve_root(stage, results, resolved);
+    material.root = resolved.root_tree;
+    for (const stages::Input& input : stage.inputs) {
+        material.inputs[input.target] = resolve_input(stage, input, results, resolved);
+    }
+    if (stage.script) {
+        const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.directory);
+        resolved.script = sandbox::os::read_file(directory.get(), stage.script->path);
+        material.script = sandbox::os::sha256_of(resolved.script);
+    }
+    material.profile = sandbox::os::sha256_of(profiles_.material_of(stage));
+    material.architecture = machine();
+    if (std::holds_alternative<stages::HostRoot>(stage.from)) material.host_packages = host_packages();
+    resolved.components = stages::key_components(stage, material);
+    resolved.key = stages::action_key(resolved.components);
+    try {
+        resolved.epoch = stages::kinds::epoch_of(stage);
+    } catch (const std::invalid_argument& error) {
+        throw stages::error_at(pipeline_, stage.at, error.what());
+    }
+    return resolved;
+}
+
+std::vector<std::string> Resolver::layers_of(const store::Record& record, const Resolved& resolved) const {
+    if (!record.layer) return {};
+    std::vector<std::string> layers = resolved.root;
+    layers.insert(layers.begin(), store_.layer_path(record.layer->id));
+    return layers;
+}
+
+}  // namespace runtime::engine

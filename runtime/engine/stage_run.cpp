@@ -1,0 +1,364 @@
+#include "runtime/engine/stage_run.hpp"
+
+#include <fcntl.h>
+
+#include <cstring>
+
+#include "runtime/engine/machine.hpp"
+#include "runtime/engine/stage_usage.hpp"
+#include "runtime/report/events.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace runtime::engine {
+
+using report::now_text;
+using sandbox::os::Fd;
+using sandbox::os::format;
+using sandbox::os::Json;
+
+std::string log_place(const StageContext& context, const stages::Stage& stage) {
+    return format("{}/{}.log", context.run, stage.name);
+}
+
+StageRun::StageRun(StageContext& context, const stages::Stage& stage, const Resolved& resolved, RunStart start,
+                   Done done)
+    : context_(context),
+      stage_(stage),
+      resolved_(resolved),
+      which_(start.command),
+      done_(std::move(done)),
+      keeper_(context.keepers.of(stage.ids)),
+      output_(std::make_unique<report::StageOutput>(stage.name, std::move(start.log), context.console, context.loop)),
+      staging_(std::move(start.left)),
+      started_(std::chrono::steady_clock::now()) {}
+
+StageRun::~StageRun() {
+    context_.loop.cancel(grace_);
+    if (jail_) context_.loop.forget(jail_->pidfd());
+}
+
+template <class Part>
+void StageRun::attempt(FailureClass kind, Part part) {
+    try {
+        part();
+    } catch (const sandbox::os::SysError& error) {
+        if (is_over_) throw;  // not of the stage's any more
+        give_up(class_of_error(error.error(), kind), error.what());
+    } catch (const store::StoreError& error) {
+        if (is_over_) throw;
+        give_up(kind, error.what());
+    } catch (const store::KeeperError& error) {
+        if (is_over_) throw;
+        give_up(kind, error.what());
+    }
+}
+
+store::Keeper::Answer StageRun::then(std::function<void(const Json&)> next, FailureClass kind, std::string doing) {
+    return [this, alive = std::weak_ptr<bool>(alive_), next = std::move(next), kind, doing = std::move(doing)](
+               const Json& answer, const store::KeeperFault& fault) {
+        if (alive.expired()) return;
+        if (is_stopped_) {
+            give_up(FailureClass::interrupted, "stopped");
+        } else if (fault) {
+            give_up(class_of_error(fault.error, kind), doing + fault.what);
+        } else {
+            attempt(kind, [&] { next(answer); });
+        }
+    };
+}
+
+void StageRun::start() {
+    attempt(FailureClass::jail, [this] {
+        if (staging_) {
+            // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
+            keeper_.remove(staging_->place("work"),
+                           then([this](const Json&) { remove_skeleton(); }, FailureClass::jail));
+        } else {
+            staging_.emplace(context_.store.begin());
+            prepare();
+        }
+    });
+}
+
+void StageRun::remove_skeleton() {
+    keeper_.remove(staging_->place("skeleton"), then([this](const Json&) { prepare(); }, FailureClass::jail));
+}
+
+void StageRun::prepare() {
+    context_.watch.stage_began(stage_.name, staging_->path());
+    stages::kinds::Places places;
+    places.root = resolved_.root;
+    places.skeleton = staging_->path("skeleton");
+    places.upper = staging_->path("layer/fs");
+    places.work = staging_->path("work");
+    places.out = staging_->path("out");
+    places.inputs = resolved_.inputs;
+    places.script = resolved_.script;
+    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.keepers.ids(stage_.ids));
+    if (which_ == RunStart::Command::recover) lowered_.command.argv = stage_.on_failure.recover;
+    if (!stage_.services.empty()) services_.emplace(stage_, context_.store, context_.run);
+    keeper_.prepare(staging_->place(), lowered_.mount_points,
+                    then([this](const Json&) { import_inputs(); }, FailureClass::jail));
+}
+
+// One after the other: most pipelines have one or two, and they are small.
+void StageRun::import_inputs() {
+    while (next_import_ < resolved_.local_inputs.size() &&
+           context_.store.has_artifact(resolved_.local_inputs[next_import_].id)) {
+        ++next_import_;
+    }
+    if (next_import_ == resolved_.local_inputs.size()) {
+        launch();
+        return;
+    }
+    const LocalInput& input = resolved_.local_inputs[next_import_];
+    const std::string part = format("import-{}", next_import_);
+    const auto check_and_go_on = [this, part, &input](const Json& answer) {
+        if (store::object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
+            give_up(FailureClass::jail, format("{} changed while it was copied", input.source),
+                    "start the build again when nothing writes there");
+            return;
+        }
+        context_.store.commit_artifact(*staging_, part, input.id);
+        import_inputs();
+    };
+    keeper_.import(input.source, staging_->place(part),
+                   then(check_and_go_on, FailureClass::jail, format("copy {}: ", input.source)));
+}
+
+std::variant<sandbox::Jail, sandbox::SetupError> StageRun::start_jail() {
+    sandbox::Cgroup cgroup;
+    try {
+        context_.cgroups.apply(lowered_.spec);
+        cgroup = context_.cgroups.make(lowered_.spec.limits);
+    } catch (const std::exception& error) {
+        return sandbox::SetupError{.point = sandbox::Point::cgroup, .what = error.what(), .remedy = {}};
+    }
+    return jail::launch(lowered_.spec, lowered_.command, network_, {}, {}, std::move(cgroup));
+}
+
+void StageRun::launch() {
+    const Fd null(sandbox::os::sys([] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }, "open /dev/null"));
+    lowered_.command.stdin_fd = null.get();
+    lowered_.command.stdout_fd = output_->writer();
+    lowered_.command.stderr_fd = output_->writer();
+    if (services_) services_->take_over(lowered_.spec, lowered_.command);
+    auto launched = start_jail();
+    output_->close_writer();
+    if (services_) services_->started();
+    if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
+        give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy);
+        return;
+    }
+    jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
+    context_.watch.jail_began(stage_.name, jail_->pid());
+    watch_ = watch_denials(context_.loop, *jail_, lowered_.spec);
+    context_.loop.watch(jail_->pidfd(), [this] { attempt(FailureClass::jail, [this] { jail_ended(); }); });
+    limits_.emplace(context_.loop, lowered_.spec.limits, [this](jail::Limit which, const std::string&) {
+        over_limit_ = which;
+        ask_to_end();
+    });
+    output_->on_output([this] {
+        if (limits_) limits_->output();
+    });
+}
+
+void StageRun::stop() {
+    if (is_stopped_) return;
+    is_stopped_ = true;
+    if (jail_) ask_to_end();  // else the keeper's next answer ends it
+}
+
+void StageRun::ask_to_end() {
+    jail_->signal(SIGTERM);
+    context_.loop.cancel(grace_);
+    grace_ = context_.loop.after(stage_.on_failure.grace, [this] { kill(); });
+}
+
+void StageRun::kill() {
+    is_stopped_ = is_stopped_ || !over_limit_;
+    if (jail_) jail_->kill();
+}
+
+void StageRun::freeze() {
+    if (jail_) jail_->signal(SIGSTOP);
+}
+
+void StageRun::thaw(std::chrono::steady_clock::duration time) {
+    started_ += time;
+    if (limits_) limits_->postpone(time);
+    if (jail_) jail_->signal(SIGCONT);
+}
+
+void StageRun::jail_ended() {
+    context_.loop.forget(jail_->pidfd());
+    limits_.reset();
+    context_.loop.cancel(grace_);
+    sandbox::Outcome outcome = jail_->wait();
+    jail_.reset();
+    if (services_) services_->look_back(outcome);
+    if (watch_) denials_ = watch_->log();
+    watch_.reset();
+    network_lost_ = network_.why_lost().value_or("");
+    const std::optional<jail::Traffic> traffic = network_.traffic();
+    network_ = jail::UserNetwork();
+    output_->finish();
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
+    record_.usage = usage_of(outcome, passed.count(), traffic);
+    judge(outcome);
+}
+
+EndFacts StageRun::facts_of(const sandbox::Outcome& outcome) const {
+    return {.how = outcome.how,
+            .over = over_limit_,
+            .limits = lowered_.spec.limits,
+            .seconds = record_.usage.seconds,
+            .peak_bytes = record_.usage.peak_bytes,
+            .oom_kills = outcome.counted ? outcome.counted->oom_kills : 0,
+            .refused_forks = outcome.counted ? outcome.counted->refused_forks : 0,
+            .free_bytes = engine::free_bytes(context_.store.directory()),
+            .network_lost = network_lost_,
+            .network = stage_.network == sandbox::Network::none ? stages::HasNetwork::no : stages::HasNetwork::yes,
+            .ended = std::chrono::system_clock::now()};
+}
+
+void StageRun::judge(const sandbox::Outcome& outcome) {
+    const auto* exited = std::get_if<sandbox::Exited>(&outcome.how);
+    if (is_stopped_ && !over_limit_) {
+        give_up(FailureClass::interrupted, "stopped");
+    } else if (services_ && services_->failure() && !over_limit_) {
+        Failure failure = *services_->failure();
+        failure.seconds = record_.usage.seconds;
+        failure.limits = nearness(facts_of(outcome));
+        fail(std::move(failure));
+    } else if (over_limit_ || exited == nullptr || exited->code != 0) {
+        fail(classify(facts_of(outcome), denials_, output_->last_lines()));
+    } else if (which_ == RunStart::Command::recover) {
+        end(Recovered{});
+    } else {
+        seal();
+    }
+}
+
+store::Owners StageRun::owners() const {
+    const bool has_view = lowered_.spec.root_view == sandbox::RootView::whole;
+    return has_view ? store::Owners::recorded : store::Owners::of_files;
+}
+
+// From here on no process of the stage exists, so nothing can change what is sealed.
+void StageRun::seal() {
+    record_.key = resolved_.key;
+    record_.components = resolved_.components;
+    record_.pipeline = context_.pipeline;
+    record_.stage = stage_.name;
+    record_.run = context_.run;
+    if (!denials_.is_empty()) record_.denials = to_json(denials_);
+    seal_layer();
+}
+
+void StageRun::seal_layer() {
+    if (std::holds_alternative<stages::HostRoot>(stage_.from)) {
+        take_outputs();
+        return;
+    }
+    const auto note_layer = [this](const Json& answer) {
+        const store::TreeFacts facts = store::facts_of(answer);
+        record_.layer = {store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries, true};
+        record_.tree = tree_digest(resolved_.root_tree, record_.layer->id);
+        take_outputs();
+    };
+    keeper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
+                 then(note_layer, FailureClass::output, "its layer: "));
+}
+
+void StageRun::take_outputs() {
+    if (next_output_ == stage_.outputs.size()) {
+        sync();
+        return;
+    }
+    const stages::Output& output = stage_.outputs[next_output_];
+    const std::string part = format("artifact-{}", next_output_++);
+    const auto note_artifact = [this, &output](const Json& answer) {
+        const store::TreeFacts facts = store::facts_of(answer);
+        record_.artifacts[output.name] = {store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries,
+                                          facts.is_directory};
+        take_outputs();
+    };
+    keeper_.take_output(staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
+                        then(note_artifact, FailureClass::output, format("its output {}: ", output.name)));
+}
+
+// Before anything gets its name: what is in layers/ and artifacts/ is whole, also after a power cut, and whoever finds
+// it there need not ask who made it and when.
+void StageRun::sync() {
+    keeper_.sync(then([this](const Json&) { commit(); }, FailureClass::jail));
+}
+
+void StageRun::commit() {
+    {
+        const auto staging =
+            take_left();  // discarded at the end of the block, also where something cannot be committed
+        if (record_.layer) context_.store.commit_layer(*staging, record_.layer->id);
+        for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
+            const store::Object& object = record_.artifacts.at(stage_.outputs[i].name);
+            context_.store.commit_artifact(*staging, format("artifact-{}", i), object.id);
+        }
+    }
+    record_.finished = now_text();
+    end(Built{record_});
+}
+
+void StageRun::end(RunEnd how) {
+    is_over_ = true;
+    done_(std::move(how));
+}
+
+void StageRun::fail(Failure failure) {
+    output_->finish();
+    end(std::move(failure));
+}
+
+// Of reasons that are not the command's own end.
+void StageRun::give_up(FailureClass kind, const std::string& what, const std::string& remedy) {
+    const std::string_view advice = stages::advice_for(kind, stages::HasNetwork::no);
+    fail({.kind = kind,
+          .what = what,
+          .remedy = remedy.empty() ? std::string(advice) : remedy,
+          .seconds = record_.usage.seconds});
+}
+
+void StageRun::keep_failed(const Failure& failure) {
+    const bool has_run = record_.usage.seconds > 0;
+    if (!staging_ || !has_run || failure.kind == FailureClass::interrupted) return;
+    try {
+        write_failed_note(failure);
+        std::move(*staging_).keep_as_failed(resolved_.key);
+    } catch (const sandbox::os::SysError& error) {
+        context_.console.warning(
+            format("stage {}: cannot be kept for `stagebox shell --failed`: {}", stage_.name, error.what()));
+    }
+    staging_.reset();
+}
+
+// What `stagebox shell STAGE --failed` needs to stand where the stage stood.
+void StageRun::write_failed_note(const Failure& failure) const {
+    Json inputs = Json::array();
+    for (const stages::kinds::ShownInput& input : resolved_.inputs) {
+        const bool is_directory = input.type == stages::kinds::FileType::directory;
+        inputs.push_back({{"target", input.target}, {"trees", input.trees}, {"directory", is_directory}});
+    }
+    Json note = {{"pipeline", context_.pipeline},
+                 {"stage", stage_.name},
+                 {"key", resolved_.key},
+                 {"ended", now_text()},
+                 {"why", failure.what},
+                 {"class", name_of(failure.kind)},
+                 {"log", log_place(context_, stage_)},
+                 {"root", resolved_.root},
+                 {"inputs", inputs}};
+    if (!denials_.is_empty()) note["denials"] = to_json(denials_);
+    sandbox::os::write_file_atomically(context_.store.directory(), staging_->place("stage.json"), note.dump(2) + "\n");
+}
+
+}  // namespace runtime::engine

@@ -1,0 +1,13 @@
+// Whether a build has the permissions and the space that it needs, looked at before it starts.
+#pragma once
+#include "runtime/host/state/finding.hpp"
+
+namespace runtime::host {
+
+// A directory that will be written to, or its nearest parent that is there. `expected`: how many bytes it will take; 0:
+// nobody knows.
+[[nodiscard]] Findings check_room(const std::string& directory, double expected = 0);
+// A file or directory that a stage reads.
+[[nodiscard]] Findings check_readable(const std::string& path, const std::string& what);
+
+}  // namespace runtime::host

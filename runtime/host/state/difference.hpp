@@ -1,0 +1,110 @@
+// What changed on the host between two moments, and whose it is. Decided by facts that the kernel gives (where a thing
+// lies, who made it, who owns it), never by what it is called. Knows nothing of how the host is looked at.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/spec/spec.hpp"
+
+namespace runtime::host {
+
+// In the order in which a receipt names them.
+enum class Kind : std::uint8_t {
+    mount,
+    loop,
+    dm,
+    process,
+    login,
+    link,
+    address,
+    route,
+    nftables,
+    binfmt,
+    module,
+    sysctl,
+    ipc,
+    unit,
+    timer,
+    inhibitor,
+    file,
+};
+inline constexpr std::size_t kind_count = 17;
+[[nodiscard]] std::string_view name_of(Kind kind);
+
+// ours: a fact shows that this run did it, which is a defect.
+// user, system: another process or a thing of the user who builds; of root, of a service or of another user.
+// declared: the pipeline says that its build does it (requires-services).
+// unknown: no fact tells. It is said, and nobody is blamed.
+enum class Owner : std::uint8_t { ours, user, system, declared, unknown };
+[[nodiscard]] std::string_view name_of(Owner owner);
+
+// Before the name of a unit of the user's own manager.
+inline constexpr std::string_view user_mark = "user: ";
+
+struct Verdict {
+    Owner whose = Owner::unknown;
+    std::string reason;  // the fact that decided
+};
+
+struct Difference {
+    Kind kind = Kind::mount;
+    std::string subject;
+    std::string change;  // one word: mounted, attached, appeared, changed, ...
+    Owner whose = Owner::unknown;
+    std::string reason;
+    std::string stage;  // of ours: which stage did it, and which may have where several ran; empty: none did
+    bool operator==(const Difference&) const = default;
+};
+
+// Something of one stage by which its traces are known.
+template <class Fact>
+struct OfStage {
+    Fact fact;
+    std::string stage;
+};
+
+// What belongs to this run.
+struct Ours {
+    std::string store = {};          // absolute, without symbolic links
+    pid_t supervisor = 0;            // a child subreaper (prctl(2)), so that what its children lose comes to it
+    std::vector<pid_t> wanted = {};  // its children that are meant to be alive at the second moment
+    sandbox::IdMap ids = {};
+    std::uint32_t user = 0;                         // who builds; root may do anything, others nothing global
+    std::vector<OfStage<std::string>> places = {};  // staging directories
+    // Of its jails, as /proc/PID/cgroup names them; and the one that they are in, which is of no stage.
+    std::vector<OfStage<std::string>> cgroups = {};
+    std::vector<OfStage<std::uint64_t>> user_namespaces = {};  // of its jails: inode numbers, namespaces(7)
+    std::set<std::string> host_services = {};                  // units that were started as the pipeline says
+    bool is_range_shared = false;                              // others with ids of this range were seen meanwhile
+
+    [[nodiscard]] bool in_range(std::uint32_t uid) const;
+    // The innermost of the run's cgroups that `cgroup` is or lies in; null: none.
+    [[nodiscard]] const OfStage<std::string>* find_cgroup(std::string_view cgroup) const;
+    // systemd calls a unit's cgroup like the unit.
+    [[nodiscard]] bool declares_cgroup(std::string_view cgroup) const;
+    // A range of the user's own id says nothing: all of the user's programs have it.
+    [[nodiscard]] bool range_tells() const { return !in_range(user); }
+};
+
+// The path itself, or something below it; never for an empty folder.
+[[nodiscard]] bool lies_under(std::string_view path, std::string_view folder);
+// Names come from whoever mounts or runs something, a payload too: they must not steer the terminal that shows the receipt,
+// nor break its JSON, which is UTF-8. What is not plain ASCII is shown as \xNN.
+[[nodiscard]] std::string plain(std::string_view name);
+
+// Of what the build does because its pipeline says so.
+[[nodiscard]] Verdict declared_verdict();
+// Of a thing that an id owns.
+[[nodiscard]] Verdict judge_owner(std::uint32_t uid, const Ours& ours);
+// Of what only root can change, where no fact names the run: a run without root's rights has not done it.
+[[nodiscard]] Verdict judge_rights(const Ours& ours);
+// The stage whose staging directory `path` lies in; empty: none.
+[[nodiscard]] std::string stage_at(std::string_view path, const Ours& ours);
+
+}  // namespace runtime::host

@@ -1,0 +1,47 @@
+// What can be seen of the host session from outside a jail, at one moment, and what differs between two. Each kind of thing
+// has a file of its own beside this one.
+#pragma once
+#include "runtime/host/state/devices.hpp"
+#include "runtime/host/state/item.hpp"
+#include "runtime/host/state/processes.hpp"
+#include "runtime/host/state/units.hpp"
+#include "sandbox/os/mountinfo.hpp"
+
+namespace runtime::host {
+
+struct HostState {
+    sandbox::os::MountTable mounts;
+    std::vector<Process> processes;  // by pid
+    Table loops;
+    Table mapper;
+    Table links;
+    Table addresses;
+    Table routes;
+    Table nftables;
+    Table binfmt;
+    Table modules;
+    Table sysctls;
+    Table ipc;
+    Table files;
+    Services services;
+};
+
+// Which of the tables are lists of items, and what they are of: what every reader of a state goes through.
+struct Column {
+    Kind kind;
+    const Table& (*of)(const HostState&);
+};
+[[nodiscard]] const std::vector<Column>& columns();
+
+// whole: everything. quick: all but what a bus has to be asked for, which then counts as not readable.
+enum class Depth : std::uint8_t { whole, quick };
+
+// `store`: files below it are not looked at. `known`: mounts of an earlier look, which are not parsed again if they are the
+// same. Throws SysError, LibmountMissing.
+[[nodiscard]] HostState observe(const std::string& store, Depth depth = Depth::whole,
+                                const sandbox::os::MountTable& known = {});
+
+// Everything that differs, in the order of the kinds.
+[[nodiscard]] std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours);
+
+}  // namespace runtime::host

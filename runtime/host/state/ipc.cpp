@@ -1,0 +1,67 @@
+#include "runtime/host/state/ipc.hpp"
+
+#include <sys/stat.h>
+
+#include <charconv>
+#include <sstream>
+
+#include "runtime/host/state/small_files.hpp"
+#include "sandbox/os/files.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::host {
+namespace {
+
+using sandbox::os::format;
+
+// The columns of proc_sysvipc(5) by their heading: the kernel adds new ones at the end.
+void read_system_v(const char* kind, Table& table) {
+    const auto text = sandbox::os::read_file_if_exists(AT_FDCWD, format("/proc/sysvipc/{}", kind));
+    if (!text) return;
+    std::istringstream lines(*text);
+    std::string line;
+    std::getline(lines, line);
+    std::vector<std::string> headings;
+    std::istringstream words(line);
+    for (std::string word; words >> word;) headings.push_back(word);
+    while (std::getline(lines, line)) {
+        std::map<std::string, std::string> row;
+        std::istringstream values(line);
+        std::string word;
+        for (std::size_t column = 0; values >> word && column < headings.size(); ++column) row[headings[column]] = word;
+        const auto number = [&](const char* heading) {
+            std::uint32_t value = 0;
+            const std::string& digits = row[heading];
+            std::from_chars(digits.data(), digits.data() + digits.size(), value);
+            return value;
+        };
+        // The creator stays what it was when the owner is changed.
+        Item item{format("owner {}", number("uid")), {.uid = number("cuid")}};
+        if (row.contains("cpid")) item.facts.pid = static_cast<pid_t>(number("cpid"));
+        table.items[format("{} {}", kind, row[std::string(kind) + "id"])] = std::move(item);
+    }
+}
+
+void read_files(const std::string& path, Table& table) {
+    const Folder folder = open_folder(path.c_str());
+    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
+        struct stat about = {};
+        if (is_dot(*entry) || ::fstatat(::dirfd(folder.get()), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        table.items[path + "/" + entry->d_name] = {format("owner {}", about.st_uid), {.uid = about.st_uid}};
+    }
+}
+
+}  // namespace
+
+Table observe_ipc(const sandbox::os::MountTable& mounts) {
+    Table table;
+    for (const char* kind : {"shm", "sem", "msg"}) read_system_v(kind, table);
+    read_files("/dev/shm", table);
+    for (const sandbox::os::MountEntry& mount : mounts.mounts) {
+        if (mount.fstype == "mqueue") read_files(mount.target, table);
+    }
+    return table;
+}
+
+}  // namespace runtime::host

@@ -1,0 +1,78 @@
+// The store's helper process. It sits in a user namespace with the jails' id mapping (and the caller's own id beside
+// it), so that what a jail's root owns can be made, digested, copied and deleted by an ordinary user; user namespaces
+// give it power over exactly those ids. Each request is answered by a fork of it, so that requests run side by side.
+//
+// Knows trees and places below the store's directory; knows nothing of stages, keys and records.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/store/tree.hpp"
+#include "sandbox/os/event_loop.hpp"
+#include "sandbox/os/json.hpp"
+#include "sandbox/os/process.hpp"
+#include "sandbox/spec/spec.hpp"
+#include "stages/lower/lower.hpp"
+
+namespace runtime::store {
+
+// A request that failed in the helper: its reason in words.
+class KeeperError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+// Why a request was not done.
+struct KeeperFault {
+    std::string what;  // empty: it was done
+    // The errno of a system call that failed; EINTR: whoever did it was killed; 0: something else was wrong.
+    int error = 0;
+    [[nodiscard]] explicit operator bool() const noexcept { return !what.empty(); }
+};
+
+class Keeper {
+  public:
+    // Called with the answer; it is null where there is a fault.
+    using Answer = std::function<void(const sandbox::os::Json& answer, const KeeperFault& fault)>;
+
+    // Starts the process. `store` is the store's directory. Throws where the mapping cannot be made.
+    Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop);
+    ~Keeper();
+    Keeper(const Keeper&) = delete;
+    Keeper& operator=(const Keeper&) = delete;
+
+    [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
+
+    // Paths are relative to the store, `source` and `destination` absolute paths of the caller's.
+    void prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton, Answer done);
+    void seal(const std::string& path, const SealOptions& options, Answer done);
+    // Of a tree that was sealed with these options; changes nothing.
+    void digest(const std::string& path, const SealOptions& options, Answer done);
+    // Moves `path` below `staging`/out to `staging`/`part`/data and seals it there.
+    void take_output(const std::string& staging, const std::string& path, const std::string& part,
+                     const SealOptions& options, Answer done);
+    // The copy is on the disk when this is answered.
+    void import(const std::string& source, const std::string& target, Answer done);
+    void export_to(const std::string& artifact, const std::string& destination, Answer done);
+    // Answered when all that is in the store now is on the disk.
+    void sync(Answer done);
+    void remove(const std::string& path, Answer done);
+
+  private:
+    void request(sandbox::os::Json body, Answer done);
+    void receive();
+
+    sandbox::os::EventLoop& loop_;
+    sandbox::os::Child process_;
+    sandbox::os::Fd line_;
+    std::map<std::uint64_t, Answer> waiting_;
+    std::uint64_t last_id_ = 0;
+};
+
+// What seal, take_output and import answer with.
+TreeFacts facts_of(const sandbox::os::Json& answer);
+
+}  // namespace runtime::store

@@ -1,0 +1,218 @@
+// The child's side of a loose jail, once its file system stands (init/child.cpp, whose rules hold here): capabilities,
+// working directory, session, an init where one is needed, exec.
+#include "sandbox/bubblewrap/child.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/bubblewrap/launch.hpp"
+#include "sandbox/init/payload.hpp"
+#include "sandbox/init/reporter.hpp"
+
+namespace sandbox {
+namespace {
+
+class Ending : private Reporter {
+  public:
+    explicit Ending(const LooseTask& task) noexcept : Reporter(task.build.report_fd, 1), task_(task) {}
+    [[noreturn]] void run() noexcept;
+
+  private:
+    void tie_to_parent() const noexcept;
+    void wait_for_parent() const noexcept;
+    void change_ids() const noexcept;
+    void set_capabilities(std::uint64_t capabilities) const noexcept;
+    void limit_capabilities() const noexcept;
+    void enter_directory() const noexcept;
+    void take_locks() const noexcept;
+    void install_filters() const noexcept;
+    void close_what_init_has_no_use_for() const noexcept;
+    [[noreturn]] void be_init(long payload) const noexcept;
+    [[noreturn]] void execute() const noexcept;
+    [[noreturn]] void payload() const noexcept;
+
+    const LooseTask& task_;
+};
+
+void Ending::run() noexcept {
+    const long umask = call(SYS_umask, 0);
+    tie_to_parent();
+    wait_for_parent();
+    if (task_.changes_ids) change_ids();
+    walk_steps(task_.build);
+
+    limit_capabilities();
+    tie_to_parent();  // lost where credentials changed
+    if (task_.block_fd >= 0) {
+        char byte = 0;
+        call(SYS_read, task_.block_fd, &byte, 1);
+        call(SYS_close, task_.block_fd);
+    }
+    call(SYS_umask, umask);
+    enter_directory();
+    if (task_.new_session) need(call(SYS_setsid), Point::session);
+    if (!task_.has_init) payload();
+    take_locks();
+    const long pid = need(call(SYS_clone, SIGCHLD, 0, 0, 0, 0), Point::start_payload);
+    if (pid == 0) {
+        if (task_.sync_fd >= 0) call(SYS_close, task_.sync_fd);
+        payload();
+    }
+    be_init(pid);
+}
+
+void Ending::tie_to_parent() const noexcept {
+    if (!task_.dies_with_parent) return;
+    need(call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Point::parent_death_signal);
+}
+
+void Ending::wait_for_parent() const noexcept {
+    char byte = 0;
+    const long got = call(SYS_read, task_.go_fd, &byte, 1);
+    if (got != 1) fail(Point::handshake, 0, got < 0 ? got : -EPIPE);
+}
+
+// To ids that the namespace maps, with the capabilities that building the jail takes.
+void Ending::change_ids() const noexcept {
+    need(call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), Point::identity);
+    const std::uint32_t gid = task_.build.gid;
+    const std::uint32_t uid = task_.build.uid;
+    need(call(SYS_setresgid, gid, gid, gid), Point::identity);
+    need(call(SYS_setresuid, uid, uid, uid), Point::identity);
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    need(call(SYS_capget, &header, data), Point::identity);
+    for (__user_cap_data_struct& half : data) half.effective = half.permitted;
+    need(call(SYS_capset, &header, data), Point::identity);
+}
+
+void Ending::set_capabilities(std::uint64_t capabilities) const noexcept {
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    const auto low = static_cast<std::uint32_t>(capabilities);
+    const auto high = static_cast<std::uint32_t>(capabilities >> 32U);
+    const __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
+    need(call(SYS_capset, &header, data), Point::capabilities);
+}
+
+// no_new_privs first: without it, exec would give uid 0 back what is dropped here.
+void Ending::limit_capabilities() const noexcept {
+    need(call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Point::no_new_privileges);
+    const std::uint64_t capabilities = task_.build.capabilities;
+    for (int number = 0; task_.bounds && number <= task_.build.last_capability; ++number) {
+        if ((capabilities >> number & 1U) != 0) continue;
+        need(call(SYS_prctl, PR_CAPBSET_DROP, number, 0, 0, 0), Point::bounding_set, static_cast<std::size_t>(number));
+    }
+    if (task_.sets_capabilities) set_capabilities(capabilities);
+}
+
+void Ending::enter_directory() const noexcept {
+    long entered = -ENOENT;
+    for (std::size_t i = 0; i < task_.directory_count; ++i) {
+        entered = call(SYS_chdir, task_.directories[i]);
+        if (entered < 0) continue;
+        *task_.pwd_place = task_.pwd_texts[i];
+        return;
+    }
+    fail(Point::working_directory, 0, entered);
+}
+
+// Record locks belong to the process, not to the descriptor: what the command closes releases none (fcntl(2)).
+void Ending::take_locks() const noexcept {
+    for (std::size_t i = 0; i < task_.lock_count; ++i) {
+        const long file = need(call(SYS_openat, AT_FDCWD, task_.locks[i], O_RDONLY | O_CLOEXEC), Point::lock, i);
+        const long kept = need(call(SYS_dup3, file, first_private_fd + static_cast<int>(i), O_CLOEXEC), Point::lock, i);
+        struct flock lock = {};
+        lock.l_type = F_RDLCK;
+        lock.l_whence = SEEK_SET;
+        need(call(SYS_fcntl, kept, F_SETLK, &lock), Point::lock, i);
+    }
+}
+
+void Ending::install_filters() const noexcept {
+    for (std::size_t i = 0; i < task_.filter_count; ++i) {
+        const auto& instructions = task_.filters[i].instructions;
+        need(set_filter(instructions.data(), instructions.size(), 0), Point::filter);
+    }
+}
+
+// The standard streams, the descriptor that tells others that the jail lives, the locks, and the way to the parent stay.
+void Ending::close_what_init_has_no_use_for() const noexcept {
+    unsigned first = 3;
+    const auto keep = [&](int fd) {
+        if (fd < 0) return;
+        const auto kept = static_cast<unsigned>(fd);
+        if (kept > first) call(SYS_close_range, first, kept - 1, 0);
+        if (kept >= first) first = kept + 1;
+    };
+    keep(task_.sync_fd);
+    for (std::size_t i = 0; i < task_.lock_count; ++i) keep(first_private_fd + static_cast<int>(i));
+    keep(task_.end_fd);
+    call(SYS_close_range, first, ~0U, 0);
+}
+
+// Reaps until nobody is left; says how the command ended as soon as it has.
+void Ending::be_init(long payload) const noexcept {
+    install_filters();
+    set_capabilities(0);
+    close_what_init_has_no_use_for();
+    int code = 1;
+    for (;;) {
+        int status = 0;
+        const long pid = call(SYS_wait4, -1, &status, 0, nullptr);
+        if (pid == -EINTR) continue;
+        if (pid < 0) break;
+        if (pid != payload) continue;
+        const bool has_exited = WIFEXITED(status);
+        const PayloadEnd end = {has_exited ? CLD_EXITED : CLD_KILLED,
+                                has_exited ? WEXITSTATUS(status) : WTERMSIG(status)};
+        code = has_exited ? end.status : 128 + end.status;
+        if (task_.end_fd < 0) continue;
+        call(SYS_write, task_.end_fd, &end, sizeof end);
+        call(SYS_close, task_.end_fd);
+    }
+    for (;;) call(SYS_exit_group, code);
+}
+
+void Ending::payload() const noexcept {
+    tie_to_parent();
+    if (task_.sets_capabilities) {
+        for (int number = 0; number <= task_.build.last_capability; ++number) {
+            if ((task_.build.capabilities >> number & 1U) == 0) continue;
+            call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0);
+        }
+    }
+    install_filters();
+    execute();
+}
+
+// As execvp(3): the next directory of PATH where there is nothing of that name, a shell for what is no program.
+void Ending::execute() const noexcept {
+    const ChildTask& build = task_.build;
+    long error = -ENOENT;
+    std::size_t where = 0;
+    for (std::size_t i = 0; i < build.executable_count; ++i) {
+        const long answer = call(SYS_execve, build.executables[i], build.argv, build.envp);
+        if (answer == -ENOENT || answer == -ENOTDIR) continue;
+        error = answer;
+        where = i;
+        if (answer == -ENOEXEC) {
+            task_.shell_argv[1] = build.executables[i];
+            call(SYS_execve, task_.shell_argv[0], task_.shell_argv, build.envp);
+        }
+        if (answer != -EACCES) break;
+    }
+    fail(Point::execute, where, error);
+}
+
+}  // namespace
+
+void loose_main(const LooseTask& task) noexcept {
+    Ending(task).run();
+}
+
+}  // namespace sandbox

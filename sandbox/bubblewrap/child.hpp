@@ -1,0 +1,36 @@
+// What a loose jail's process does behind the fence (bubblewrap/child.cpp, under the rules of init/child.cpp).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "sandbox/init/child.hpp"
+
+namespace sandbox {
+
+// Ready-made plain memory, as ChildTask.
+struct LooseTask {
+    ChildTask build;  // steps, executables, argv; report_fd; no line
+    int go_fd;        // one byte: go on; its end: the parent is gone
+    int end_fd;       // PayloadEnd goes here; -1: no init, the parent waits for the command itself
+    bool has_init;
+    bool dies_with_parent;
+    bool new_session;
+    bool changes_ids;  // to the uid and gid of `build`, in a user namespace that was entered
+    bool bounds;       // the bounding set is the jail's own, and follows `capabilities`
+    bool sets_capabilities;
+    int block_fd;
+    int sync_fd;
+    const char* const* locks;
+    std::size_t lock_count;
+    const FilterProgram* filters;
+    std::size_t filter_count;
+    const char* const* directories;
+    const char* const* pwd_texts;  // "PWD=" and the directory, one for each
+    std::size_t directory_count;
+    const char** pwd_place;   // in envp
+    const char** shell_argv;  // /bin/sh, room for the program, its arguments
+};
+
+[[noreturn]] void loose_main(const LooseTask& task) noexcept;
+
+}  // namespace sandbox

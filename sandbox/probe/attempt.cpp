@@ -1,0 +1,114 @@
+#include "sandbox/probe/attempt.hpp"
+
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "sandbox/os/process.hpp"
+#include "sandbox/os/sys.hpp"
+
+namespace sandbox {
+namespace {
+
+// What the child tells the parent: first that its user namespace exists, then how it ended.
+struct Record {
+    int error = 0;
+    std::array<char, 252> doing{};
+};
+
+void send_record(const os::Fd& line, int error, const std::string& doing) {
+    Record record;
+    record.error = error;
+    std::memcpy(record.doing.data(), doing.data(), std::min(doing.size(), record.doing.size() - 1));
+    static_cast<void>(::send(line.get(), &record, sizeof record, MSG_NOSIGNAL));
+}
+
+Attempt receive_record(const os::Fd& line) {
+    Record record;
+    const long got = os::sys([&] { return ::recv(line.get(), &record, sizeof record, 0); }, "listen to a probe");
+    if (got != sizeof record) return {ECHILD, "run the probe (its process was killed)", {}};
+    return {record.error, record.doing.data(), {}};
+}
+
+void enter_user_namespace(const os::Fd& line) {
+    os::sys([] { return ::unshare(CLONE_NEWUSER); }, "make a user namespace");
+    send_record(line, 0, {});
+    char go = 0;
+    if (::recv(line.get(), &go, 1, 0) != 1) ::_exit(1);  // the parent has no map for us
+    // Refused where groups must stay (a single map without privilege).
+    static_cast<void>(::setgroups(0, nullptr));
+    os::sys([] { return ::setresgid(0, 0, 0); }, "become group 0 of the namespace");
+    os::sys([] { return ::setresuid(0, 0, 0); }, "become user 0 of the namespace");
+}
+
+// The first process forked after unshare(CLONE_NEWPID) is the one inside; this one waits for it.
+void enter_pid_namespace() {
+    const pid_t inner = os::sys([] { return ::fork(); }, "start the first process of a namespace");
+    if (inner == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return;
+    }
+    os::sys([&] { return ::waitpid(inner, nullptr, 0); }, "wait for the first process of a namespace");
+    ::_exit(0);
+}
+
+[[noreturn]] void run_child(const Surroundings& where, const std::function<void()>& body, const os::Fd& line) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    try {
+        if (where.ids) enter_user_namespace(line);
+        if (where.namespaces != 0) {
+            os::sys([&] { return ::unshare(where.namespaces); }, "make namespaces");
+            if ((where.namespaces & CLONE_NEWPID) != 0) enter_pid_namespace();
+        }
+        body();
+        send_record(line, 0, {});
+    } catch (const os::SysError& error) {
+        send_record(line, error.error(), error.doing());
+    } catch (const std::exception& error) {
+        send_record(line, EINVAL, error.what());
+    }
+    ::_exit(0);
+}
+
+}  // namespace
+
+std::string Attempt::text() const {
+    // A refused id map is a sentence of its own, without an error number to explain.
+    return remedy.empty() && error > 0 ? os::format("{}: {}", doing, std::strerror(error)) : doing;
+}
+
+Attempt attempt(const Surroundings& where, const std::function<void()>& body) {
+    std::array<int, 2> ends{};
+    os::sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()); },
+            "make a line to a probe");
+    const os::Fd line(ends[0]);
+    os::Fd inner_line(ends[1]);
+    const pid_t pid = os::sys([] { return ::fork(); }, "start a probe");
+    if (pid == 0) run_child(where, body, inner_line);
+    const os::Child child(pid, os::Fd());  // killed and reaped at the end, whatever happens
+    inner_line.reset();
+
+    if (where.ids) {
+        if (Attempt made = receive_record(line); !made.works()) return made;
+        try {
+            apply_idmap(pid, *where.ids, where.own ? &*where.own : nullptr);
+        } catch (const IdMapError& error) {
+            return {EPERM, error.flaw().problem, error.flaw().remedy};
+        } catch (const os::SysError& error) {
+            return {error.error(), error.doing(), {}};
+        }
+        const char go = 1;
+        static_cast<void>(::send(line.get(), &go, 1, MSG_NOSIGNAL));
+    }
+    return receive_record(line);
+}
+
+}  // namespace sandbox

@@ -1,0 +1,115 @@
+#include "sandbox/services/client.hpp"
+
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+#include "sandbox/plan/plan.hpp"
+#include "sandbox/services/message.hpp"
+
+// The program, from the file that the build links (CMakeLists.txt).
+asm(".section .rodata\n"
+    ".globl stagebox_steward_begin\n"
+    ".globl stagebox_steward_end\n"
+    ".balign 16\n"
+    "stagebox_steward_begin:\n"
+    ".incbin \"" STAGEBOX_STEWARD_PROGRAM
+    "\"\n"
+    "stagebox_steward_end:\n"
+    ".byte 0\n"
+    ".previous\n");
+extern "C" const char stagebox_steward_begin[];
+extern "C" const char stagebox_steward_end[];
+
+namespace sandbox {
+
+using os::Fd;
+using os::format;
+using os::sys;
+
+namespace {
+
+constexpr const char* steward_path = "/run/stagebox/steward";
+
+void add_words(std::vector<std::string>& arguments, const std::vector<std::string>& words) {
+    arguments.push_back(format("{}", words.size()));
+    arguments.insert(arguments.end(), words.begin(), words.end());
+}
+
+// It waits in the socket until the steward runs.
+void send_logs(const Fd& line, const std::vector<Fd>& logs) {
+    std::vector<int> numbers;
+    numbers.reserve(logs.size());
+    for (const Fd& log : logs) numbers.push_back(log.get());
+    char byte = 0;
+    iovec content = {&byte, 1};
+    const std::size_t size = sizeof(int) * numbers.size();
+    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int) * most_services)] = {};
+    msghdr message = {};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(header), numbers.data(), size);
+    sys([&] { return ::sendmsg(line.get(), &message, MSG_NOSIGNAL); }, "hand the services' logs over");
+}
+
+}  // namespace
+
+Steward::Steward(const std::vector<Service>& services, const std::vector<Fd>& logs) : services_(services) {
+    if (services.empty() || services.size() > most_services || logs.size() != services.size()) {
+        throw PlanError(format("a command has 1 to {} services, each with a log", most_services));
+    }
+    int pair[2];
+    sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); }, "make the services' line");
+    line_ = Fd(pair[0]);
+    line_of_steward_ = Fd(pair[1]);
+    send_logs(line_, logs);
+}
+
+void Steward::take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const {
+    spec.mounts.emplace_back(File{steward_path, {stagebox_steward_begin, stagebox_steward_end}, 0755});
+    std::vector<std::string> arguments = {steward_path, format("{}", grace.count()), format("{}", services_.size())};
+    for (const Service& service : services_) {
+        const auto time = std::chrono::milliseconds(service.timeout);
+        arguments.push_back(format("{}", time.count()));
+        arguments.emplace_back(1, static_cast<char>(service.ready.kind));
+        arguments.push_back(service.ready.value);
+        add_words(arguments, service.ready.command);
+        add_words(arguments, service.run);
+    }
+    arguments.insert(arguments.end(), command.argv.begin(), command.argv.end());
+    command.argv = std::move(arguments);
+    command.stdin_fd = line_of_steward_.get();
+}
+
+std::variant<std::monostate, CommandEnd, ServiceFault> Steward::what_was_told() const {
+    using What = ServiceFault::What;
+    steward::Message message{};
+    while (os::try_sys([&] { return ::recv(line_.get(), &message, sizeof message, MSG_DONTWAIT); }) == sizeof message) {
+        const bool is_command = message.index == steward::command_index;
+        // A payload can write here, too: what it says of services that there are not is nothing.
+        if (!is_command && message.index >= services_.size()) break;
+        const Service* const service = is_command ? nullptr : &services_[message.index];
+        switch (message.event) {
+            case steward::Event::ready: continue;
+            case steward::Event::ended:
+                if (is_command) return CommandEnd{message.code, message.status};
+                return ServiceFault{What::ended, service, message.code, message.status};
+            case steward::Event::not_ready:
+                if (is_command) break;
+                return ServiceFault{What::not_ready, service, message.code, message.status};
+            case steward::Event::not_executed: return ServiceFault{What::not_executed, service, 0, message.status};
+        }
+        break;
+    }
+    return {};
+}
+
+}  // namespace sandbox

@@ -1,0 +1,50 @@
+// The supervisor's side of the steward (steward/): puts it in a command's place, hands it the services' logs, and says
+// afterwards what it told of them. Knows nothing of stages.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sandbox/os/fd.hpp"
+#include "sandbox/spec/services.hpp"
+#include "sandbox/spec/spec.hpp"
+
+namespace sandbox {
+
+// Why the command of a jail with services did not run to its end.
+struct ServiceFault {
+    enum class What : unsigned char { ended, not_ready, not_executed } what;
+    const Service* service;  // null: it is the command itself that could not be executed
+    int code = 0;            // waitid(2)'s si_code and si_status, of the service or of its last check; 0: there is none
+    int status = 0;          // errno where it could not be executed
+};
+
+// How the command itself ended: waitid(2).
+struct CommandEnd {
+    int code = 0;
+    int status = 0;
+};
+
+class Steward {
+  public:
+    // `logs`: one for each service, open for reading and appending; at most most_services. The services must outlive it.
+    Steward(const std::vector<Service>& services, const std::vector<os::Fd>& logs);
+
+    // The jail then starts the services, and the command when they are ready. Ended, the command leaves them `grace` to end
+    // in. The command's standard input becomes the jail's /dev/null.
+    void take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const;
+    // Once the jail has it.
+    void started() { line_of_steward_.reset(); }
+
+    // After the jail's end, once; the command's end, a fault, or nothing where the jail was killed.
+    [[nodiscard]] std::variant<std::monostate, CommandEnd, ServiceFault> what_was_told() const;
+
+  private:
+    const std::vector<Service>& services_;
+    os::Fd line_;
+    os::Fd line_of_steward_;
+};
+
+}  // namespace sandbox

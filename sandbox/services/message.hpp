@@ -1,0 +1,26 @@
+// What the supervisor and the steward, which has no library, both know: what the steward tells over the socket that is its standard input.
+#pragma once
+#include <cstdint>
+
+#include "sandbox/spec/ready.hpp"
+
+namespace sandbox::steward {
+
+enum class Event : std::uint32_t {
+    ready,      // service `index` is
+    not_ready,  // and this one is not, though its time is over; code and status: how its last check ended, if it had one
+    ended,      // and this one ended before the command; code and status: waitid(2)'s
+    not_executed,  // and this one could not be; status: errno
+};
+
+// In the place of a service's number: the command.
+inline constexpr std::uint32_t command_index = ~0U;
+
+struct Message {
+    Event event;
+    std::uint32_t index;
+    std::int32_t code;
+    std::int32_t status;
+};
+
+}  // namespace sandbox::steward

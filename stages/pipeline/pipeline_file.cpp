@@ -1,0 +1,178 @@
+#include "stages/pipeline/pipeline_file.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "sandbox/config/text.hpp"
+#include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+#include "stages/pipeline/host_service_options.hpp"
+#include "stages/pipeline/local_files.hpp"
+#include "stages/pipeline/problems.hpp"
+#include "stages/pipeline/references.hpp"
+#include "stages/pipeline/stage_reader.hpp"
+#include "stages/pipeline/words.hpp"
+
+namespace stages {
+namespace {
+
+using sandbox::ConfigEntry;
+using sandbox::ConfigError;
+using sandbox::ConfigTable;
+using sandbox::ConfigValue;
+using sandbox::quote;
+using sandbox::os::format;
+
+constexpr std::int64_t file_version = 1;
+
+// Absolute and without links, so that what is resolved below it does not depend on where the program stands.
+std::string directory_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const std::string parent = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const std::unique_ptr<char, decltype(&std::free)> real(
+        sandbox::os::sys([&] { return ::realpath(parent.c_str(), nullptr); }, "find the directory of {}", path),
+        &std::free);
+    return real.get();
+}
+
+void check_keys(const ConfigTable& top) {
+    top.allow_only({"version", "name", "vars", "defaults", "requires-services", "stage", "result"});
+}
+
+void check_version(const ConfigTable& top) {
+    const ConfigValue* version = top.find("version");
+    if (version == nullptr) {
+        check_keys(top);  // it may be there under a misspelt name
+        throw top.source().error({1, 1}, "the file does not say which version of the format it is written in",
+                                 "begin it with version = 1");
+    }
+    if (version->as_integer() != file_version) {
+        throw version->error(format("version {} of the format is not known to this program", version->as_integer()),
+                             "this program reads version 1");
+    }
+}
+
+Variables read_variables(const ConfigTable& top, const Overrides& overrides) {
+    Variables variables;
+    std::vector<std::string_view> names;
+    if (const ConfigValue* vars = top.find("vars")) {
+        const ConfigTable& table = vars->as_table();
+        for (const ConfigEntry& entry : table.entries()) {
+            check_name(table, entry, "a variable");
+            const std::string& value = entry.value.as_string();
+            if (value.find("${") != value.npos) {
+                throw entry.value.error("variables are not replaced inside variables", "write the value out");
+            }
+            if (!is_text(value)) throw entry.value.error(format("{} contains a NUL character", entry.value.path()));
+            variables.emplace(entry.key, value);
+            names.push_back(entry.key);
+        }
+    }
+    for (const auto& [name, value] : overrides) {
+        const auto variable = variables.find(name);
+        const std::string option = format("--var {}={}", name, value);
+        if (variable == variables.end()) {
+            throw ConfigError(top.source().name(), {}, format("{}: no variable is called so in [vars]", quote(option)),
+                              sandbox::did_you_mean(name, names));
+        }
+        if (!is_text(value)) {
+            throw ConfigError(top.source().name(), {}, format("{}: the value is not UTF-8 text", quote(option)));
+        }
+        variable->second = value;
+    }
+    return variables;
+}
+
+std::string read_name(const ConfigValue& value) {
+    const std::string fault = name_fault(value.as_string());
+    if (fault.empty()) return value.as_string();
+    throw value.error(format("a pipeline cannot be called {}: the name {}", quote(value.as_string()), fault),
+                      "a name is a lower-case letter and then lower-case letters, digits and dashes");
+}
+
+void read_stages(const ConfigTable& table, const StageReader& reader, Problems& problems, Pipeline& pipeline) {
+    pipeline.stages.reserve(table.entries().size());
+    for (const ConfigEntry& entry : table.entries()) {
+        problems.attempt([&] { pipeline.stages.push_back(reader.read(table, entry)); });
+    }
+}
+
+void read_results(const ConfigTable& table, const Variables& variables, Problems& problems, Pipeline& pipeline) {
+    for (const ConfigEntry& entry : table.entries()) {
+        problems.attempt([&] {
+            check_name(table, entry, "a result");
+            ArtifactTree artifact = read_artifact(entry.value, expand(entry.value, variables));
+            pipeline.results.push_back(
+                {entry.key, std::move(artifact.stage), std::move(artifact.artifact), position_of(entry.value.at())});
+        });
+    }
+}
+
+// Everything but what stages say about each other.
+void read_values(const ConfigTable& top, const Variables& variables, const LocalFiles& files, Pipeline& pipeline) {
+    Problems problems;
+    // A key of the top, where it is there.
+    const auto with = [&](std::string_view key, const auto& read) {
+        problems.attempt([&] {
+            if (const ConfigValue* value = top.find(key)) read(*value);
+        });
+    };
+    StageDefaults defaults;
+    problems.attempt([&] { check_keys(top); });
+    with("name", [&](const ConfigValue& value) { pipeline.name = read_name(value); });
+    with("defaults", [&](const ConfigValue& value) { defaults = read_defaults(value.as_table(), variables); });
+    pipeline.on_disconnect = defaults.on_disconnect;
+    const StageReader reader(variables, files, defaults);
+    with("requires-services",
+         [&](const ConfigValue& value) { pipeline.host_services = read_host_services(value, variables); });
+    with("stage", [&](const ConfigValue& value) { read_stages(value.as_table(), reader, problems, pipeline); });
+    with("result", [&](const ConfigValue& value) { read_results(value.as_table(), variables, problems, pipeline); });
+    problems.raise();
+    // Last, because what is missing may be there under a misspelt name.
+    if (pipeline.name.empty()) {
+        throw top.source().error({1, 1}, "the pipeline has no name", "add name = \"NAME\" below the version");
+    }
+    if (pipeline.stages.empty()) {
+        throw top.source().error({1, 1}, "the pipeline has no stage", "[stage.NAME] begins one");
+    }
+}
+
+}  // namespace
+
+Pipeline read_pipeline(const std::string& path, const Overrides& overrides, const std::string& name) {
+    if (sandbox::os::try_sys([&] { return ::access(path.c_str(), F_OK); }) == -ENOENT) {
+        throw ConfigError(name, {}, "there is no such file",
+                          "-f names another one; stagebox import drafts one from a build script");
+    }
+    const ConfigTable top = sandbox::read_config(path, name);
+    Pipeline pipeline;
+    pipeline.file = name;
+    pipeline.directory = directory_of(path);
+    const LocalFiles files(pipeline.directory);
+
+    // What the rest is read with comes first: a fault in it would show as faults of other places.
+    check_version(top);
+    const Variables variables = read_variables(top, overrides);
+
+    read_values(top, variables, files, pipeline);
+    check_references(pipeline, top.source(), files);
+    return pipeline;
+}
+
+Pipeline read_pipeline(const std::string& path, const Overrides& overrides) {
+    return read_pipeline(path, overrides, path);
+}
+
+ConfigError error_at(const Pipeline& pipeline, Position at, std::string message, std::string hint) {
+    const std::string base = pipeline.file.substr(pipeline.file.rfind('/') + 1);
+    try {
+        const ConfigTable top = sandbox::read_config(pipeline.directory + '/' + base, pipeline.file);
+        return top.source().error(position_of(at), message, hint);
+    } catch (const ConfigError&) {
+        return {pipeline.file, position_of(at), std::move(message), std::move(hint)};
+    }
+}
+
+}  // namespace stages

@@ -1,0 +1,112 @@
+#include "stages/pipeline/stage_options.hpp"
+
+#include <algorithm>
+
+#include "sandbox/config/text.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace stages {
+namespace {
+
+using sandbox::ConfigEntry;
+using sandbox::ConfigTable;
+using sandbox::ConfigValue;
+using sandbox::quote;
+using sandbox::os::format;
+
+bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_env_name(std::string_view name) {
+    const bool clean = std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_'; });
+    return !name.empty() && clean && !(name.front() >= '0' && name.front() <= '9');
+}
+
+bool is_program(std::string_view name) {
+    const auto allowed = [](char c) {
+        return is_alphanumeric(c) || std::string_view("._+-[").find(c) != std::string_view::npos;
+    };
+    return !name.empty() && std::ranges::all_of(name, allowed) && name != "." && name != "..";
+}
+
+// The rule of Debian Policy, section 5.6.7.
+bool is_package(std::string_view name) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    };
+    return name.size() >= 2 && std::ranges::all_of(name, allowed) && is_alphanumeric(name.front());
+}
+
+}  // namespace
+
+sandbox::Network read_network(const ConfigValue& value) {
+    const std::string& word = value.as_one_of({"none", "user", "host"});
+    if (word == "none") return sandbox::Network::none;
+    return word == "user" ? sandbox::Network::user : sandbox::Network::host;
+}
+
+sandbox::IdMode read_ids(const ConfigValue& value) {
+    return value.as_one_of({"range", "single"}) == "single" ? sandbox::IdMode::single : sandbox::IdMode::range;
+}
+
+void read_env(const ConfigTable& table, const Variables& variables, std::map<std::string, std::string>& env) {
+    for (const ConfigEntry& entry : table.entries()) {
+        if (!is_env_name(entry.key)) {
+            throw table.source().error(entry.key_at,
+                                       format("{} cannot be the name of an environment variable", quote(entry.key)),
+                                       "letters, digits and underscores, not beginning with a digit");
+        }
+        env[entry.key] = expand(entry.value, variables);
+    }
+}
+
+std::string read_profile_name(const ConfigValue& value) {
+    const std::string& text = value.as_string();
+    const bool is_path = text.starts_with("./") && relative_path_fault(text.substr(2)).empty();
+    const bool is_name = !text.empty() && text.front() != '.' && std::ranges::all_of(text, [](char c) {
+        return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
+    });
+    if (!is_path && !is_name) {
+        throw value.error(
+            format("{} cannot be the name of a profile", quote(text)),
+            "a profile is a name, as \"build\", or a file beside the pipeline file, as \"./profiles/mine.toml\"");
+    }
+    return text;
+}
+
+std::vector<std::string> read_devices(const ConfigValue& value) {
+    std::vector<std::string> devices;
+    for (const ConfigValue& element : value.as_array()) {
+        if (element.is_string() && element.as_string() == "/dev/kvm") {
+            throw element.error("a device is named without \"/dev/\"", "write \"kvm\"");
+        }
+        const std::string& device = element.as_one_of({"kvm"});
+        if (std::ranges::find(devices, device) != devices.end()) {
+            throw element.error(format("the device {} is there twice", quote(device)));
+        }
+        devices.push_back(device);
+    }
+    return devices;
+}
+
+std::vector<HostNeed> read_needs(const ConfigTable& table) {
+    std::vector<HostNeed> needs;
+    for (const ConfigEntry& entry : table.entries()) {
+        const bool path = entry.key.starts_with('/') && relative_path_fault(entry.key.substr(1)).empty();
+        if (!path && !is_program(entry.key)) {
+            throw table.source().error(entry.key_at,
+                                       format("{} is neither a program's name nor an absolute path", quote(entry.key)),
+                                       "as in needs = { mksquashfs = \"squashfs-tools\" }");
+        }
+        const std::string& package = entry.value.as_string();
+        if (!is_package(package)) {
+            throw entry.value.error(format("{} cannot be the name of a Debian package", quote(package)),
+                                    format("name the package that has {}", entry.key));
+        }
+        needs.push_back({entry.key, package, position_of(entry.key_at)});
+    }
+    return needs;
+}
+
+}  // namespace stages
