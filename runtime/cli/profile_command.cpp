@@ -21,8 +21,8 @@
 
 namespace runtime::cli {
 
-using sandbox::os::format;
 using jail::Lesson;
+using sandbox::os::format;
 
 namespace {
 
@@ -139,11 +139,11 @@ void write_profile(const LearnRequest& request, const Student& student, const st
     const std::string name = base_name(request.output);
     const std::string folder = request.output.substr(0, request.output.rfind('/') + 1);
     jail::LearnedFrom from{.name = name,
-                                 .base = base.find('/') == std::string::npos ? base : sandbox::os::real_path(base),
-                                 .base_filters = {},
-                                 .own_filter = name + ".json",
-                                 .command = in_words(argv),
-                                 .denied = student.denied()};
+                           .base = base.find('/') == std::string::npos ? base : sandbox::os::real_path(base),
+                           .base_filters = {},
+                           .own_filter = name + ".json",
+                           .command = in_words(argv),
+                           .denied = student.denied()};
     for (const auto& filter : sandbox::load_profile(base).file.filters) {
         from.base_filters.push_back(filter_name(filter));
     }
@@ -160,7 +160,7 @@ int learn_from_run(const LearnRequest& request) {
     run.spec.ids = sandbox::resolve_idmap(run.ids).map;
     run.spec.denials = sandbox::Denials::observed;
     Student student;
-    const int code = run_in_foreground(run.spec, run.command, student.hearing());
+    const int code = jail::run_in_foreground(run.spec, run.command, student.hearing());
     if (code == jail_not_built) return code;
     write_profile(request, student, run.profile, run.command.argv);
     return code;
@@ -173,16 +173,17 @@ int learn_from_stage(const LearnRequest& request) {
     Student student;
     std::vector<std::string> argv;
     std::string base;
-    const int code = in_stage(options, request.command.front(), ShellAt::before, [&](stages::kinds::Lowered& lowered) {
-        lowered.spec.denials = sandbox::Denials::observed;
-        if (lowered.spec.root_view == sandbox::RootView::whole) {
-            lowered.spec.root_view = sandbox::RootView::plain;
-            std::fputs("stagebox: learning without the view of root: giving files to other ids fails\n", stderr);
-        }
-        argv = lowered.command.argv;
-        base = lowered.spec.profile;
-        return run_in_foreground(lowered.spec, lowered.command, student.hearing());
-    });
+    const int code =
+        engine::in_stage(options, request.command.front(), ShellAt::before, [&](stages::kinds::Lowered& lowered) {
+            lowered.spec.denials = sandbox::Denials::observed;
+            if (lowered.spec.fakeroot == sandbox::Fakeroot::on) {
+                lowered.spec.fakeroot = sandbox::Fakeroot::off;
+                std::fputs("stagebox: learning without the fakeroot: giving files to other ids fails\n", stderr);
+            }
+            argv = lowered.command.argv;
+            base = lowered.spec.profile;
+            return jail::run_in_foreground(lowered.spec, lowered.command, student.hearing());
+        });
     if (code == jail_not_built) return code;
     write_profile(request, student, base, argv);
     return code;

@@ -39,14 +39,14 @@ std::vector<std::string> names_of(const store::Store& store) {
     return sandbox::os::list_directory(sandbox::os::open_directory(store.directory(), "runs").get());
 }
 
-using jail::Holder = std::optional<store::RunHolder>;
+using Holder = std::optional<store::RunHolder>;
 
-jail::Holder holder_of(const store::Store& store, const std::string& run) {
+Holder holder_of(const store::Store& store, const std::string& run) {
     return store::find_holder(store.directory(), "runs/" + run);
 }
 
 // The holder was asked for before the events are read: a run that ends in between has said so in them.
-std::optional<RunState> read_state(const store::Store& store, const std::string& run, const jail::Holder& holder) {
+std::optional<RunState> read_state(const store::Store& store, const std::string& run, const Holder& holder) {
     const auto events = sandbox::os::read_file_if_exists(store.directory(), "runs/" + run + "/events.jsonl");
     if (!events) return std::nullopt;
     std::optional<RunState> state = report::run_state(run, *events);
@@ -89,9 +89,9 @@ std::string running_run(const store::Store& store) {
 // ---- Following --------------------------------------------------------------------------------------------------
 
 // Copies a run's console log to standard output while it grows, until the run's supervisor has ended.
-class jail::Follower {
+class Follower {
   public:
-    jail::Follower(const store::Store& store, const std::string& run)
+    Follower(const store::Store& store, const std::string& run)
         : log_(sandbox::os::open_to_read(store.directory(), "runs/" + run + "/console.log")),
           holder_(holder_of(store, run)) {
         inotify_ = Fd(sandbox::os::sys([] { return ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }, "follow a log"));
@@ -143,7 +143,7 @@ class jail::Follower {
   private:
     Fd log_;
     Fd inotify_;
-    jail::Holder holder_;
+    Holder holder_;
     bool has_left_ = false;
 };
 
@@ -154,7 +154,7 @@ std::vector<RunState> shown_runs(const store::Store& store) {
     std::vector<std::string> runs = names_of(store);
     std::ranges::reverse(runs);
     for (const std::string& run : runs) {
-        const jail::Holder holder = holder_of(store, run);
+        const Holder holder = holder_of(store, run);
         if (!holder && past.size() == most_past_runs) continue;
         std::optional<RunState> state = read_state(store, run, holder);
         if (state) (holder ? running : past).push_back(std::move(*state));
@@ -207,7 +207,7 @@ int show_status(const RunsOptions& options, OutputFormat how) {
 int show_log(const RunsOptions& options, LogMode mode) {
     const store::Store store = open_store(options);
     const std::string run = options.run.empty() ? last_run(store) : named_run(names_of(store), options.run);
-    jail::Follower follower(store, run);
+    Follower follower(store, run);
     follower.copy();
     if (mode == LogMode::once) return 0;
     sandbox::os::EventLoop loop;
@@ -218,7 +218,7 @@ int show_log(const RunsOptions& options, LogMode mode) {
 int attach(const RunsOptions& options) {
     const store::Store store = open_store(options);
     const std::string run = options.run.empty() ? running_run(store) : named_run(names_of(store), options.run);
-    jail::Follower follower(store, run);
+    Follower follower(store, run);
     follower.skip_to_last(attach_lines);
     if (follower.is_running()) {
         std::cerr << format("run {}: Ctrl-C interrupts the build, Ctrl-\\ leaves it running\n", run);

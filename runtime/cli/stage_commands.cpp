@@ -55,7 +55,7 @@ int check(const PipelineOptions& options) {
                         count(pipeline.results.size(), "result"));
     for (const std::string& note : profiles.notes()) std::cout << note << "\n";
     std::cout << host::describe(pipeline.host_services);
-    if (!missing.empty()) std::cout << jail::to_text(missing) << "\n";
+    if (!missing.empty()) std::cout << supervisor::to_text(missing) << "\n";
     std::cout << script::stage_warnings(pipeline, profiles);
     return 0;
 }
@@ -66,13 +66,13 @@ int plan(const PipelineOptions& options, const std::string& name) {
     engine::Profiles profiles(pipeline);
     const engine::Resolved resolved = resolve_from_store(pipeline, store, profiles, name, engine::Missing::imagine);
     const stages::Stage& stage = *pipeline.find(name);
-    const stages::kinds::Places places = {.root = resolved.root,
-                                          .skeleton = store.path() + "/staging/NEW/skeleton",
-                                          .upper = store.path() + "/staging/NEW/layer/fs",
-                                          .work = store.path() + "/staging/NEW/work",
-                                          .out = store.path() + "/staging/NEW/out",
-                                          .inputs = resolved.inputs,
-                                          .script = resolved.script};
+    const stages::kinds::StagePaths places = {.root = resolved.root,
+                                              .skeleton = store.path() + "/staging/NEW/skeleton",
+                                              .upper = store.path() + "/staging/NEW/layer/fs",
+                                              .work = store.path() + "/staging/NEW/work",
+                                              .out = store.path() + "/staging/NEW/out",
+                                              .inputs = resolved.inputs,
+                                              .script = resolved.script};
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
     const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
     std::cout << host::describe(pipeline.host_services);
@@ -82,7 +82,7 @@ int plan(const PipelineOptions& options, const std::string& name) {
 }
 
 int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
-    return in_stage(options, name, at, [&](stages::kinds::Lowered& lowered) {
+    return engine::in_stage(options, name, at, [&](stages::kinds::Lowered& lowered) {
         const std::vector<std::string> command = lowered.command.argv;
         lowered.command.argv = {"/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash; else exec sh; fi"};
         std::string words;
@@ -92,9 +92,9 @@ int shell(const PipelineOptions& options, const std::string& name, ShellAt at) {
         if (::isatty(0) == 1) {
             const char* term = std::getenv("TERM");
             lowered.command.env.emplace_back("TERM", term == nullptr ? "dumb" : term);
-            return run_on_terminal(lowered.spec, lowered.command);
+            return jail::run_on_terminal(lowered.spec, lowered.command);
         }
-        return run_in_foreground(lowered.spec, lowered.command);
+        return jail::run_in_foreground(lowered.spec, lowered.command);
     });
 }
 

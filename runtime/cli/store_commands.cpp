@@ -64,10 +64,10 @@ void empty_trash(const store::Store& store) {
         ids = sandbox::resolve_idmap(sandbox::IdMode::single).map;
     }
     sandbox::os::EventLoop loop;
-    store::Keeper keeper(ids, store.directory(), loop);
+    store::StoreHelper helper(ids, store.directory(), loop);
     std::size_t answered = 0;
     for (const std::string& place : places) {
-        keeper.remove(place, [&, place](const Json&, const store::KeeperFault& fault) {
+        helper.remove(place, [&, place](const Json&, const store::StoreHelperFault& fault) {
             if (fault) std::cerr << format("{} could not be deleted: {}\n", place, fault.what);
             ++answered;
         });
@@ -122,7 +122,7 @@ int store_list(const std::string& path) {
 int store_collect(const std::string& path, unsigned days) {
     const store::Store store = open_store(path);
     const sandbox::os::Fd claimed = claim(store);
-    host::put_back_of_dead_runs(
+    host::restore_of_dead_runs(
         store.directory(), [&](const std::string& run) { return store::is_supervised(store.directory(), run); },
         [](const std::string& words) { std::cout << words << "\n"; });
     store.sweep();

@@ -9,7 +9,7 @@
 
 namespace runtime::engine {
 
-using sandbox::Loosening;
+using sandbox::Permission;
 using sandbox::os::format;
 
 Profiles::Profiles(const stages::Pipeline& pipeline)
@@ -43,7 +43,7 @@ const sandbox::Profile& Profiles::of(const stages::Stage& stage) {
 
 void Profiles::check(const stages::Stage& stage) {
     const sandbox::Profile& profile = of(stage);
-    const auto need = [&](Loosening which, const std::string& asked) {
+    const auto need = [&](Permission which, const std::string& asked) {
         if (profile.file.allowed.has(which)) return;
         const std::string_view word = sandbox::word_of(which);
         throw stages::error_at(
@@ -53,8 +53,8 @@ void Profiles::check(const stages::Stage& stage) {
                    "allow-add = [\"{0}\"]",
                    word, stage.profile));
     };
-    if (stage.network == sandbox::Network::host) need(Loosening::host_network, "network = \"host\"");
-    if (!stage.devices.empty()) need(Loosening::devices, "devices");
+    if (stage.network == sandbox::Network::host) need(Permission::host_network, "network = \"host\"");
+    if (!stage.devices.empty()) need(Permission::devices, "devices");
 }
 
 sandbox::Limits Profiles::limits(const stages::Stage& stage) {
@@ -83,10 +83,10 @@ std::vector<std::string> Profiles::notes() const {
     return notes;
 }
 
-std::vector<std::string_view> Profiles::loosened(const stages::Stage& stage) {
-    sandbox::Loosenings in_force = of(stage).file.allowed;
-    if (stage.network != sandbox::Network::host) in_force.drop(Loosening::host_network);
-    if (stage.devices.empty()) in_force.drop(Loosening::devices);
+std::vector<std::string_view> Profiles::granted(const stages::Stage& stage) {
+    sandbox::Permissions in_force = of(stage).file.allowed;
+    if (stage.network != sandbox::Network::host) in_force.drop(Permission::host_network);
+    if (stage.devices.empty()) in_force.drop(Permission::devices);
     return sandbox::words_of(in_force);
 }
 

@@ -29,7 +29,7 @@ class Profiles {
     // What users should be told of those that are loaded.
     [[nodiscard]] std::vector<std::string> notes() const;
     // The words for how the stage's jail is looser than the strictest, as it is in force: "host-network".
-    std::vector<std::string_view> loosened(const stages::Stage& stage);
+    std::vector<std::string_view> granted(const stages::Stage& stage);
 
   private:
     [[nodiscard]] std::string name_of(const stages::Stage& stage) const;

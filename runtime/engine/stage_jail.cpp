@@ -58,7 +58,7 @@ void take_failed_places(const Json& note, const store::Store& store, Resolved& r
     resolved.local_inputs.clear();
 }
 
-stages::kinds::Places places_in(const store::Staging& staging, const Resolved& resolved) {
+stages::kinds::StagePaths places_in(const store::Staging& staging, const Resolved& resolved) {
     return {.root = resolved.root,
             .skeleton = staging.path("skeleton"),
             .upper = staging.path("layer/fs"),
@@ -68,11 +68,11 @@ stages::kinds::Places places_in(const store::Staging& staging, const Resolved& r
             .script = resolved.script};
 }
 
-// Asks the keeper and waits: `ask` gets the callback to hand on.
+// Asks the store helper and waits: `ask` gets the callback to hand on.
 template <class Ask>
 Json answer_of(sandbox::os::EventLoop& loop, Ask ask) {
     std::optional<Json> result;
-    ask([&](const Json& answer, const store::KeeperFault& fault) {
+    ask([&](const Json& answer, const store::StoreHelperFault& fault) {
         if (fault) throw std::runtime_error(fault.what);
         result = answer;
     });
@@ -80,13 +80,13 @@ Json answer_of(sandbox::os::EventLoop& loop, Ask ask) {
     return *result;
 }
 
-void import_inputs(store::Store& store, store::Keeper& keeper, sandbox::os::EventLoop& loop,
+void import_inputs(store::Store& store, store::StoreHelper& helper, sandbox::os::EventLoop& loop,
                    const store::Staging& staging, const Resolved& resolved) {
     for (std::size_t i = 0; i < resolved.local_inputs.size(); ++i) {
         const LocalInput& input = resolved.local_inputs[i];
         if (store.has_artifact(input.id)) continue;
         const std::string part = format("import-{}", i);
-        answer_of(loop, [&](auto done) { keeper.import(input.source, staging.place(part), std::move(done)); });
+        answer_of(loop, [&](auto done) { helper.import(input.source, staging.place(part), std::move(done)); });
         store.commit_artifact(staging, part, input.id);
     }
 }
@@ -97,8 +97,8 @@ std::string store_path(const PipelineOptions& options) {
     return options.store.empty() ? store::Store::default_path() : options.store;
 }
 
-Resolved resolve_from_store(const stages::Pipeline& pipeline, const store::Store& store,
-                                        Profiles& profiles, const std::string& name, Missing missing) {
+Resolved resolve_from_store(const stages::Pipeline& pipeline, const store::Store& store, Profiles& profiles,
+                            const std::string& name, Missing missing) {
     const stages::Graph graph(pipeline);
     Resolver resolver(pipeline, store, profiles);
     Results results;
@@ -160,25 +160,25 @@ int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
     if (stage.ids == sandbox::IdMode::range) store.bind_to(ids);
     sandbox::os::EventLoop loop;
-    store::Keeper keeper(ids, store.directory(), loop);
+    store::StoreHelper helper(ids, store.directory(), loop);
     std::string discarded;
     int code = 0;
     {
         const store::Staging staging = store.begin();
-        stages::kinds::Places places = places_in(staging, resolved);
+        stages::kinds::StagePaths places = places_in(staging, resolved);
         if (is_on_host) places.root.clear();
         // What the command had made of its outputs is shown as it is: the failed stage is kept for this.
         if (!failed.is_null()) places.out = store.failed_path(failed.at("key").get<std::string>()) + "/out";
         stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
-        answer_of(loop, [&](auto done) { keeper.prepare(staging.place(), lowered.mount_points, std::move(done)); });
-        import_inputs(store, keeper, loop, staging, resolved);
+        answer_of(loop, [&](auto done) { helper.prepare(staging.place(), lowered.mount_points, std::move(done)); });
+        import_inputs(store, helper, loop, staging, resolved);
         lowered.command.stdin_fd = 0;
         lowered.command.stdout_fd = 1;
         lowered.command.stderr_fd = 2;
         code = act(lowered);
     }
     for (const std::string& place : store.trash()) {
-        answer_of(loop, [&](auto done) { keeper.remove(place, std::move(done)); });
+        answer_of(loop, [&](auto done) { helper.remove(place, std::move(done)); });
     }
     return code;
 }

@@ -28,7 +28,7 @@ StageRun::StageRun(StageContext& context, const stages::Stage& stage, const Reso
       resolved_(resolved),
       which_(start.command),
       done_(std::move(done)),
-      keeper_(context.keepers.of(stage.ids)),
+      helper_(context.helpers.of(stage.ids)),
       output_(std::make_unique<report::StageOutput>(stage.name, std::move(start.log), context.console, context.loop)),
       staging_(std::move(start.left)),
       started_(std::chrono::steady_clock::now()) {}
@@ -48,15 +48,15 @@ void StageRun::attempt(FailureClass kind, Part part) {
     } catch (const store::StoreError& error) {
         if (is_over_) throw;
         give_up(kind, error.what());
-    } catch (const store::KeeperError& error) {
+    } catch (const store::StoreHelperError& error) {
         if (is_over_) throw;
         give_up(kind, error.what());
     }
 }
 
-store::Keeper::Answer StageRun::then(std::function<void(const Json&)> next, FailureClass kind, std::string doing) {
+store::StoreHelper::Answer StageRun::then(std::function<void(const Json&)> next, FailureClass kind, std::string doing) {
     return [this, alive = std::weak_ptr<bool>(alive_), next = std::move(next), kind, doing = std::move(doing)](
-               const Json& answer, const store::KeeperFault& fault) {
+               const Json& answer, const store::StoreHelperFault& fault) {
         if (alive.expired()) return;
         if (is_stopped_) {
             give_up(FailureClass::interrupted, "stopped");
@@ -72,7 +72,7 @@ void StageRun::start() {
     attempt(FailureClass::jail, [this] {
         if (staging_) {
             // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
-            keeper_.remove(staging_->place("work"),
+            helper_.remove(staging_->place("work"),
                            then([this](const Json&) { remove_skeleton(); }, FailureClass::jail));
         } else {
             staging_.emplace(context_.store.begin());
@@ -82,12 +82,12 @@ void StageRun::start() {
 }
 
 void StageRun::remove_skeleton() {
-    keeper_.remove(staging_->place("skeleton"), then([this](const Json&) { prepare(); }, FailureClass::jail));
+    helper_.remove(staging_->place("skeleton"), then([this](const Json&) { prepare(); }, FailureClass::jail));
 }
 
 void StageRun::prepare() {
     context_.watch.stage_began(stage_.name, staging_->path());
-    stages::kinds::Places places;
+    stages::kinds::StagePaths places;
     places.root = resolved_.root;
     places.skeleton = staging_->path("skeleton");
     places.upper = staging_->path("layer/fs");
@@ -95,10 +95,10 @@ void StageRun::prepare() {
     places.out = staging_->path("out");
     places.inputs = resolved_.inputs;
     places.script = resolved_.script;
-    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.keepers.ids(stage_.ids));
+    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.helpers.ids(stage_.ids));
     if (which_ == RunStart::Command::recover) lowered_.command.argv = stage_.on_failure.recover;
     if (!stage_.services.empty()) services_.emplace(stage_, context_.store, context_.run);
-    keeper_.prepare(staging_->place(), lowered_.mount_points,
+    helper_.prepare(staging_->place(), lowered_.mount_points,
                     then([this](const Json&) { import_inputs(); }, FailureClass::jail));
 }
 
@@ -123,7 +123,7 @@ void StageRun::import_inputs() {
         context_.store.commit_artifact(*staging_, part, input.id);
         import_inputs();
     };
-    keeper_.import(input.source, staging_->place(part),
+    helper_.import(input.source, staging_->place(part),
                    then(check_and_go_on, FailureClass::jail, format("copy {}: ", input.source)));
 }
 
@@ -153,7 +153,7 @@ void StageRun::launch() {
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
     context_.watch.jail_began(stage_.name, jail_->pid());
-    watch_ = watch_denials(context_.loop, *jail_, lowered_.spec);
+    watch_ = jail::watch_denials(context_.loop, *jail_, lowered_.spec);
     context_.loop.watch(jail_->pidfd(), [this] { attempt(FailureClass::jail, [this] { jail_ended(); }); });
     limits_.emplace(context_.loop, lowered_.spec.limits, [this](jail::Limit which, const std::string&) {
         over_limit_ = which;
@@ -167,7 +167,7 @@ void StageRun::launch() {
 void StageRun::stop() {
     if (is_stopped_) return;
     is_stopped_ = true;
-    if (jail_) ask_to_end();  // else the keeper's next answer ends it
+    if (jail_) ask_to_end();  // else the store helper's next answer ends it
 }
 
 void StageRun::ask_to_end() {
@@ -242,7 +242,7 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
 }
 
 store::Owners StageRun::owners() const {
-    const bool has_view = lowered_.spec.root_view == sandbox::RootView::whole;
+    const bool has_view = lowered_.spec.fakeroot == sandbox::Fakeroot::on;
     return has_view ? store::Owners::recorded : store::Owners::of_files;
 }
 
@@ -268,7 +268,7 @@ void StageRun::seal_layer() {
         record_.tree = tree_digest(resolved_.root_tree, record_.layer->id);
         take_outputs();
     };
-    keeper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
+    helper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
                  then(note_layer, FailureClass::output, "its layer: "));
 }
 
@@ -285,14 +285,14 @@ void StageRun::take_outputs() {
                                           facts.is_directory};
         take_outputs();
     };
-    keeper_.take_output(staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
+    helper_.take_output(staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
                         then(note_artifact, FailureClass::output, format("its output {}: ", output.name)));
 }
 
 // Before anything gets its name: what is in layers/ and artifacts/ is whole, also after a power cut, and whoever finds
 // it there need not ask who made it and when.
 void StageRun::sync() {
-    keeper_.sync(then([this](const Json&) { commit(); }, FailureClass::jail));
+    helper_.sync(then([this](const Json&) { commit(); }, FailureClass::jail));
 }
 
 void StageRun::commit() {

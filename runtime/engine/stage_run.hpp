@@ -39,7 +39,7 @@ using RunEnd = std::variant<Built, Recovered, Failure>;
 struct StageContext {
     sandbox::os::EventLoop& loop;
     store::Store& store;
-    Keepers& keepers;
+    StoreHelpers& helpers;
     Profiles& profiles;
     jail::JailCgroups& cgroups;
     report::Console& console;
@@ -88,10 +88,10 @@ class StageRun {
     [[nodiscard]] const jail::DenialLog& denials() const noexcept { return denials_; }
 
   private:
-    // A callback for the keeper: goes on with its answer, or fails the stage with the keeper's reason. `doing` stands
+    // A callback for the store helper: goes on with its answer, or fails the stage with the store helper's reason. `doing` stands
     // before it in the failure's words.
-    store::Keeper::Answer then(std::function<void(const sandbox::os::Json&)> next, FailureClass kind,
-                               std::string doing = {});
+    store::StoreHelper::Answer then(std::function<void(const sandbox::os::Json&)> next, FailureClass kind,
+                                    std::string doing = {});
     // What a part of the way throws is the stage's failure, and not the end of the build.
     template <class Part>
     void attempt(FailureClass kind, Part part);
@@ -121,7 +121,7 @@ class StageRun {
     const Resolved& resolved_;
     RunStart::Command which_;
     Done done_;
-    store::Keeper& keeper_;
+    store::StoreHelper& helper_;
     std::unique_ptr<report::StageOutput> output_;
     std::optional<store::Staging> staging_;
     jail::UserNetwork network_;

@@ -19,7 +19,7 @@ using sandbox::os::sys;
 
 namespace {
 
-// The steward reads in them for what a service says when it is ready.
+// The service runner reads in them for what a service says when it is ready.
 std::vector<Fd> open_logs(const stages::Stage& stage, const store::Store& store, const std::string& run) {
     std::vector<Fd> logs;
     for (const Service& service : stage.services) {
@@ -50,14 +50,14 @@ std::string shown(const sandbox::ReadyCheck& ready) {
 }  // namespace
 
 StageServices::StageServices(const stages::Stage& stage, const store::Store& store, const std::string& run)
-    : stage_(stage), store_(store), run_(run), logs_(open_logs(stage, store, run)), steward_(stage.services, logs_) {}
+    : stage_(stage), store_(store), run_(run), logs_(open_logs(stage, store, run)), runner_(stage.services, logs_) {}
 
 void StageServices::take_over(sandbox::Spec& spec, sandbox::Command& command) const {
-    steward_.take_over(spec, command, stage_.on_failure.grace);
+    runner_.take_over(spec, command, stage_.on_failure.grace);
 }
 
 void StageServices::look_back(sandbox::Outcome& outcome) {
-    const auto told = steward_.what_was_told();
+    const auto told = runner_.what_was_told();
     if (const auto* end = std::get_if<sandbox::CommandEnd>(&told)) {
         // Where the jail was killed at the end of the services' grace, the command has ended before all the same.
         if (end->code == CLD_EXITED) {

@@ -21,8 +21,8 @@ class StageServices {
 
     // Puts them before the command.
     void take_over(sandbox::Spec& spec, sandbox::Command& command) const;
-    void started() { steward_.started(); }
-    // After the jail's end, in the place of init's word, which is about the steward. Asked once.
+    void started() { runner_.started(); }
+    // After the jail's end, in the place of init's word, which is about the service runner. Asked once.
     void look_back(sandbox::Outcome& outcome);
 
     // Why the stage failed, if it was for a service, or the command could not be executed.
@@ -39,7 +39,7 @@ class StageServices {
     const store::Store& store_;
     std::string run_;
     std::vector<sandbox::os::Fd> logs_;
-    sandbox::Steward steward_;
+    sandbox::ServiceRunner runner_;
     std::optional<Failure> failure_;
     std::deque<std::string> last_lines_;
 };

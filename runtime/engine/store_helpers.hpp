@@ -12,29 +12,29 @@
 
 namespace runtime::engine {
 
-class Keepers {
+class StoreHelpers {
   public:
     // Borrows all three.
-    Keepers(store::Store& store, sandbox::os::EventLoop& loop, report::Console& console)
+    StoreHelpers(store::Store& store, sandbox::os::EventLoop& loop, report::Console& console)
         : store_(store), loop_(loop), console_(console) {}
 
     // Root is told which ids were taken, and why they are free. Throws IdMapError where there are none.
     const sandbox::IdMap& ids(sandbox::IdMode mode);
     // The widest mapping that was used; of one id where none was.
     [[nodiscard]] sandbox::IdMap ids_in_use() const;
-    store::Keeper& of(sandbox::IdMode mode);
+    store::StoreHelper& of(sandbox::IdMode mode);
     [[nodiscard]] std::vector<pid_t> pids() const;
     // Deletes what was discarded in the store; returns when that is done.
     void empty_trash();
 
   private:
-    store::Keeper& cleaner();
+    store::StoreHelper& cleaner();
 
     store::Store& store_;
     sandbox::os::EventLoop& loop_;
     report::Console& console_;
     std::map<sandbox::IdMode, sandbox::IdMap> ids_;
-    std::map<sandbox::IdMode, std::unique_ptr<store::Keeper>> keepers_;
+    std::map<sandbox::IdMode, std::unique_ptr<store::StoreHelper>> helpers_;
 };
 
 }  // namespace runtime::engine

@@ -84,7 +84,7 @@ void DenialWatch::answer(const Notice& notice) {
     if (answer.permits()) {
         if (handlers_.observe) handlers_.observe(*listener_, notice);
         // The filter looked at nothing but what the kernel has already copied (seccomp_data).
-        listener_->let_go_on(notice);
+        listener_->go_on(notice);
     } else if (answer.error()) {
         deny(notice, *answer.error());
     } else if (handlers_.emulate) {
@@ -140,7 +140,7 @@ std::string DenialWatch::allowing_line(const Notice& notice, const std::string& 
     seccomp_data plain = notice.call;
     std::ranges::fill(plain.args, 0);
     if (answer_of(filter_, plain).permits()) return {};
-    if (const auto word = sandbox::loosening_of_call(name)) {
+    if (const auto word = sandbox::permission_of_call(name)) {
         return format("allow-add = [\"{}\"] in a profile that extends \"{}\"", sandbox::word_of(*word), profile_);
     }
     return format("seccomp-allow = [\"{}\"] in a profile that extends \"{}\"", name, profile_);

@@ -75,7 +75,7 @@ int wait_in_loop(sandbox::os::EventLoop& loop, sandbox::Jail& jail, const sandbo
         std::fprintf(stderr, "stagebox: the command is ended: %s\n", what.c_str());
         is_over_limit = true;
         jail.signal(SIGTERM);
-        loop.after(supervisor::grace, [&] { jail.kill(); });
+        loop.after(grace, [&] { jail.kill(); });
     });
     loop.watch(jail.pidfd(), [&] { has_ended = true; });
     while (!has_ended) loop.run_once();

@@ -36,7 +36,7 @@ using sandbox::os::SysError;
 
 namespace {
 
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds timeout{10};
 constexpr std::chrono::milliseconds second_family{300};  // how much later IPv6's route may come than IPv4's
 constexpr const char* install = "sudo apt-get install passt";
 
@@ -171,7 +171,7 @@ enum class Waited : std::uint8_t { ready, ended, too_long };
 Waited wait_for_routes(const Child& pasta, const Fd& routes, DefaultRoutes& seen) {
     using Clock = std::chrono::steady_clock;
     const unsigned wanted = routes_of_host();
-    auto end = Clock::now() + patience;
+    auto end = Clock::now() + timeout;
     while (wanted == 0 || (seen.families & wanted) != wanted) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
         std::array<pollfd, 2> waiting{{{routes.get(), POLLIN, 0}, {pasta.pidfd(), POLLIN, 0}}};

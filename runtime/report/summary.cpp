@@ -25,7 +25,7 @@ std::string summary_table(const Console& console, const std::vector<StageLine>& 
                        stage.layer_bytes > 0 ? human_bytes(stage.layer_bytes) : "-");
     }
     for (const StageLine& stage : stages) {
-        if (!stage.loosened.empty()) text += format("loosened: {}: {}\n", stage.name, stage.loosened);
+        if (!stage.granted.empty()) text += format("permissions: {}: {}\n", stage.name, stage.granted);
     }
     return text;
 }

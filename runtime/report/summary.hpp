@@ -16,7 +16,7 @@ struct StageLine {
     double layer_bytes = 0;  // of its layer and artifacts
     double cpu_seconds = 0;
     double peak_bytes = 0;  // of memory
-    std::string loosened;   // how its jail was looser than the strictest: "host-network, devices"
+    std::string granted;    // how its jail was looser than the strictest: "host-network, devices"
 };
 
 struct FailedStage {

@@ -48,9 +48,9 @@ std::optional<StageText> text_of(const stages::Pipeline& pipeline, const Stage& 
 }
 
 StageTerms terms_of(const Stage& stage, engine::Profiles& profiles) {
-    const sandbox::Loosenings& loosened = profiles.of(stage).file.allowed;
-    return {.allows_mounts = loosened.has(sandbox::Loosening::mounts),
-            .allows_namespaces = loosened.has(sandbox::Loosening::nested_namespaces),
+    const sandbox::Permissions& granted = profiles.of(stage).file.allowed;
+    return {.allows_mounts = granted.has(sandbox::Permission::mounts),
+            .allows_namespaces = granted.has(sandbox::Permission::nested_namespaces),
             .has_single_id = stage.ids == sandbox::IdMode::single,
             .is_on_host = std::holds_alternative<stages::HostRoot>(stage.from)};
 }

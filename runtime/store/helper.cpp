@@ -133,7 +133,7 @@ class Server {
 
 }  // namespace
 
-Keeper::Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop) : loop_(loop) {
+StoreHelper::StoreHelper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop) : loop_(loop) {
     int pair[2];
     sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); }, "make the store helper's line");
     line_ = Fd(pair[0]);
@@ -165,25 +165,25 @@ Keeper::Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loo
     loop_.watch(line_.get(), [this] { receive(); });
 }
 
-Keeper::~Keeper() {
+StoreHelper::~StoreHelper() {
     loop_.forget(line_.get());
 }
 
-void Keeper::request(Json body, Answer done) {
+void StoreHelper::request(Json body, Answer done) {
     body["id"] = ++last_id_;
     const std::string message = body.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (message.size() > largest_message) throw KeeperError("a request to the store's helper is too long");
+    if (message.size() > largest_message) throw StoreHelperError("a request to the store's helper is too long");
     waiting_[last_id_] = std::move(done);
     sys([&] { return ::send(line_.get(), message.data(), message.size(), MSG_NOSIGNAL); }, "ask the store's helper");
 }
 
-void Keeper::receive() {
+void StoreHelper::receive() {
     std::string message(largest_message, '\0');
     const long got = sandbox::os::try_sys([&] { return ::recv(line_.get(), message.data(), message.size(), 0); });
-    if (got <= 0) throw KeeperError("the store's helper process has died");
+    if (got <= 0) throw StoreHelperError("the store's helper process has died");
     const Json reply = Json::parse(message.substr(0, static_cast<std::size_t>(got)));
     const auto id = reply.at("id").get<std::uint64_t>();
-    if (id == nobodys_request) throw KeeperError("the store's helper: " + reply.at("error").get<std::string>());
+    if (id == nobodys_request) throw StoreHelperError("the store's helper: " + reply.at("error").get<std::string>());
     auto waiting = waiting_.extract(id);
     if (waiting.empty()) return;
     if (reply.contains("error")) {
@@ -193,7 +193,8 @@ void Keeper::receive() {
     }
 }
 
-void Keeper::prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton, Answer done) {
+void StoreHelper::prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton,
+                          Answer done) {
     Json points = Json::array();
     for (const stages::kinds::MountPoint& point : skeleton) {
         const bool is_directory = point.type == stages::kinds::FileType::directory;
@@ -212,38 +213,38 @@ void add_options(Json& body, const SealOptions& options) {
 
 }  // namespace
 
-void Keeper::seal(const std::string& path, const SealOptions& options, Answer done) {
+void StoreHelper::seal(const std::string& path, const SealOptions& options, Answer done) {
     Json body = {{"do", "seal"}, {"path", path}};
     add_options(body, options);
     request(std::move(body), std::move(done));
 }
 
-void Keeper::digest(const std::string& path, const SealOptions& options, Answer done) {
+void StoreHelper::digest(const std::string& path, const SealOptions& options, Answer done) {
     Json body = {{"do", "digest"}, {"path", path}};
     add_options(body, options);
     request(std::move(body), std::move(done));
 }
 
-void Keeper::take_output(const std::string& staging, const std::string& path, const std::string& part,
-                         const SealOptions& options, Answer done) {
+void StoreHelper::take_output(const std::string& staging, const std::string& path, const std::string& part,
+                              const SealOptions& options, Answer done) {
     Json body = {{"do", "take"}, {"staging", staging}, {"path", path}, {"part", part}};
     add_options(body, options);
     request(std::move(body), std::move(done));
 }
 
-void Keeper::import(const std::string& source, const std::string& target, Answer done) {
+void StoreHelper::import(const std::string& source, const std::string& target, Answer done) {
     request({{"do", "import"}, {"source", source}, {"target", target}}, std::move(done));
 }
 
-void Keeper::export_to(const std::string& artifact, const std::string& destination, Answer done) {
+void StoreHelper::export_to(const std::string& artifact, const std::string& destination, Answer done) {
     request({{"do", "export"}, {"artifact", artifact}, {"destination", destination}}, std::move(done));
 }
 
-void Keeper::sync(Answer done) {
+void StoreHelper::sync(Answer done) {
     request({{"do", "sync"}}, std::move(done));
 }
 
-void Keeper::remove(const std::string& path, Answer done) {
+void StoreHelper::remove(const std::string& path, Answer done) {
     request({{"do", "remove"}, {"path", path}}, std::move(done));
 }
 

@@ -20,29 +20,29 @@
 namespace runtime::store {
 
 // A request that failed in the helper: its reason in words.
-class KeeperError : public std::runtime_error {
+class StoreHelperError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
 // Why a request was not done.
-struct KeeperFault {
+struct StoreHelperFault {
     std::string what;  // empty: it was done
     // The errno of a system call that failed; EINTR: whoever did it was killed; 0: something else was wrong.
     int error = 0;
     [[nodiscard]] explicit operator bool() const noexcept { return !what.empty(); }
 };
 
-class Keeper {
+class StoreHelper {
   public:
     // Called with the answer; it is null where there is a fault.
-    using Answer = std::function<void(const sandbox::os::Json& answer, const KeeperFault& fault)>;
+    using Answer = std::function<void(const sandbox::os::Json& answer, const StoreHelperFault& fault)>;
 
     // Starts the process. `store` is the store's directory. Throws where the mapping cannot be made.
-    Keeper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop);
-    ~Keeper();
-    Keeper(const Keeper&) = delete;
-    Keeper& operator=(const Keeper&) = delete;
+    StoreHelper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop);
+    ~StoreHelper();
+    StoreHelper(const StoreHelper&) = delete;
+    StoreHelper& operator=(const StoreHelper&) = delete;
 
     [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
 

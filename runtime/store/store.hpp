@@ -1,11 +1,11 @@
 // One user's store: layers, artifacts, records, failed stages, on one file system. Knows names and renames; what is
-// inside a tree is the keeper's business, what a stage is the supervisor's.
+// inside a tree is the store helper's business, what a stage is the supervisor's.
 //
 //   records/KEY.json     layers/ID/fs     artifacts/ID/data     failed/KEY/     runs/RUN/
 //   staging/NAME/        locked (flock on the directory) by the supervisor that fills it
 //   locks/KEY            locked by the supervisor that builds that key
 //   damaged/NAME         found by `store check`, never served
-//   trash/NAME           renamed here first, deleted by the keeper afterwards
+//   trash/NAME           renamed here first, deleted by the store helper afterwards
 //
 // The store's top directory is open to its user only; below it the jails' ids may pass.
 #pragma once
@@ -91,7 +91,7 @@ class Store {
     [[nodiscard]] std::string failed_path(const std::string& key) const;
 
     [[nodiscard]] Staging begin() const;
-    // Moves a part of a staging directory, which is on the disk (Keeper::sync), to its final name. Another build of the
+    // Moves a part of a staging directory, which is on the disk (StoreHelper::sync), to its final name. Another build of the
     // same content may have been first.
     void commit_layer(const Staging& staging, const std::string& id) const;
     void commit_artifact(const Staging& staging, const std::string& part, const std::string& id) const;

@@ -43,19 +43,19 @@ struct Named {
     std::vector<const Record*> by;
 };
 
-// Asks the keepers and waits; makes them when they are needed.
+// Asks the store helpers and waits; makes them when they are needed.
 class Digests {
   public:
     explicit Digests(Store& store) : store_(store) {}
 
     struct Answer {
         TreeFacts facts;
-        KeeperFault fault;
+        StoreHelperFault fault;
     };
     Answer of(const std::string& path, const Form& form) {
         Answer answer;
         bool is_there = false;
-        keeper(form.ids).digest(path, form.options, [&](const Json& json, const KeeperFault& fault) {
+        helper(form.ids).digest(path, form.options, [&](const Json& json, const StoreHelperFault& fault) {
             if (!fault) answer.facts = facts_of(json);
             answer.fault = fault;
             is_there = true;
@@ -68,7 +68,7 @@ class Digests {
     [[nodiscard]] bool has_range() {
         if (!has_range_) {
             try {
-                keeper(sandbox::IdMode::range);
+                helper(sandbox::IdMode::range);
                 has_range_ = true;
             } catch (const sandbox::IdMapError&) {
                 has_range_ = false;
@@ -78,24 +78,24 @@ class Digests {
     }
 
   private:
-    Keeper& keeper(sandbox::IdMode mode) {
-        auto& keeper = keepers_[mode];
-        if (!keeper) {
+    StoreHelper& helper(sandbox::IdMode mode) {
+        auto& helper = helpers_[mode];
+        if (!helper) {
             const sandbox::IdMap ids = sandbox::resolve_idmap(mode).map;
             if (mode == sandbox::IdMode::range) store_.bind_to(ids);
-            keeper = std::make_unique<Keeper>(ids, store_.directory(), loop_);
+            helper = std::make_unique<StoreHelper>(ids, store_.directory(), loop_);
         }
-        return *keeper;
+        return *helper;
     }
 
     Store& store_;
     sandbox::os::EventLoop loop_;
-    std::map<sandbox::IdMode, std::unique_ptr<Keeper>> keepers_;
+    std::map<sandbox::IdMode, std::unique_ptr<StoreHelper>> helpers_;
     std::optional<bool> has_range_;
 };
 
 // Whoever looked could not: that says nothing of what was to be looked at.
-bool is_no_verdict(const KeeperFault& fault) {
+bool is_no_verdict(const StoreHelperFault& fault) {
     constexpr std::array of_this_process = {EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR};
     return std::ranges::find(of_this_process, fault.error) != of_this_process.end();
 }
@@ -196,7 +196,7 @@ class Check {
 
     void verify(const std::string& place, const std::string& content, const std::string& id,
                 const std::vector<Form>& forms, const Named* named) {
-        KeeperFault fault;
+        StoreHelperFault fault;
         for (const Form& form : forms) {
             const Digests::Answer answer = digests_.of(content, form);
             if (is_no_verdict(answer.fault)) {

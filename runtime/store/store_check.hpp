@@ -35,7 +35,7 @@ struct CheckReport {
     std::vector<LeftOver> left_over;
 };
 
-// Throws where the store cannot be read: IdMapError where its ids are not to be had, KeeperError, SysError.
+// Throws where the store cannot be read: IdMapError where its ids are not to be had, StoreHelperError, SysError.
 CheckReport check(Store& store, CheckDepth depth);
 
 }  // namespace runtime::store

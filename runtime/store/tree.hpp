@@ -32,7 +32,7 @@ enum class TreeKind : std::uint8_t {
 // Who owns the files of a tree.
 enum class Owners : std::uint8_t {
     of_files,  // the files' own
-    recorded,  // those that a view of root wrote down beside them (sandbox/fakeroot/owner.hpp), devices included
+    recorded,  // those that a fakeroot wrote down beside them (sandbox/fakeroot/owner.hpp), devices included
 };
 
 struct SealOptions {

@@ -1,4 +1,4 @@
-// The owner that a view of root wrote down beside a file (sandbox/fakeroot/owner.hpp), read from a tree that no process
+// The owner that a fakeroot wrote down beside a file (sandbox/fakeroot/owner.hpp), read from a tree that no process
 // writes any more. Shared by the parts of tree.hpp.
 #pragma once
 #include <optional>

@@ -46,7 +46,7 @@ void print_summary(BuildRun& run, report::Console& console) {
     console.note("\n" + report::summary_table(console, lines));
     if (const std::string words = usage_line(run); !words.empty()) console.note(words);
     for (const StageStatus& status : run.stages()) {
-        if (status.failure && status.failure->kind != FailureClass::interrupted) {
+        if (status.failure && status.failure->kind != engine::FailureClass::interrupted) {
             console.note(report::failure_text(console, failed_of(run, status)));
         } else if (run.state(status) == StageState::built && status.denials.total() > 0) {
             console.note(denials_note(status));
@@ -60,7 +60,7 @@ int exit_code(const BuildRun& run, const host::Receipt& receipt) {
     if (!run.schedule().has_failed()) return done;
     for (const StageStatus& status : run.stages()) {
         const bool counts = run.state(status) == StageState::failed && !run.schedule().is_tolerated(status.place);
-        if (counts && status.failure->kind == FailureClass::jail) return jail_failed;
+        if (counts && status.failure->kind == engine::FailureClass::jail) return jail_failed;
     }
     return stage_failed;
 }
@@ -82,8 +82,7 @@ void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) 
 // Says what somebody should know before the stages run, and lets none run where that would do harm.
 void check_session(const host::HostState& host, const stages::Pipeline& pipeline, const BuildOptions& options,
                    const store::Store& store, report::Console& console) {
-    const host::OurPaths ours{
-        .store = store.path(), .project = pipeline.directory, .output = absolute(options.output)};
+    const host::OurPaths ours{.store = store.path(), .project = pipeline.directory, .output = absolute(options.output)};
     std::string harm;
     for (const host::Finding& finding : host::check_host({host.mounts, host.processes}, ours)) {
         const std::string text = host::to_text(finding);
@@ -196,10 +195,8 @@ int build_here(const BuildOptions& options, const Begun& begun) {
     // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
-    const host::IsAlive is_alive = [&](const std::string& run) {
-        return store::is_supervised(store.directory(), run);
-    };
-    host::put_back_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
+    const host::IsAlive is_alive = [&](const std::string& run) { return store::is_supervised(store.directory(), run); };
+    host::restore_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
     host::Watch watch(store.path());
     check_session(watch.before(), pipeline, options, store, console);
     const sandbox::os::Fd shared = store.share();
@@ -221,7 +218,7 @@ int build_here(const BuildOptions& options, const Begun& begun) {
                        .is_interrupted = [&] { return run.is_told_to_end(); }});
         try {
             services.begin();
-            run.hear_signals();
+            run.poll_signals();
             if (begun) begun(files.place, console);
             code = finish(run, options, store, watch, services, console);
         } catch (const sandbox::ConfigError& error) {

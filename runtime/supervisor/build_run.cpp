@@ -20,7 +20,7 @@ using sandbox::os::format;
 namespace {
 
 engine::Failure failure_of(const sandbox::os::SysError& error) {
-    const FailureClass kind = class_of_error(error.error(), FailureClass::jail);
+    const engine::FailureClass kind = engine::class_of_error(error.error(), engine::FailureClass::jail);
     return {
         .kind = kind, .what = error.what(), .remedy = std::string(stages::advice_for(kind, stages::HasNetwork::no))};
 }
@@ -45,10 +45,10 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
       graph_(pipeline),
       schedule_(graph_, pipeline, options.stages),
       profiles_(pipeline),
-      keepers_(store, loop_, console),
+      helpers_(store, loop_, console),
       pins_(pipeline, options.refresh, store, console),
       resolver_(pipeline, store, profiles_),
-      context_{loop_, store, keepers_, profiles_, cgroups_, console, watch, pipeline.name, place},
+      context_{loop_, store, helpers_, profiles_, cgroups_, console, watch, pipeline.name, place},
       log_(format("{}/{}/stagebox.log", store.path(), context_.run)),
       index_of_place_(pipeline.stages.size()),
       jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())),
@@ -84,7 +84,7 @@ bool BuildRun::is_told_to_end() const {
     return signal_ != 0 || has(SIGINT) || has(SIGTERM) || (has(SIGHUP) && !outlives_session_);
 }
 
-void BuildRun::hear_signals() {
+void BuildRun::poll_signals() {
     while (signal_ == 0 && is_told_to_end()) loop_.run_once();
 }
 
@@ -143,7 +143,7 @@ void BuildRun::stop_running() {
             status.last_lines = status.work->last_lines();
             ended_.push_back(&status);
         }
-        let_go(status);
+        release_lock(status);
     }
     tell_all_over();
 }
@@ -159,8 +159,8 @@ void BuildRun::watch_host() {
 host::Ours BuildRun::ours() const {
     return {.store = store_.path(),
             .supervisor = ::getpid(),
-            .wanted = keepers_.pids(),
-            .ids = keepers_.ids_in_use(),
+            .wanted = helpers_.pids(),
+            .ids = helpers_.ids_in_use(),
             .user = ::geteuid()};
 }
 
@@ -193,12 +193,12 @@ std::optional<std::size_t> BuildRun::next_to_start() {
 }
 
 Machine BuildRun::machine() {
-    const std::uint64_t now = available_memory();
+    const std::uint64_t now = engine::available_memory();
     if (schedule_.running() == 0) bytes_at_rest_ = now;
     return {.processors = static_cast<double>(::get_nprocs()),
             .bytes_at_rest = bytes_at_rest_,
             .bytes_now = now,
-            .free_disk = free_bytes(store_.directory()).value_or(UINT64_MAX)};
+            .free_disk = engine::free_bytes(store_.directory()).value_or(UINT64_MAX)};
 }
 
 bool BuildRun::may_start(StageStatus& status) {
@@ -308,7 +308,7 @@ bool BuildRun::use_cached(StageStatus& status, const engine::Resolved& resolved)
     status.usage = status.record.usage;
     log_.info("stage {}: in the store under {}", status.stage->name, resolved.key);
     schedule_.use_cached(status.place);
-    let_go(status);
+    release_lock(status);
     tell_over(status);
     return true;
 }
@@ -323,7 +323,7 @@ void BuildRun::note_use(const std::string& key) {
 }
 
 void BuildRun::run_locked(StageStatus& status, engine::Resolved resolved) {
-    static_cast<void>(keepers_.ids(status.stage->ids));  // what is said of them comes before the stage's first line
+    static_cast<void>(helpers_.ids(status.stage->ids));  // what is said of them comes before the stage's first line
     say_what_will_not_fit(status);
     schedule_.start(status.place);
     status.attempts = 1;
@@ -332,9 +332,10 @@ void BuildRun::run_locked(StageStatus& status, engine::Resolved resolved) {
     log_.info("stage {}: runs for {}", status.stage->name, resolved.key);
     status.work = std::make_unique<engine::StageAttempts>(
         context_, *status.stage, std::move(resolved),
-        engine::StageAttempts::Tell{.ended = [this, &status](engine::StageEnd end) { ended(status, std::move(end)); },
-                            .paused = [this, &status](const engine::Failure& failure) { paused(status, failure); },
-                            .rested = [this, &status] { schedule_.release(status.place); }});
+        engine::StageAttempts::Tell{
+            .ended = [this, &status](engine::StageEnd end) { ended(status, std::move(end)); },
+            .paused = [this, &status](const engine::Failure& failure) { paused(status, failure); },
+            .rested = [this, &status] { schedule_.release(status.place); }});
     status.log = status.work->log_path();
     status.work->start();
 }
@@ -361,10 +362,10 @@ void BuildRun::ended(StageStatus& status, engine::StageEnd end) {
 }
 
 void BuildRun::give_up(StageStatus& status) {
-    let_go(status);
+    release_lock(status);
     note_usage(status, std::string(name_of(status.failure->kind)));
     log_.warn("stage {}: {}: {}", status.stage->name, name_of(status.failure->kind), status.failure->what);
-    if (status.failure->kind == FailureClass::interrupted) {
+    if (status.failure->kind == engine::FailureClass::interrupted) {
         schedule_.end_stopped(status.place);
         tell_over(status);
         console_.stage_note(status.stage->name, "stopped");
@@ -405,7 +406,7 @@ void BuildRun::built(StageStatus& status, store::Record record) {
               status.record.usage.cpu_seconds);
     note_usage(status, "built");
     schedule_.finish(status.place);
-    let_go(status);
+    release_lock(status);
     tell_over(status);
     console_.stage_note(status.stage->name, format("done in {}", report::human_seconds(status.record.usage.seconds)));
 }
@@ -431,13 +432,13 @@ void BuildRun::tell_all_over() {
     }
 }
 
-void BuildRun::let_go(StageStatus& status) {
+void BuildRun::release_lock(StageStatus& status) {
     status.lock_wait.reset();
     status.lock.reset();
 }
 
 void BuildRun::export_results(const std::string& directory) {
-    ResultExport(pipeline_, results_, keepers_, loop_, console_).to(directory);
+    ResultExport(pipeline_, results_, helpers_, loop_, console_).to(directory);
 }
 
 }  // namespace runtime::supervisor

@@ -36,8 +36,8 @@ struct StageStatus {
     store::Usage usage;  // of its command, the last time that it ended; of a cached one, the record's
     jail::DenialLog denials;
     std::optional<engine::Resolved> resolved;  // as long as it waits for its start
-    Expected expected;                 // from then on
-    bool has_said_why = false;         // it waits
+    Expected expected;                         // from then on
+    bool has_said_why = false;                 // it waits
 };
 
 class BuildRun {
@@ -49,15 +49,15 @@ class BuildRun {
     BuildRun(const BuildRun&) = delete;
     BuildRun& operator=(const BuildRun&) = delete;
 
-    // A signal that ends the build has come, and may not be heard yet: it is when run() or hear_signals() looks.
+    // A signal that ends the build has come, and may not be heard yet: it is when run() or poll_signals() looks.
     [[nodiscard]] bool is_told_to_end() const;
-    void hear_signals();
+    void poll_signals();
     // Runs all; returns when each stage has ended one way or another, and its record is on the disk.
     void run();
     // Copies the results whose stages are done to a directory; see ResultExport.
     void export_results(const std::string& directory);
     // Deletes what was discarded. The helper processes end with the object.
-    void empty_trash() { keepers_.empty_trash(); }
+    void empty_trash() { helpers_.empty_trash(); }
     // What kept the limits and counted the use of its jails; empty where none was started.
     [[nodiscard]] std::string cgroup_words() const { return cgroups_.words(); }
     // When no jail runs any more.
@@ -77,9 +77,7 @@ class BuildRun {
     // The run's own log: what was done, and why.
     [[nodiscard]] Log& log() noexcept { return log_; }
     // How the stage's jail is looser than the strictest.
-    [[nodiscard]] std::vector<std::string_view> loosened(const stages::Stage& stage) {
-        return profiles_.loosened(stage);
-    }
+    [[nodiscard]] std::vector<std::string_view> granted(const stages::Stage& stage) { return profiles_.granted(stage); }
     // What belongs to this run, as the receipt knows it.
     [[nodiscard]] host::Ours ours() const;
 
@@ -108,7 +106,7 @@ class BuildRun {
     void note_use(const std::string& key);
     [[nodiscard]] std::optional<engine::Failure> keep_result(StageStatus& status, const store::Record& record);
     void built(StageStatus& status, store::Record record);
-    void let_go(StageStatus& status);
+    void release_lock(StageStatus& status);
     void tell_over(StageStatus& status);
     void tell_all_over();
     void tell_start(const StageStatus& status);
@@ -124,7 +122,7 @@ class BuildRun {
     sandbox::os::EventLoop loop_;
     engine::Profiles profiles_;
     jail::JailCgroups cgroups_;  // outlives each jail
-    engine::Keepers keepers_;
+    engine::StoreHelpers helpers_;
     Pins pins_;
     engine::Resolver resolver_;
     engine::StageContext context_;

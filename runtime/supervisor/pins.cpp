@@ -49,10 +49,11 @@ std::optional<engine::Failure> Pins::check(const stages::Stage& stage, const sto
     if (is_refreshed(stage)) return std::nullopt;
     const Pin* pinned = find(stage, record.key);
     if (pinned == nullptr || *pinned == pin_of(record)) return std::nullopt;
-    return engine::Failure{.kind = FailureClass::pin,
-                   .what = "the network gave something else than stagebox.lock has pinned",
-                   .remedy = format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name),
-                   .seconds = record.usage.seconds};
+    return engine::Failure{
+        .kind = engine::FailureClass::pin,
+        .what = "the network gave something else than stagebox.lock has pinned",
+        .remedy = format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name),
+        .seconds = record.usage.seconds};
 }
 
 void Pins::pin(const stages::Stage& stage, const store::Record& record) {

@@ -12,7 +12,7 @@ using sandbox::os::format;
 using sandbox::os::Json;
 
 void ResultExport::to(const std::string& directory) {
-    // The keeper's working directory is the store, so it is given whole paths.
+    // The store helper's working directory is the store, so it is given whole paths.
     const std::string top = directory.starts_with("/") ? directory : sandbox::os::real_path(".") + "/" + directory;
     std::map<std::string, const stages::Result*> targets;
     for (const stages::Result& result : pipeline_.results) {
@@ -35,8 +35,8 @@ void ResultExport::copy(const stages::Result& result, const std::string& target)
     if (found == results_.end()) return;
     const store::Object& object = found->second.record.artifacts.at(result.artifact);
     bool answered = false;
-    keepers_.of(pipeline_.find(result.stage)->ids)
-        .export_to("artifacts/" + object.id, target, [&](const Json&, const store::KeeperFault& fault) {
+    helpers_.of(pipeline_.find(result.stage)->ids)
+        .export_to("artifacts/" + object.id, target, [&](const Json&, const store::StoreHelperFault& fault) {
             answered = true;
             if (fault) throw store::StoreError(format("write {}: {}", target, fault.what));
         });

@@ -13,9 +13,9 @@ namespace runtime::supervisor {
 // and nothing is written.
 class ResultExport {
   public:
-    ResultExport(const stages::Pipeline& pipeline, const engine::Results& results, engine::Keepers& keepers,
+    ResultExport(const stages::Pipeline& pipeline, const engine::Results& results, engine::StoreHelpers& helpers,
                  sandbox::os::EventLoop& loop, report::Console& console)
-        : pipeline_(pipeline), results_(results), keepers_(keepers), loop_(loop), console_(console) {}
+        : pipeline_(pipeline), results_(results), helpers_(helpers), loop_(loop), console_(console) {}
     void to(const std::string& directory);
 
   private:
@@ -23,7 +23,7 @@ class ResultExport {
 
     const stages::Pipeline& pipeline_;
     const engine::Results& results_;
-    engine::Keepers& keepers_;
+    engine::StoreHelpers& helpers_;
     sandbox::os::EventLoop& loop_;
     report::Console& console_;
 };

@@ -89,7 +89,7 @@ report::StageLine line_of(BuildRun& run, const StageStatus& status) {
             .layer_bytes = has_record ? static_cast<double>(store::made_bytes(status.record)) : 0,
             .cpu_seconds = status.usage.cpu_seconds,
             .peak_bytes = static_cast<double>(status.usage.peak_bytes),
-            .loosened = joined(run.loosened(*status.stage))};
+            .granted = joined(run.granted(*status.stage))};
 }
 
 report::FailedStage failed_of(const BuildRun& run, const StageStatus& status) {
@@ -125,7 +125,7 @@ std::string denials_note(const StageStatus& status) {
 Json stage_event(BuildRun& run, const StageStatus& status) {
     Json details = {{"stage", status.stage->name}, {"state", name_of(run.state(status))}};
     details["profile"] = status.stage->profile;
-    details["loosened"] = run.loosened(*status.stage);
+    details["permissions"] = run.granted(*status.stage);
     if (!status.record.key.empty()) details["key"] = status.record.key;
     if (status.usage.seconds > 0) {
         details.update(store::to_json(status.usage));

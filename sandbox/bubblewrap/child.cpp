@@ -1,4 +1,4 @@
-// The child's side of a loose jail, once its file system stands (init/child.cpp, whose rules hold here): capabilities,
+// The child's side of a jail in bubblewrap mode, once its file system stands (init/child.cpp, whose rules hold here): capabilities,
 // working directory, session, an init where one is needed, exec.
 #include "sandbox/bubblewrap/child.hpp"
 
@@ -19,7 +19,7 @@ namespace {
 
 class Ending : private Reporter {
   public:
-    explicit Ending(const LooseTask& task) noexcept : Reporter(task.build.report_fd, 1), task_(task) {}
+    explicit Ending(const BubblewrapTask& task) noexcept : Reporter(task.build.report_fd, 1), task_(task) {}
     [[noreturn]] void run() noexcept;
 
   private:
@@ -36,7 +36,7 @@ class Ending : private Reporter {
     [[noreturn]] void execute() const noexcept;
     [[noreturn]] void payload() const noexcept;
 
-    const LooseTask& task_;
+    const BubblewrapTask& task_;
 };
 
 void Ending::run() noexcept {
@@ -211,7 +211,7 @@ void Ending::execute() const noexcept {
 
 }  // namespace
 
-void loose_main(const LooseTask& task) noexcept {
+void bubblewrap_main(const BubblewrapTask& task) noexcept {
     Ending(task).run();
 }
 

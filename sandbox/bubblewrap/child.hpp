@@ -1,4 +1,4 @@
-// What a loose jail's process does behind the fence (bubblewrap/child.cpp, under the rules of init/child.cpp).
+// What a jail in bubblewrap mode's process does behind the fence (bubblewrap/child.cpp, under the rules of init/child.cpp).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 namespace sandbox {
 
 // Ready-made plain memory, as ChildTask.
-struct LooseTask {
+struct BubblewrapTask {
     ChildTask build;  // steps, executables, argv; report_fd; no line
     int go_fd;        // one byte: go on; its end: the parent is gone
     int end_fd;       // PayloadEnd goes here; -1: no init, the parent waits for the command itself
@@ -31,6 +31,6 @@ struct LooseTask {
     const char** shell_argv;  // /bin/sh, room for the program, its arguments
 };
 
-[[noreturn]] void loose_main(const LooseTask& task) noexcept;
+[[noreturn]] void bubblewrap_main(const BubblewrapTask& task) noexcept;
 
 }  // namespace sandbox

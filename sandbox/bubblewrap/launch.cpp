@@ -73,7 +73,7 @@ const char** place_of_pwd(std::vector<const char*>& envp) {
     for (const char*& variable : envp) {
         if (variable != nullptr && std::string_view(variable).starts_with("PWD=")) return &variable;
     }
-    throw std::logic_error("the environment of a loose jail has PWD");
+    throw std::logic_error("the environment of a jail in bubblewrap mode has PWD");
 }
 
 // Those that are effective here.
@@ -89,22 +89,22 @@ ChildTask build_task(const Plan& plan, const Memory& memory, int report_fd) {
     task.steps = plan.steps.data();
     task.step_count = plan.steps.size();
     task.report_fd = report_fd;
-    task.line_fd = -1;
+    task.control_fd = -1;
     task.argv = plan.argv.data();
     task.envp = memory.envp.data();
     task.executables = plan.executables.data();
     task.executable_count = plan.executables.size();
     task.uid = plan.uid;
     task.gid = plan.gid;
-    task.capabilities = plan.loose->capabilities.value_or(own_capabilities());
+    task.capabilities = plan.bubblewrap->capabilities.value_or(own_capabilities());
     task.last_capability = last_capability();
     task.follow_links = plan.overlap == Overlap::allowed;
     return task;
 }
 
-LooseTask make_task(const Plan& plan, Memory& memory, int report_fd) {
-    const LooseTerms& terms = *plan.loose;
-    LooseTask task = {};
+BubblewrapTask make_task(const Plan& plan, Memory& memory, int report_fd) {
+    const BubblewrapTerms& terms = *plan.bubblewrap;
+    BubblewrapTask task = {};
     task.build = build_task(plan, memory, report_fd);
     task.end_fd = -1;
     task.has_init = !terms.is_pid_1 && (terms.pid == Share::own || terms.sync_fd >= 0 || !terms.locks.empty());
@@ -132,11 +132,11 @@ void check_one_thread() {
     struct stat status = {};
     sys([&] { return ::stat("/proc/self/task", &status); }, "look at /proc/self/task");
     if (status.st_nlink != 3)
-        throw std::logic_error("a loose jail can only be started by a process that has one thread");
+        throw std::logic_error("a jail in bubblewrap mode can only be started by a process that has one thread");
 }
 
 // setns(2); a PID namespace takes effect for the next child only.
-void enter_namespaces(const LooseTerms& terms) {
+void enter_namespaces(const BubblewrapTerms& terms) {
     if (terms.user_namespace >= 0) {
         sys([&] { return ::setns(terms.user_namespace, CLONE_NEWUSER); },
             "enter the user namespace of descriptor {} (it must descend from the caller's, and be its caller's)",
@@ -150,17 +150,18 @@ void enter_namespaces(const LooseTerms& terms) {
 
 }  // namespace
 
-std::variant<LooseJail, SetupError> launch_loose(const Plan& plan, const BeforeLooseStart& before_start) {
+std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan,
+                                                           const BeforeBubblewrapStart& before_start) {
     check_one_thread();
-    enter_namespaces(*plan.loose);
+    enter_namespaces(*plan.bubblewrap);
     Memory memory = make_memory(plan);
     Pipe go = open_line(plan);
     Pipe report = open_pipe(plan);
     Pipe end = open_pipe(plan);
-    LooseTask task = make_task(plan, memory, report.write.get());
+    BubblewrapTask task = make_task(plan, memory, report.write.get());
     task.go_fd = go.read.get();
     // Without a PID namespace init ends when its last child has, and says the same.
-    const bool init_reports = task.has_init && plan.loose->pid == Share::own;
+    const bool init_reports = task.has_init && plan.bubblewrap->pid == Share::own;
     if (init_reports) task.end_fd = end.write.get();
 
     int pidfd = -1;
@@ -168,7 +169,7 @@ std::variant<LooseJail, SetupError> launch_loose(const Plan& plan, const BeforeL
     const long pid = ::syscall(SYS_clone, plan.clone_flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
     if (pid == 0) {
         go.write.reset();  // or the child would not see the parent's end of it close
-        loose_main(task);
+        bubblewrap_main(task);
     }
     if (pid < 0) return explain({Point::clone, 0, errno}, plan);
     Fd child(pidfd);
@@ -186,10 +187,10 @@ std::variant<LooseJail, SetupError> launch_loose(const Plan& plan, const BeforeL
         static_cast<void>(os::try_sys([&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), nullptr, WEXITED); }));
         return explain(record, plan);
     }
-    return LooseJail(static_cast<pid_t>(pid), std::move(child), init_reports ? std::move(end.read) : Fd());
+    return BubblewrapJail(static_cast<pid_t>(pid), std::move(child), init_reports ? std::move(end.read) : Fd());
 }
 
-std::variant<Exited, Signaled, Killed> LooseJail::wait() {
+std::variant<Exited, Signaled, Killed> BubblewrapJail::wait() {
     if (end_) {
         PayloadEnd end{};
         const long got = sys([&] { return ::read(end_.get(), &end, sizeof end); }, "read how the command ended");

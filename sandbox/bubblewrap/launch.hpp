@@ -1,4 +1,4 @@
-// Starting a loose jail (LooseTerms, spec/spec.hpp): only what was asked for is fenced, everything else is the caller's, and
+// Starting a jail in bubblewrap mode (BubblewrapTerms, spec/spec.hpp): only what was asked for is fenced, everything else is the caller's, and
 // its processes may live longer than whoever started it. The terms are those of bubblewrap, bwrap(1). Knows nothing of
 // command lines. The jail that a build runs in is launch/launch.hpp's.
 #pragma once
@@ -11,13 +11,13 @@
 
 namespace sandbox {
 
-// A descriptor that a loose jail inherits has a number below this one: those from here on are used to build it.
+// A descriptor that a jail in bubblewrap mode inherits has a number below this one: those from here on are used to build it.
 inline constexpr int first_private_fd = 256;
 
 // The jail as its caller sees it. The destructor lets it go on; it is not killed.
-class LooseJail {
+class BubblewrapJail {
   public:
-    LooseJail(pid_t pid, os::Fd pidfd, os::Fd end) : pid_(pid), pidfd_(std::move(pidfd)), end_(std::move(end)) {}
+    BubblewrapJail(pid_t pid, os::Fd pidfd, os::Fd end) : pid_(pid), pidfd_(std::move(pidfd)), end_(std::move(end)) {}
 
     // The jail's first process, as it is called outside.
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
@@ -31,11 +31,11 @@ class LooseJail {
 };
 
 // Called when the jail's first process is there, in its namespaces, and waits.
-using BeforeLooseStart = std::function<void(pid_t)>;
+using BeforeBubblewrapStart = std::function<void(pid_t)>;
 
 // Builds the jail and starts the command: returns when its exec has happened, or with what went wrong. Descriptors
 // without FD_CLOEXEC are inherited. With terms that name a namespace, the calling process enters it, too. The process
 // must have one thread.
-std::variant<LooseJail, SetupError> launch_loose(const Plan& plan, const BeforeLooseStart& before_start);
+std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan, const BeforeBubblewrapStart& before_start);
 
 }  // namespace sandbox

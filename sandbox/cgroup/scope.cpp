@@ -19,7 +19,7 @@ using os::format;
 
 constexpr os::BusTarget manager = {"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                    "org.freedesktop.systemd1.Manager"};
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds timeout{10};
 
 // Holds no descriptor of ours, waits for its end, and ends with us.
 os::Child start_holder() {
@@ -109,8 +109,8 @@ void SystemdScope::ask(const char* oom_policy) {
 }
 
 void SystemdScope::wait_for(const std::string& job) {
-    const auto result = result_of_job(bus_, job, patience);
-    if (!result) throw BusError(format("systemd did not start {} within {} s", unit_, patience.count()));
+    const auto result = result_of_job(bus_, job, timeout);
+    if (!result) throw BusError(format("systemd did not start {} within {} s", unit_, timeout.count()));
     if (*result != "done") throw BusError(format("systemd could not start {}: {}", unit_, *result));
 }
 

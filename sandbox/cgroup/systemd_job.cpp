@@ -2,8 +2,8 @@
 
 namespace sandbox {
 
-std::optional<std::string> result_of_job(os::Bus& bus, const std::string& job, std::chrono::milliseconds patience) {
-    const auto end = std::chrono::steady_clock::now() + patience;
+std::optional<std::string> result_of_job(os::Bus& bus, const std::string& job, std::chrono::milliseconds timeout) {
+    const auto end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() < 0) return std::nullopt;

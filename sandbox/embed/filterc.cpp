@@ -83,7 +83,7 @@ class ProfileText {
             return format("{{{}, {}U, {}U}}", limit.resource, limit.soft, limit.hard);
         };
         const auto print_word = [](const std::string_view word) {
-            return format("static_cast<Loosening>({})", static_cast<int>(sandbox::loosening_named(word).value()));
+            return format("static_cast<Permission>({})", static_cast<int>(sandbox::permission_named(word).value()));
         };
         const auto print_instruction = [](std::uint64_t one) { return format("0x{:x}", one); };
         entry_ = "    {";
@@ -93,7 +93,7 @@ class ProfileText {
         add("std::string_view", file.opened, literal);
         add("std::string_view", file.closed, literal);
         entry_ += format("0x{:x}U, ", file.capabilities);
-        add("Loosening", sandbox::words_of(file.allowed), print_word);
+        add("Permission", sandbox::words_of(file.allowed), print_word);
         add("RlimitValue", file.rlimits, print_limit);
         add_limits(file.limits);
         add("std::string_view", file.read_only_paths, literal);

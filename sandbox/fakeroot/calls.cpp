@@ -17,11 +17,11 @@
 #include "sandbox/filter/bpf.hpp"
 #include "sandbox/filter/compile.hpp"
 
-namespace sandbox::view {
+namespace sandbox::fakeroot {
 namespace {
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
-#error "the view of root is written for x86-64 and arm64: their struct stat is the kernel's own"
+#error "the fakeroot is written for x86-64 and arm64: their struct stat is the kernel's own"
 #endif
 constexpr std::uint32_t x32_bit = 0x40000000;
 constexpr std::uint64_t creates = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
@@ -232,4 +232,4 @@ FilterProgram with_questions(const FilterProgram& profile) {
     return chain_filters(both);
 }
 
-}  // namespace sandbox::view
+}  // namespace sandbox::fakeroot

@@ -1,4 +1,4 @@
-// Which system calls a view of root answers, and what they ask for: numbers and arguments become values. Pure; knows
+// Which system calls a fakeroot answers, and what they ask for: numbers and arguments become values. Pure; knows
 // nothing of processes or files. The filter of a jail and the server of its view (fakeroot/server.hpp) both read this list.
 #pragma once
 #include <linux/seccomp.h>
@@ -9,7 +9,7 @@
 
 #include "sandbox/spec/spec.hpp"
 
-namespace sandbox::view {
+namespace sandbox::fakeroot {
 
 // A file as a call names it: a path in the caller's memory, from a directory descriptor or AT_FDCWD; or, with no path
 // (address 0) or an empty one, the descriptor itself.
@@ -81,4 +81,4 @@ FilterProgram question_filter();
 // Both, to be installed with a listener. An empty profile is no filter.
 FilterProgram with_questions(const FilterProgram& profile);
 
-}  // namespace sandbox::view
+}  // namespace sandbox::fakeroot

@@ -17,7 +17,7 @@
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 
-namespace sandbox::view {
+namespace sandbox::fakeroot {
 namespace {
 
 using os::Fd;
@@ -417,4 +417,4 @@ Reply FileView::list(const Notice& notice, const ListAttributes& call) {
                                                               : error(EFAULT);
 }
 
-}  // namespace sandbox::view
+}  // namespace sandbox::fakeroot

@@ -1,4 +1,4 @@
-// The file calls of a view of root: stat, chown, making files, listing attributes, answered from inside the jail's mount
+// The file calls of a fakeroot: stat, chown, making files, listing attributes, answered from inside the jail's mount
 // namespace and with the rights of the jail's root, for a process that asks and waits. One thread; keeps between calls
 // only the owners that no attribute can hold.
 //
@@ -21,7 +21,7 @@
 #include "sandbox/fakeroot/owner.hpp"
 #include "sandbox/os/fd.hpp"
 
-namespace sandbox::view {
+namespace sandbox::fakeroot {
 
 struct Reply {
     enum class Kind : std::uint8_t {
@@ -82,4 +82,4 @@ class FileView {
     bool has_getxattrat_;
 };
 
-}  // namespace sandbox::view
+}  // namespace sandbox::fakeroot

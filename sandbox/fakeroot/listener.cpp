@@ -148,7 +148,7 @@ bool Listener::answer_descriptor(const Notice& notice, int fd, int flags) const 
     return added >= 0 || answer_error(notice, static_cast<int>(-added));
 }
 
-bool Listener::let_go_on(const Notice& notice) const {
+bool Listener::go_on(const Notice& notice) const {
     return respond(notice, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 

@@ -6,7 +6,7 @@
 // change while it is read, since only one of its threads waits. So:
 //   - What was read of a process counts only if still_valid() says so afterwards. The functions here that read do ask.
 //   - What was read is what was there once. To decide on it, act on the copy: make the call for the payload
-//     (answer_value), or refuse it (answer_error). let_go_on() makes the kernel read the memory again.
+//     (answer_value), or refuse it (answer_error). go_on() makes the kernel read the memory again.
 #pragma once
 #include <linux/seccomp.h>
 #include <sys/types.h>
@@ -64,7 +64,7 @@ class Listener {
     // The kernel makes the call as if nobody had been asked, with arguments and memory as they are THEN. Another thread
     // can change what a pointer points to after it was looked at: never let go on because of what was read there. It
     // is right where the call is allowed whatever its arguments say, or where other fences hold it.
-    bool let_go_on(const Notice& notice) const;
+    bool go_on(const Notice& notice) const;
 
     // Copies from the memory of the one who asks. False where it cannot be read whole, or the notice is not valid
     // any more; the bytes then mean nothing.

@@ -31,10 +31,10 @@
 namespace sandbox {
 namespace {
 
+using fakeroot::Reply;
 using os::Fd;
 using os::format;
 using os::sys;
-using view::Reply;
 
 // Which identity a process has stands in a resource limit of it, which fork and exec hand on, which the kernel has
 // ignored since Linux 2.4.25 (getrlimit(2)), and which whoever may answer for the process may also set. A payload that
@@ -67,7 +67,7 @@ class Server {
     bool enter_jail(const Notice& notice);
     void become_jails_root() const;
     void deny(const Notice& notice, FilterAnswer verdict);
-    Reply reply_to(const Notice& notice, const view::Call& call);
+    Reply reply_to(const Notice& notice, const fakeroot::Call& call);
 
     [[nodiscard]] Identity identity_of(const Notice& notice) const;
     Reply take_on(const Notice& notice, const Identity& identity);
@@ -80,7 +80,7 @@ class Server {
     Fd line_;
     FilterProgram profile_;
     Fd proc_;
-    view::FileView files_;
+    fakeroot::FileView files_;
     Identities identities_;
     bool is_inside_ = false;
 };
@@ -103,11 +103,11 @@ void Server::answer(const Notice& notice) {
         deny(notice, verdict);
         return;
     }
-    const view::Call call = view::read_call(notice.call);
-    Reply reply = view::go_on();
+    const fakeroot::Call call = fakeroot::read_call(notice.call);
+    Reply reply = fakeroot::go_on();
     if (is_inside_ || enter_jail(notice)) reply = reply_to(notice, call);
     switch (reply.kind) {
-        case Reply::Kind::go_on: listener_.let_go_on(notice); break;
+        case Reply::Kind::go_on: listener_.go_on(notice); break;
         case Reply::Kind::value: listener_.answer_value(notice, reply.value); break;
         case Reply::Kind::error: listener_.answer_error(notice, static_cast<int>(reply.value)); break;
         case Reply::Kind::sent: break;
@@ -152,21 +152,21 @@ void Server::become_jails_root() const {
     sys([] { return ::prctl(PR_SET_PDEATHSIG, SIGKILL); }, "die with the supervisor");
 }
 
-Reply Server::reply_to(const Notice& notice, const view::Call& call) {
+Reply Server::reply_to(const Notice& notice, const fakeroot::Call& call) {
     const auto who = [&] { return identity_of(notice); };
     struct Ask {
         Server& server;
         const Notice& notice;
         decltype(who)& identity;
-        Reply operator()(const view::Unknown&) const { return view::go_on(); }
-        Reply operator()(const view::Stat& one) const { return server.files_.stat(notice, one); }
-        Reply operator()(const view::Chown& one) const { return server.files_.chown(notice, one, identity()); }
-        Reply operator()(const view::Open& one) const { return server.files_.open(notice, one, identity()); }
-        Reply operator()(const view::OpenHow& one) const { return server.files_.open(notice, one, identity()); }
-        Reply operator()(const view::Make& one) const { return server.files_.make(notice, one, identity()); }
-        Reply operator()(const view::Link& one) const { return server.files_.link(notice, one, identity()); }
-        Reply operator()(const view::ListAttributes& one) const { return server.files_.list(notice, one); }
-        Reply operator()(const view::Identify&) const { return server.identify(notice); }
+        Reply operator()(const fakeroot::Unknown&) const { return fakeroot::go_on(); }
+        Reply operator()(const fakeroot::Stat& one) const { return server.files_.stat(notice, one); }
+        Reply operator()(const fakeroot::Chown& one) const { return server.files_.chown(notice, one, identity()); }
+        Reply operator()(const fakeroot::Open& one) const { return server.files_.open(notice, one, identity()); }
+        Reply operator()(const fakeroot::OpenHow& one) const { return server.files_.open(notice, one, identity()); }
+        Reply operator()(const fakeroot::Make& one) const { return server.files_.make(notice, one, identity()); }
+        Reply operator()(const fakeroot::Link& one) const { return server.files_.link(notice, one, identity()); }
+        Reply operator()(const fakeroot::ListAttributes& one) const { return server.files_.list(notice, one); }
+        Reply operator()(const fakeroot::Identify&) const { return server.identify(notice); }
     };
     return std::visit(Ask{*this, notice, who}, call);
 }
@@ -196,42 +196,43 @@ Identity Server::identity_of(const Notice& notice) const {
 Reply Server::take_on(const Notice& notice, const Identity& identity) {
     const auto number = identities_.number_of(identity);
     rlimit limit = {};
-    if (!number || ::prlimit(notice.thread, identity_limit, nullptr, &limit) != 0) return view::error(EAGAIN);
+    if (!number || ::prlimit(notice.thread, identity_limit, nullptr, &limit) != 0) return fakeroot::error(EAGAIN);
     limit.rlim_cur = first_identity + *number;
-    if (!listener_.still_valid(notice)) return view::go_on();
-    if (::prlimit(notice.thread, identity_limit, &limit, nullptr) != 0) return view::error(EAGAIN);
-    return view::value(0);
+    if (!listener_.still_valid(notice)) return fakeroot::go_on();
+    if (::prlimit(notice.thread, identity_limit, &limit, nullptr) != 0) return fakeroot::error(EAGAIN);
+    return fakeroot::value(0);
 }
 
 Reply Server::show_three(const Notice& notice, const IdSet& ids) const {
     const std::uint32_t shown[] = {ids.real, ids.effective, ids.saved};
     for (std::size_t i = 0; i < 3; ++i) {
         if (!listener_.write_memory(notice, notice.call.args[i], std::as_bytes(std::span(&shown[i], 1))))
-            return view::error(EFAULT);
+            return fakeroot::error(EFAULT);
     }
-    return view::value(0);
+    return fakeroot::value(0);
 }
 
 Reply Server::show_groups(const Notice& notice, const Identity& identity) const {
     const auto room = static_cast<std::int32_t>(notice.call.args[0]);
     const std::vector<std::uint32_t>& groups = identity.supplementary;
     const auto count = static_cast<std::int32_t>(groups.size());
-    if (room == 0 || count == 0) return room < 0 ? view::error(EINVAL) : view::value(count);
-    if (room < count) return view::error(EINVAL);
-    return listener_.write_memory(notice, notice.call.args[1], std::as_bytes(std::span(groups))) ? view::value(count)
-                                                                                                 : view::error(EFAULT);
+    if (room == 0 || count == 0) return room < 0 ? fakeroot::error(EINVAL) : fakeroot::value(count);
+    if (room < count) return fakeroot::error(EINVAL);
+    return listener_.write_memory(notice, notice.call.args[1], std::as_bytes(std::span(groups)))
+               ? fakeroot::value(count)
+               : fakeroot::error(EFAULT);
 }
 
 Reply Server::set_groups(const Notice& notice, Identity identity) {
     constexpr std::int32_t most = 65536;  // NGROUPS_MAX
     const auto count = static_cast<std::int32_t>(notice.call.args[0]);
-    if (!identity.is_privileged()) return view::error(EPERM);
-    if (count < 0 || count > most) return view::error(EINVAL);
+    if (!identity.is_privileged()) return fakeroot::error(EPERM);
+    if (count < 0 || count > most) return fakeroot::error(EINVAL);
     std::vector<std::uint32_t> groups(static_cast<std::size_t>(count));
     const auto bytes = std::as_writable_bytes(std::span(groups));
-    if (count != 0 && !listener_.read_memory(notice, notice.call.args[1], bytes)) return view::error(EFAULT);
+    if (count != 0 && !listener_.read_memory(notice, notice.call.args[1], bytes)) return fakeroot::error(EFAULT);
     const int failed = set_supplementary(identity, std::move(groups));
-    return failed == 0 ? take_on(notice, identity) : view::error(failed);
+    return failed == 0 ? take_on(notice, identity) : fakeroot::error(failed);
 }
 
 Reply Server::identify(const Notice& notice) {
@@ -239,10 +240,10 @@ Reply Server::identify(const Notice& notice) {
     const auto id = [&](std::size_t i) { return static_cast<std::uint32_t>(notice.call.args[i]); };
     int failed = 0;
     switch (notice.call.nr) {
-        case SYS_getuid: return view::value(identity.users.real);
-        case SYS_geteuid: return view::value(identity.users.effective);
-        case SYS_getgid: return view::value(identity.groups.real);
-        case SYS_getegid: return view::value(identity.groups.effective);
+        case SYS_getuid: return fakeroot::value(identity.users.real);
+        case SYS_geteuid: return fakeroot::value(identity.users.effective);
+        case SYS_getgid: return fakeroot::value(identity.groups.real);
+        case SYS_getegid: return fakeroot::value(identity.groups.effective);
         case SYS_getresuid: return show_three(notice, identity.users);
         case SYS_getresgid: return show_three(notice, identity.groups);
         case SYS_getgroups: return show_groups(notice, identity);
@@ -260,15 +261,15 @@ Reply Server::identify(const Notice& notice) {
             const IdKind kind = notice.call.nr == SYS_setfsuid ? IdKind::users : IdKind::groups;
             const std::uint32_t before = set_filesystem(identity, kind, id(0));
             static_cast<void>(take_on(notice, identity));
-            return view::value(before);
+            return fakeroot::value(before);
         }
         case SYS_prctl:
             keep_capabilities(identity, notice.call.args[1], image_of(notice));
             static_cast<void>(take_on(notice, identity));
-            return view::go_on();
-        default: return view::go_on();
+            return fakeroot::go_on();
+        default: return fakeroot::go_on();
     }
-    return failed == 0 ? take_on(notice, identity) : view::error(failed);
+    return failed == 0 ? take_on(notice, identity) : fakeroot::error(failed);
 }
 
 // ---- the process -----------------------------------------------------------------------------------------------------
@@ -292,7 +293,7 @@ void keep_only(int one, int other) {
         Server(Fd(listener), Fd(line), profile).run();
     } catch (const std::exception& failure) {
         // Calls that ask from now on are answered ENOSYS, by the kernel.
-        const std::string text = format("stagebox: the jail's view of root has ended: {}\n", failure.what());
+        const std::string text = format("stagebox: the jail's fakeroot has ended: {}\n", failure.what());
         static_cast<void>(!::write(2, text.data(), text.size()));
         ::_exit(1);
     }
@@ -301,16 +302,16 @@ void keep_only(int one, int other) {
 
 }  // namespace
 
-RootViewServer start_root_view(int listener, const FilterProgram& profile) {
+FakerootServer start_fakeroot(int listener, const FilterProgram& profile) {
     int pair[2];
     sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); }, "make the view's line");
-    RootViewServer view;
+    FakerootServer view;
     view.passed_on = Fd(pair[0]);
     const Fd line(pair[1]);
     int pidfd = -1;
     const pid_t parent = ::getpid();
     const long pid = os::clone_process(0, pidfd);
-    if (pid < 0) throw os::SysError(static_cast<int>(-pid), "start the jail's view of root");
+    if (pid < 0) throw os::SysError(static_cast<int>(-pid), "start the jail's fakeroot");
     if (pid == 0) serve(listener, line.get(), profile, parent);
     view.process = os::Child(static_cast<pid_t>(pid), Fd(pidfd));
     return view;

@@ -1,4 +1,4 @@
-// A view of root for a jail with one uid. There, the jail's 0 is the caller and no other id exists, so chown(2),
+// A fakeroot for a jail with one uid. There, the jail's 0 is the caller and no other id exists, so chown(2),
 // setuid(2) and mknod(2) of devices cannot be made. With the view they are answered as a real root would see them, and
 // stat(2), getuid(2) and their kin show what was answered: to every process of the jail, also after exec, and through
 // the layer to later stages (fakeroot/owner.hpp). dpkg and apt need no more to install packages whose files and
@@ -17,7 +17,7 @@
 namespace sandbox {
 
 // The process that answers.
-struct RootViewServer {
+struct FakerootServer {
     os::Child process;
     // What is asked and is none of the view's business, because `profile` denies it: each message is one Notice, to be
     // answered over the jail's listener. Closed: the view itself answers with the errno of the profile.
@@ -25,6 +25,6 @@ struct RootViewServer {
 };
 
 // `listener` is the jail's, of a filter made by view::with_questions(profile). The process must have one thread.
-RootViewServer start_root_view(int listener, const FilterProgram& profile);
+FakerootServer start_fakeroot(int listener, const FilterProgram& profile);
 
 }  // namespace sandbox

@@ -61,7 +61,7 @@ void Child::run() const noexcept {
     need(set_capabilities(std::uint64_t{1} << CAP_KILL), Point::drop_init);
     call(SYS_close, task_.report_fd);
     for (const int stream : task_.stdio) call(SYS_close, stream);
-    init_main(task_.line_fd, pid);
+    init_main(task_.control_fd, pid);
 }
 
 void Child::walk() const noexcept {
@@ -70,7 +70,7 @@ void Child::walk() const noexcept {
         const Step& step = task_.steps[i];
         need(steps.perform(step), Point::step, i);
         const bool changes_ids = step.kind == StepKind::become_root || step.kind == StepKind::nest;
-        if (changes_ids && task_.line_fd >= 0) die_with_parent();
+        if (changes_ids && task_.control_fd >= 0) die_with_parent();
     }
 }
 
@@ -79,12 +79,12 @@ void Child::walk() const noexcept {
 void Child::say_started() const noexcept {
     char byte = 0;
     if (!task_.has_listener) {
-        call(SYS_sendto, task_.line_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
+        call(SYS_sendto, task_.control_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
         return;
     }
     DescriptorMessage message(byte, listener_number);
-    if (call(SYS_sendmsg, task_.line_fd, message.get(), MSG_NOSIGNAL) < 0) {
-        call(SYS_sendto, task_.line_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
+    if (call(SYS_sendmsg, task_.control_fd, message.get(), MSG_NOSIGNAL) < 0) {
+        call(SYS_sendto, task_.control_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
     }
     call(SYS_close_range, 0U, static_cast<unsigned>(listener_number), 0);
 }
@@ -94,7 +94,7 @@ void Child::say_started() const noexcept {
 // that end is closed: what the parent said before it died may still be there to read.
 void Child::die_with_parent() const noexcept {
     need(call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Point::parent_death_signal);
-    pollfd line = {task_.line_fd, POLLRDHUP, 0};
+    pollfd line = {task_.control_fd, POLLRDHUP, 0};
     const timespec at_once = {};
     need(call(SYS_ppoll, &line, 1, &at_once, nullptr, 0), Point::parent_death_signal);
     if ((line.revents & (POLLRDHUP | POLLHUP)) != 0) fail(Point::parent_death_signal, 0, -EPIPE);
@@ -103,7 +103,7 @@ void Child::die_with_parent() const noexcept {
 // The parent says one byte when the id maps are written.
 void Child::wait_for_parent() const noexcept {
     char byte = 0;
-    const long got = call(SYS_recvfrom, task_.line_fd, &byte, 1, 0, nullptr, nullptr);
+    const long got = call(SYS_recvfrom, task_.control_fd, &byte, 1, 0, nullptr, nullptr);
     if (got != 1) fail(Point::handshake, 0, got < 0 ? got : -EPIPE);
 }
 

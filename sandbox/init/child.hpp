@@ -16,7 +16,7 @@ struct ChildTask {
     const int* keep;  // descriptors init keeps open, ascending
     std::size_t keep_count;
     int report_fd;       // FailureRecord goes here; closes on exec
-    int line_fd;         // SOCK_SEQPACKET to the parent, see launch/launch.hpp; -1 in a loose jail
+    int control_fd;      // SOCK_SEQPACKET to the parent, see launch/launch.hpp; -1 in a jail in bubblewrap mode
     bool drop_groups;    // setgroups(2) is allowed in this id mapping
     bool network_comes;  // the network namespace comes over the line, or the word that there is none
     bool own_cgroup;     // it was put into a cgroup, which becomes the root of all cgroups that it sees
@@ -63,7 +63,7 @@ void walk_steps(const ChildTask& task) noexcept;
 // Becomes the jail's init. Does not return.
 [[noreturn]] void child_main(const ChildTask& task) noexcept;
 // The jail's PID 1 after set-up (init/init.cpp): reaps, passes signals on, reports the payload's end.
-[[noreturn]] void init_main(int line_fd, long payload) noexcept;
+[[noreturn]] void init_main(int control_fd, long payload) noexcept;
 
 // Brings the interface lo of this process's network namespace up (init/loopback.cpp).
 long bring_loopback_up() noexcept;

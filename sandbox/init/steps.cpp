@@ -179,7 +179,7 @@ long Walk::make_link(const Step& step) noexcept {
     if (parent < 0) return parent;
     const long made = call(SYS_symlinkat, step.text, parent, name);
     const bool is_same = made == -EEXIST && has_text(parent, name, step.text);
-    targets_.let_go(parent);
+    targets_.release(parent);
     return is_same ? 0 : made;
 }
 
@@ -207,7 +207,7 @@ long Walk::write_file(const Step& step) noexcept {
         if (parent < 0) return parent;
         constexpr int flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC;
         file = call(SYS_openat, parent, name, flags, step.value);
-        targets_.let_go(parent);
+        targets_.release(parent);
     }
     if (file < 0) return file;
     const long filled = write_all(file, step);
@@ -285,7 +285,7 @@ long Walk::pivot() const noexcept {
 long Walk::start_network() const noexcept {
     if (!task_.network_comes) return bring_loopback_up();
     DescriptorMessage message;
-    const long got = call(SYS_recvmsg, task_.line_fd, message.get(), MSG_CMSG_CLOEXEC);
+    const long got = call(SYS_recvmsg, task_.control_fd, message.get(), MSG_CMSG_CLOEXEC);
     if (got != 1) return got < 0 ? got : -EPIPE;
     const int network = message.descriptor();
     if (network < 0) {

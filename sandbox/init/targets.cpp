@@ -50,7 +50,7 @@ long Targets::make_parent(const char* path, const char** leaf) noexcept {
             next = open_below(root_, prefix, O_PATH | O_DIRECTORY, Links::in_root);
         }
         if (next < 0) return next;
-        let_go(parent);
+        release(parent);
         parent = next;
         start = i + 1;
     }
@@ -58,7 +58,7 @@ long Targets::make_parent(const char* path, const char** leaf) noexcept {
     return parent;
 }
 
-void Targets::let_go(long parent) const noexcept {
+void Targets::release(long parent) const noexcept {
     if (parent != root_) call(SYS_close, parent);
 }
 
@@ -68,7 +68,7 @@ long Targets::make_directory(const char* path, std::uint64_t mode) noexcept {
     const long parent = make_parent(path, &name);
     if (parent < 0) return parent;
     const long made = call(SYS_mkdirat, parent, name, mode);
-    let_go(parent);
+    release(parent);
     if (made != -EEXIST) return made;
     const long there = open_below(root_, path, O_PATH | O_DIRECTORY, Links::in_root);
     if (there < 0) return there;
@@ -89,7 +89,7 @@ Target Targets::make_mount_point(const char* path, mode_t type) noexcept {
         if (made >= 0) call(SYS_close, made);
     }
     if (made >= 0) return {parent, name};
-    let_go(parent);
+    release(parent);
     if (made != -EEXIST) return {made, nullptr};
     return {resolve(path), nullptr};
 }
@@ -101,7 +101,7 @@ long Targets::attach(long tree, const char* path) noexcept {
     const Target target = make_mount_point(path, type);
     if (target.handle < 0) return target.handle;
     const long moved = move_to(tree, target);
-    let_go(target.handle);
+    release(target.handle);
     if (moved < 0 || !is_root(path)) return moved;
     // What is mounted over the root is the root from now on: a path begins below it.
     root_ = static_cast<int>(call(SYS_dup3, tree, first_slot_fd - 2, O_CLOEXEC));

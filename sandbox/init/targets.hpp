@@ -33,7 +33,7 @@ class Targets {
     // Creates the directories above `path` that are missing; returns a handle on the last, which is let go by let_go(), and
     // the name below it.
     long make_parent(const char* path, const char** leaf) noexcept;
-    void let_go(long parent) const noexcept;
+    void release(long parent) const noexcept;
     long make_directory(const char* path, std::uint64_t mode) noexcept;
 
     // Puts a detached tree at `path`, which is created as an empty file or directory where it does not exist.

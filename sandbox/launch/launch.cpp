@@ -101,7 +101,7 @@ ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker net
     task.keep = channels.keep.data();
     task.keep_count = channels.keep.size();
     task.report_fd = channels.child_report.get();
-    task.line_fd = channels.child_line.get();
+    task.control_fd = channels.child_line.get();
     task.drop_groups = can_drop_groups(plan.ids);
     task.network_comes = network == NetworkMaker::supervisor;
     task.own_cgroup = cgroup && (plan.clone_flags & CLONE_NEWCGROUP) != 0;
@@ -286,9 +286,9 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
     std::optional<Fd> started = receive_start(channels.line);
     if (!started) return explain({Point::handshake, 0, ESRCH}, plan);
     Fd listener = *std::move(started);
-    RootViewServer view;
-    if (plan.root_view == RootView::whole && listener) {
-        view = start_root_view(listener.get(), plan.judged_filter);
+    FakerootServer view;
+    if (plan.fakeroot == Fakeroot::on && listener) {
+        view = start_fakeroot(listener.get(), plan.judged_filter);
         if (plan.denials == Denials::silent) {
             // The view answers everything. Were the listener kept, calls would wait for ever if the view came to an end.
             listener.reset();
@@ -300,7 +300,7 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
 
 void Jail::signal(int number) {
     const auto byte = static_cast<unsigned char>(number);
-    static_cast<void>(::send(line_.get(), &byte, 1, MSG_NOSIGNAL));
+    static_cast<void>(::send(control_.get(), &byte, 1, MSG_NOSIGNAL));
 }
 
 Outcome Jail::wait() {
@@ -310,7 +310,7 @@ Outcome Jail::wait() {
     if (cgroup_) counted = cgroup_.usage();
     cgroup_ = {};
     PayloadEnd end{};
-    const long got = os::try_sys([&] { return ::recv(line_.get(), &end, sizeof end, MSG_DONTWAIT); });
+    const long got = os::try_sys([&] { return ::recv(control_.get(), &end, sizeof end, MSG_DONTWAIT); });
     Outcome outcome{Killed{}, ending.usage, counted};
     if (got == sizeof end) {
         if (end.code == CLD_EXITED) {

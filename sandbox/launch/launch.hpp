@@ -33,10 +33,10 @@ struct Outcome {
 // A running jail. Its end, however it comes, is the end of each of its processes and mounts; the destructor kills it.
 class Jail {
   public:
-    Jail(Cgroup cgroup, os::Child init, os::Fd line, os::Fd listener = {}, RootViewServer view = {})
+    Jail(Cgroup cgroup, os::Child init, os::Fd line, os::Fd listener = {}, FakerootServer view = {})
         : cgroup_(std::move(cgroup)),
           init_(std::move(init)),
-          line_(std::move(line)),
+          control_(std::move(line)),
           listener_(std::move(listener)),
           view_(std::move(view.process)),
           passed_on_(std::move(view.passed_on)) {}
@@ -56,7 +56,7 @@ class Jail {
     // sandbox::Listener. It must be served or closed, or a call that asks waits for as long as the jail is there; once
     // it is closed, the kernel answers ENOSYS. Empty where none could be had (Plan::unreported_filter).
     [[nodiscard]] os::Fd take_listener() { return std::move(listener_); }
-    // With a view of root (RootView::whole), it is the view that takes the notices; those that are not its own come
+    // With a fakeroot (Fakeroot::on), it is the view that takes the notices; those that are not its own come
     // here. Listener takes both descriptors. Empty without a view.
     [[nodiscard]] os::Fd take_passed_on() { return std::move(passed_on_); }
     // Waits until the jail is gone.
@@ -67,7 +67,7 @@ class Jail {
     os::Child init_;
     // To init: one byte to go on with, then one for each signal to deliver; end of file: the supervisor is gone. Back: one
     // byte when the payload has started, one PayloadEnd when it has ended.
-    os::Fd line_;
+    os::Fd control_;
     os::Fd listener_;
     os::Child view_;
     os::Fd passed_on_;

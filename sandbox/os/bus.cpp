@@ -51,7 +51,7 @@ class Library {
     decltype(&::sd_bus_set_address) set_address = nullptr;
     decltype(&::sd_bus_set_bus_client) set_bus_client = nullptr;
     decltype(&::sd_bus_start) start = nullptr;
-    decltype(&::sd_bus_set_method_call_timeout) set_patience = nullptr;
+    decltype(&::sd_bus_set_method_call_timeout) set_timeout = nullptr;
     decltype(&::sd_bus_flush_close_unref) close = nullptr;
     decltype(&::sd_bus_match_signal) match_signal = nullptr;
     decltype(&::sd_bus_process) process = nullptr;
@@ -83,7 +83,7 @@ class Library {
         find(set_address, "sd_bus_set_address");
         find(set_bus_client, "sd_bus_set_bus_client");
         find(start, "sd_bus_start");
-        find(set_patience, "sd_bus_set_method_call_timeout");
+        find(set_timeout, "sd_bus_set_method_call_timeout");
         find(close, "sd_bus_flush_close_unref");
         find(match_signal, "sd_bus_match_signal");
         find(process, "sd_bus_process");
@@ -300,9 +300,9 @@ Bus::Connection Bus::connect(BusKind kind) {
     throw BusError(format("no D-Bus is to be reached: {}", failures));
 }
 
-Bus::Bus(BusKind kind, std::chrono::milliseconds patience) : bus_(connect(kind)) {
-    const auto limit = static_cast<std::uint64_t>(std::chrono::microseconds(patience).count());
-    need(Library::get().set_patience(bus_.get(), limit), "begin a connection to D-Bus");
+Bus::Bus(BusKind kind, std::chrono::milliseconds timeout) : bus_(connect(kind)) {
+    const auto limit = static_cast<std::uint64_t>(std::chrono::microseconds(timeout).count());
+    need(Library::get().set_timeout(bus_.get(), limit), "begin a connection to D-Bus");
 }
 
 Bus::~Bus() = default;
@@ -350,9 +350,9 @@ void Bus::listen(const char* interface, const char* member) {
          "listen on D-Bus");
 }
 
-std::optional<BusMessage> Bus::next_signal(std::chrono::milliseconds patience) {
+std::optional<BusMessage> Bus::next_signal(std::chrono::milliseconds timeout) {
     using Clock = std::chrono::steady_clock;
-    const auto end = Clock::now() + patience;
+    const auto end = Clock::now() + timeout;
     while (signals_.empty()) {
         if (need(Library::get().process(bus_.get(), nullptr), "hear from D-Bus") > 0) continue;
         const auto left = std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now()).count();

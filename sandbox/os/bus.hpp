@@ -82,7 +82,7 @@ class Bus {
     // The user's bus is that below $XDG_RUNTIME_DIR, or below /run/user/UID where that is not set. Where no bus answers,
     // systemd is asked on its own socket, which knows the same calls. `patience`: how long a call waits for its
     // answer. Throws BusError.
-    explicit Bus(BusKind kind, std::chrono::milliseconds patience = std::chrono::seconds(25));
+    explicit Bus(BusKind kind, std::chrono::milliseconds timeout = std::chrono::seconds(25));
     ~Bus();
     Bus(const Bus&) = delete;
     Bus& operator=(const Bus&) = delete;
@@ -97,7 +97,7 @@ class Bus {
     // From now on signals of this name are kept until next_signal() takes them.
     void listen(const char* interface, const char* member);
     // Nothing where none comes for so long.
-    std::optional<BusMessage> next_signal(std::chrono::milliseconds patience);
+    std::optional<BusMessage> next_signal(std::chrono::milliseconds timeout);
 
   private:
     struct Close {

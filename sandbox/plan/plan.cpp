@@ -65,7 +65,7 @@ class Lowering {
     void add_payload();
     void add_executables();
     void add_filter();
-    void add_root_view();
+    void add_fakeroot();
     [[nodiscard]] bool is_ids_zero() const { return command_.uid == 0 && command_.gid == 0; }
     [[nodiscard]] bool needs_nest() const;
 
@@ -171,8 +171,8 @@ void Lowering::source(const Dev&) {
 }
 
 bool Lowering::needs_nest() const {
-    if (!spec_.loose) return spec_.ids.mode == IdMode::single && !is_ids_zero();
-    const LooseTerms& terms = *spec_.loose;
+    if (!spec_.bubblewrap) return spec_.ids.mode == IdMode::single && !is_ids_zero();
+    const BubblewrapTerms& terms = *spec_.bubblewrap;
     if (terms.user == Share::caller || terms.ids_come_from_outside) return false;
     if (terms.inner_users == InnerUsers::off) return true;
     const bool has_devpts = std::any_of(spec_.mounts.begin(), spec_.mounts.end(),
@@ -183,7 +183,8 @@ bool Lowering::needs_nest() const {
 // A user namespace with one id. Where something needs the id 0 (a devpts does), that one is 0 while the jail is made, and
 // the command's is given in a second namespace, made when all is mounted.
 void Lowering::add_ids() {
-    const bool maps = spec_.loose && spec_.loose->user == Share::own && !spec_.loose->ids_come_from_outside;
+    const bool maps =
+        spec_.bubblewrap && spec_.bubblewrap->user == Share::own && !spec_.bubblewrap->ids_come_from_outside;
     if (!maps && !needs_nest()) return;
     proc_slot_ = plan_.slots;
     next_slot(StepKind::open_path, "/proc");
@@ -197,10 +198,10 @@ void Lowering::add_ids() {
 }
 
 void Lowering::add_last_ids() {
-    if (spec_.loose && spec_.loose->second_user_namespace >= 0) {
-        add({.kind = StepKind::join, .slot = spec_.loose->second_user_namespace});
+    if (spec_.bubblewrap && spec_.bubblewrap->second_user_namespace >= 0) {
+        add({.kind = StepKind::join, .slot = spec_.bubblewrap->second_user_namespace});
     }
-    const bool is_last = spec_.loose && spec_.loose->inner_users == InnerUsers::off;
+    const bool is_last = spec_.bubblewrap && spec_.bubblewrap->inner_users == InnerUsers::off;
     if (needs_nest()) {
         add({.kind = StepKind::nest,
              .slot = proc_slot_,
@@ -208,12 +209,12 @@ void Lowering::add_last_ids() {
              .aux = keep(format("{} 0 1\n", command_.gid)),
              .value = is_last ? 1U : 0U});
     }
-    if (spec_.loose && spec_.loose->inner_users != InnerUsers::allowed) add({.kind = StepKind::no_nesting});
+    if (spec_.bubblewrap && spec_.bubblewrap->inner_users != InnerUsers::allowed) add({.kind = StepKind::no_nesting});
 }
 
 void Lowering::add_sources() {
     add_ids();
-    add({.kind = StepKind::make_private, .value = spec_.loose ? std::uint64_t{MS_SLAVE} : 0});
+    add({.kind = StepKind::make_private, .value = spec_.bubblewrap ? std::uint64_t{MS_SLAVE} : 0});
     // The place for the new root is /tmp, which every Linux has; only this jail sees that something is mounted there.
     base_slot_ = plan_.slots;
     next_slot(StepKind::open_path, "/tmp");
@@ -225,8 +226,8 @@ void Lowering::add_sources() {
     for (const Mount& mount : spec_.mounts) {
         std::visit([this](const auto& kind) { source(kind); }, mount);
     }
-    add({.kind = spec_.loose ? StepKind::keep_identity : StepKind::become_root});
-    if (!spec_.loose && spec_.allow.nested_namespaces == Nested::forbidden) {
+    add({.kind = spec_.bubblewrap ? StepKind::keep_identity : StepKind::become_root});
+    if (!spec_.bubblewrap && spec_.allow.nested_namespaces == Nested::forbidden) {
         // The one that gives the command its own ids is still to come.
         add({.kind = StepKind::deny_userns,
              .path = "/proc/sys/user/max_user_namespaces",
@@ -372,8 +373,8 @@ void Lowering::add_executables() {
         plan_.executables.push_back(keep(program));
         return;
     }
-    // A loose jail's is the one of execvp(3).
-    std::string path = spec_.loose ? "/bin:/usr/bin" : "/usr/sbin:/usr/bin:/sbin:/bin";
+    // A jail in bubblewrap mode's is the one of execvp(3).
+    std::string path = spec_.bubblewrap ? "/bin:/usr/bin" : "/usr/sbin:/usr/bin:/sbin:/bin";
     for (const auto& [name, value] : command_.env) {
         if (name == "PATH") path = value;
     }
@@ -399,9 +400,9 @@ void Lowering::add_payload() {
     }
     plan_.envp.push_back(nullptr);
     add_executables();
-    if (spec_.loose) {
-        for (const std::string& directory : spec_.loose->directories) plan_.directories.push_back(keep(directory));
-        for (const std::string& lock : spec_.loose->locks) plan_.locks.push_back(keep(lock));
+    if (spec_.bubblewrap) {
+        for (const std::string& directory : spec_.bubblewrap->directories) plan_.directories.push_back(keep(directory));
+        for (const std::string& lock : spec_.bubblewrap->locks) plan_.locks.push_back(keep(lock));
     }
     check_text("the working directory", command_.cwd);
     plan_.cwd = keep(command_.cwd);
@@ -422,7 +423,7 @@ void Lowering::add_filter() {
     } else if (spec_.denials == Denials::reported && !needs_listener) {
         plan_.unreported_filter = spec_.allow.filter;
     }
-    add_root_view();
+    add_fakeroot();
     plan_.has_listener = asks_supervisor(plan_.filter);
     if (!plan_.has_listener) return;
     // The payload makes these before anybody listens, while init waits for its exec: asked about, they would never
@@ -438,32 +439,31 @@ void Lowering::add_filter() {
     }
 }
 
-void Lowering::add_root_view() {
-    plan_.root_view = spec_.root_view;
-    if (spec_.root_view == RootView::plain) return;
+void Lowering::add_fakeroot() {
+    plan_.fakeroot = spec_.fakeroot;
+    if (spec_.fakeroot == Fakeroot::off) return;
     if (spec_.denials == Denials::observed) {
-        throw PlanError(
-            "calls cannot be observed under the view of root, which answers them itself: do without the view");
+        throw PlanError("calls cannot be observed under the fakeroot, which answers them itself: do without the view");
     }
     if (spec_.ids.mode == IdMode::range) {
-        throw PlanError("the view of root is for a jail with one id: one with a range of ids has a root of its own");
+        throw PlanError("the fakeroot is for a jail with one id: one with a range of ids has a root of its own");
     }
     plan_.judged_filter = spec_.allow.filter;
     plan_.denials = spec_.denials;
     plan_.unreported_filter = {};  // without a listener, the view would be missing in silence
-    plan_.filter = view::with_questions(plan_.filter);
+    plan_.filter = fakeroot::with_questions(plan_.filter);
 }
 
 std::uint64_t namespaces_of(const Spec& spec) {
     std::uint64_t flags = CLONE_NEWNS;
     if (spec.network != Network::host) flags |= CLONE_NEWNET;
-    const std::pair<Share LooseTerms::*, std::uint64_t> kinds[] = {{&LooseTerms::user, CLONE_NEWUSER},
-                                                                   {&LooseTerms::pid, CLONE_NEWPID},
-                                                                   {&LooseTerms::ipc, CLONE_NEWIPC},
-                                                                   {&LooseTerms::uts, CLONE_NEWUTS},
-                                                                   {&LooseTerms::cgroup, CLONE_NEWCGROUP}};
+    const std::pair<Share BubblewrapTerms::*, std::uint64_t> kinds[] = {{&BubblewrapTerms::user, CLONE_NEWUSER},
+                                                                        {&BubblewrapTerms::pid, CLONE_NEWPID},
+                                                                        {&BubblewrapTerms::ipc, CLONE_NEWIPC},
+                                                                        {&BubblewrapTerms::uts, CLONE_NEWUTS},
+                                                                        {&BubblewrapTerms::cgroup, CLONE_NEWCGROUP}};
     for (const auto& [share, flag] : kinds) {
-        if (!spec.loose || (*spec.loose).*share == Share::own) flags |= flag;
+        if (!spec.bubblewrap || (*spec.bubblewrap).*share == Share::own) flags |= flag;
     }
     return flags;
 }
@@ -471,7 +471,7 @@ std::uint64_t namespaces_of(const Spec& spec) {
 Plan Lowering::run() {
     check_targets();
     plan_.ids = spec_.ids;
-    plan_.loose = spec_.loose;
+    plan_.bubblewrap = spec_.bubblewrap;
     plan_.overlap = spec_.overlap;
     plan_.clone_flags = namespaces_of(spec_);
     add_sources();
@@ -587,7 +587,7 @@ std::string describe(const Plan& plan) {
         if ((plan.clone_flags & bit) != 0) namespaces += format(" {}", name);
     }
     std::string text = format("clone into new namespaces:{}\n", namespaces);
-    if (!plan.loose) {
+    if (!plan.bubblewrap) {
         text += format("map ids: {} ids, uid 0 is {} outside, gid 0 is {} outside\n", plan.ids.count, plan.ids.uid_base,
                        plan.ids.gid_base);
     }
@@ -605,7 +605,7 @@ std::string describe(const Plan& plan) {
     }
     text += format("install a filter of {} instructions{}\n", plan.filter.instructions.size(),
                    plan.has_listener ? ", with a listener" : "");
-    if (plan.root_view == RootView::whole) text += "show owners and ids as a root with all ids would see them\n";
+    if (plan.fakeroot == Fakeroot::on) text += "show owners and ids as a root with all ids would see them\n";
     text += format("environment: {}\n", text_list(plan.envp));
     text += format("execute: {}\n", text_list(plan.argv));
     return text;

@@ -83,7 +83,7 @@ class Plan {
     std::vector<Step> steps;
     int slots = 0;
     Overlap overlap = Overlap::refused;
-    std::optional<LooseTerms> loose;
+    std::optional<BubblewrapTerms> bubblewrap;
 
     // The payload.
     std::vector<const char*> argv;         // null-terminated
@@ -104,8 +104,8 @@ class Plan {
     // Installed in its place where a listener cannot be had, because a filter around this process has one; what it
     // denies goes unreported. Empty: there is no doing without.
     FilterProgram unreported_filter;
-    // With RootView::whole: what the filter was before the view's questions, which the view asks too.
-    RootView root_view = RootView::plain;
+    // With Fakeroot::on: what the filter was before the view's questions, which the view asks too.
+    Fakeroot fakeroot = Fakeroot::off;
     FilterProgram judged_filter;
     Denials denials = Denials::silent;
     std::vector<FilterProgram> more_filters;
@@ -117,7 +117,7 @@ class Plan {
     Plan& operator=(const Plan&) = delete;
     ~Plan() = default;
 
-    // The terms of a loose jail, as its child needs them.
+    // The terms of a jail in bubblewrap mode, as its child needs them.
     std::vector<const char*> directories;
     std::vector<const char*> locks;
 

@@ -123,8 +123,8 @@ std::string remedy_for(const FailureRecord& record, const Plan& plan) {
             return {};
         case Point::filter:
             if (record.error != EBUSY) return refused_remedy(record.error, plan);
-            if (plan.root_view == RootView::whole) {
-                return "the view of root needs a listener, and a filter around this process has the only one there can "
+            if (plan.fakeroot == Fakeroot::on) {
+                return "the fakeroot needs a listener, and a filter around this process has the only one there can "
                        "be: use a range of ids (--ids range), or do without the view";
             }
             return "a filter around this process has a listener, and the kernel allows one: do this outside of that "

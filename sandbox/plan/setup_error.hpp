@@ -34,7 +34,7 @@ enum class Point : std::uint16_t {
     landlock,
     filter,
     execute,
-    lock,  // a loose jail's, index: which
+    lock,  // a jail in bubblewrap mode's, index: which
 };
 
 // Written by the child in one write(2) to a pipe that closes on exec: nothing read means that the payload runs.

@@ -26,7 +26,7 @@ struct EmbeddedProfile {
     std::span<const std::string_view> opened;
     std::span<const std::string_view> closed;
     std::uint64_t capabilities = 0;
-    std::span<const Loosening> allowed;
+    std::span<const Permission> allowed;
     std::span<const RlimitValue> rlimits;
     Limits limits;
     std::span<const std::string_view> read_only_paths;

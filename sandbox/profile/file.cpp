@@ -111,21 +111,21 @@ std::vector<SeccompFile> filters_of(const ConfigValue& value, const std::optiona
     return files;
 }
 
-Loosenings loosenings_of(const ConfigValue& value) {
-    Loosenings loosenings;
+Permissions permissions_of(const ConfigValue& value) {
+    Permissions permissions;
     for (const ConfigValue& element : value.as_array()) {
-        const std::optional<Loosening> which = loosening_named(element.as_string());
+        const std::optional<Permission> which = permission_named(element.as_string());
         if (which) {
-            loosenings.add(*which);
+            permissions.add(*which);
             continue;
         }
         std::vector<std::string_view> known;
-        for (const LooseningWord& one : loosening_words()) known.push_back(one.word);
+        for (const PermissionWord& one : permission_words()) known.push_back(one.word);
         const std::string hint = did_you_mean(element.as_string(), known);
         throw element.error(os::format("there is no {} to allow", quote(element.as_string())),
                             hint.empty() ? os::format("what can be allowed is {}", list_words(known)) : hint);
     }
-    return loosenings;
+    return permissions;
 }
 
 std::vector<std::string> calls_of(const ConfigValue& value) {
@@ -167,11 +167,11 @@ void read_capabilities(const ListKeys& keys, std::uint64_t& mask) {
     if (keys.drop != nullptr) mask &= ~capabilities_of(*keys.drop);
 }
 
-void read_allowed(const ListKeys& keys, Loosenings& allowed) {
-    if (keys.whole != nullptr) allowed = loosenings_of(*keys.whole);
-    const Loosenings added = keys.add == nullptr ? Loosenings{} : loosenings_of(*keys.add);
-    const Loosenings dropped = keys.drop == nullptr ? Loosenings{} : loosenings_of(*keys.drop);
-    for (const LooseningWord& one : loosening_words()) {
+void read_allowed(const ListKeys& keys, Permissions& allowed) {
+    if (keys.whole != nullptr) allowed = permissions_of(*keys.whole);
+    const Permissions added = keys.add == nullptr ? Permissions{} : permissions_of(*keys.add);
+    const Permissions dropped = keys.drop == nullptr ? Permissions{} : permissions_of(*keys.drop);
+    for (const PermissionWord& one : permission_words()) {
         if (added.has(one.which)) allowed.add(one.which);
         if (dropped.has(one.which)) allowed.drop(one.which);
     }
@@ -205,7 +205,7 @@ void read_calls(const ConfigTable& table, ProfileFile& file) {
     const ConfigValue* deny = table.find("seccomp-deny");
     if (allow != nullptr) {
         for (const ConfigValue& element : allow->as_array()) {
-            const std::optional<Loosening> word = loosening_of_call(element.as_string());
+            const std::optional<Permission> word = permission_of_call(element.as_string());
             if (!word) continue;
             throw element.error(
                 os::format("{} loosens what isolates, and has a word of its own", element.as_string()),

@@ -26,7 +26,7 @@ struct ProfileFile {
     std::vector<std::string> opened;
     std::vector<std::string> closed;
     std::uint64_t capabilities = 0;
-    Loosenings allowed;
+    Permissions allowed;
     std::vector<RlimitValue> rlimits;
     Limits limits;
     std::vector<std::string> read_only_paths;

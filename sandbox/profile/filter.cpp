@@ -36,7 +36,7 @@ FilterProgram compile(const FilterText& file, std::uint64_t capabilities, const 
 }
 
 FilterProgram closing(const std::vector<std::string>& calls) {
-    FilterRules rules = fence_rules({});  // for its architectures
+    FilterRules rules = deny_rules({});  // for its architectures
     rules.rules = {{"seccomp-deny", calls, {FilterVerdict::fail, EPERM}, {}}};
     return compile_rules(rules);
 }
@@ -71,7 +71,7 @@ std::string recipe_text(const FilterRecipe& recipe) {
         text += format("file {}\n{}", file.text.size(), file.text);
         asks_for_kernel = asks_for_kernel || file.text.find("minKernel") != std::string::npos;
     };
-    add(recipe.guard);
+    add(recipe.mandatory);
     for (const FilterText& file : recipe.files) add(file);
     if (asks_for_kernel) text += format("kernel {}.{}\n", running_kernel().major, running_kernel().minor);
     return text;
@@ -85,11 +85,11 @@ std::string filter_id(const std::string& recipe_text) {
 FilterProgram compile_recipe(const FilterRecipe& recipe) {
     std::vector<FilterProgram> programs;
     if (!recipe.closed.empty()) programs.push_back(closing(recipe.closed));
-    programs.push_back(compile(recipe.guard, recipe.capabilities, {}));
-    if (const FilterRules fences = fence_rules(recipe.allowed); !fences.rules.empty()) {
+    programs.push_back(compile(recipe.mandatory, recipe.capabilities, {}));
+    if (const FilterRules fences = deny_rules(recipe.allowed); !fences.rules.empty()) {
         programs.push_back(compile_rules(fences));
     }
-    std::vector<std::string> opened = opened_calls(recipe.allowed);
+    std::vector<std::string> opened = granted_calls(recipe.allowed);
     opened.insert(opened.end(), recipe.opened.begin(), recipe.opened.end());
     for (const FilterText& file : recipe.files) programs.push_back(compile(file, recipe.capabilities, opened));
     FilterProgram program = shrink_filter(chain_filters(programs));

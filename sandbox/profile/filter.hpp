@@ -16,10 +16,10 @@ struct FilterText {
 
 struct FilterRecipe {
     std::uint64_t capabilities = 0;
-    Loosenings allowed;
+    Permissions allowed;
     std::vector<std::string> opened;
     std::vector<std::string> closed;
-    FilterText guard;               // nothing that a profile says changes this one
+    FilterText mandatory;           // nothing that a profile says changes this one
     std::vector<FilterText> files;  // the first that does not allow a call gives the answer
 };
 

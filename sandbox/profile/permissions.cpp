@@ -19,14 +19,14 @@ constexpr std::array<std::string_view, 5> ptrace_calls = {"kcmp", "pidfd_getfd",
                                                           "process_vm_writev", "ptrace"};
 constexpr std::array<std::string_view, 3> keyring_calls = {"add_key", "keyctl", "request_key"};
 
-constexpr std::array<LooseningWord, 7> words = {{
-    {Loosening::host_network, "host-network", "the host's network", {}},
-    {Loosening::devices, "devices", "devices of the host", {}},
-    {Loosening::nested_namespaces, "nested-namespaces", "namespaces of its own inside the jail", namespace_calls},
-    {Loosening::mounts, "mounts", "mounts in its own namespaces", mount_calls},
-    {Loosening::ptrace, "ptrace", "looking into its own processes", ptrace_calls},
-    {Loosening::new_keyrings, "new-keyrings", "the kernel's keyrings", keyring_calls},
-    {Loosening::no_landlock, "no-landlock", "no second fence by Landlock", {}},
+constexpr std::array<PermissionWord, 7> words = {{
+    {Permission::host_network, "host-network", "the host's network", {}},
+    {Permission::devices, "devices", "devices of the host", {}},
+    {Permission::nested_namespaces, "nested-namespaces", "namespaces of its own inside the jail", namespace_calls},
+    {Permission::mounts, "mounts", "mounts in its own namespaces", mount_calls},
+    {Permission::ptrace, "ptrace", "looking into its own processes", ptrace_calls},
+    {Permission::new_keyrings, "new-keyrings", "the kernel's keyrings", keyring_calls},
+    {Permission::no_landlock, "no-landlock", "no second fence by Landlock", {}},
 }};
 
 // Every ABI of the machine: a fence around one of them would be none.
@@ -57,42 +57,42 @@ void close_namespaces(std::string_view word, std::vector<FilterRule>& rules) {
 
 }  // namespace
 
-std::span<const LooseningWord> loosening_words() {
+std::span<const PermissionWord> permission_words() {
     return words;
 }
 
-std::string_view word_of(Loosening which) {
-    return std::ranges::find(words, which, &LooseningWord::which)->word;
+std::string_view word_of(Permission which) {
+    return std::ranges::find(words, which, &PermissionWord::which)->word;
 }
 
-std::optional<Loosening> loosening_named(std::string_view word) {
-    const auto* const it = std::ranges::find(words, word, &LooseningWord::word);
+std::optional<Permission> permission_named(std::string_view word) {
+    const auto* const it = std::ranges::find(words, word, &PermissionWord::word);
     return it == words.end() ? std::nullopt : std::optional(it->which);
 }
 
-std::optional<Loosening> loosening_of_call(std::string_view call) {
-    for (const LooseningWord& one : words) {
+std::optional<Permission> permission_of_call(std::string_view call) {
+    for (const PermissionWord& one : words) {
         // Without the word, clone is open all the same, for what makes no namespace.
         if (call != "clone" && std::ranges::find(one.calls, call) != one.calls.end()) return one.which;
     }
     return std::nullopt;
 }
 
-std::vector<std::string_view> words_of(const Loosenings& loosened) {
+std::vector<std::string_view> words_of(const Permissions& granted) {
     std::vector<std::string_view> result;
-    for (const LooseningWord& one : words) {
-        if (loosened.has(one.which)) result.push_back(one.word);
+    for (const PermissionWord& one : words) {
+        if (granted.has(one.which)) result.push_back(one.word);
     }
     return result;
 }
 
-FilterRules fence_rules(const Loosenings& allowed) {
+FilterRules deny_rules(const Permissions& allowed) {
     FilterRules rules;
     rules.otherwise = {FilterVerdict::allow, 0};
     rules.architectures = every_abi();
-    for (const LooseningWord& one : words) {
+    for (const PermissionWord& one : words) {
         if (allowed.has(one.which) || one.calls.empty()) continue;
-        if (one.which == Loosening::nested_namespaces) {
+        if (one.which == Permission::nested_namespaces) {
             close_namespaces(one.word, rules.rules);
         } else {
             rules.rules.push_back(closing(one.word, {one.calls.begin(), one.calls.end()}, EPERM));
@@ -101,31 +101,31 @@ FilterRules fence_rules(const Loosenings& allowed) {
     return rules;
 }
 
-std::vector<std::string> opened_calls(const Loosenings& allowed) {
+std::vector<std::string> granted_calls(const Permissions& allowed) {
     std::vector<std::string> calls;
-    for (const LooseningWord& one : words) {
+    for (const PermissionWord& one : words) {
         if (allowed.has(one.which)) calls.insert(calls.end(), one.calls.begin(), one.calls.end());
     }
     return calls;
 }
 
-Loosenings loosenings_in_force(const Spec& spec) {
-    Loosenings in_force = spec.allow.loosened;
-    in_force.drop(Loosening::host_network);
-    in_force.drop(Loosening::devices);
-    if (spec.network == Network::host) in_force.add(Loosening::host_network);
+Permissions permissions_in_force(const Spec& spec) {
+    Permissions in_force = spec.allow.granted;
+    in_force.drop(Permission::host_network);
+    in_force.drop(Permission::devices);
+    if (spec.network == Network::host) in_force.add(Permission::host_network);
     const bool has_device =
         std::ranges::any_of(spec.mounts, [](const Mount& mount) { return std::holds_alternative<Device>(mount); });
-    if (has_device) in_force.add(Loosening::devices);
+    if (has_device) in_force.add(Permission::devices);
     return in_force;
 }
 
-void check_loosenings(const Spec& spec, std::string_view profile) {
-    const Loosenings used = loosenings_in_force(spec);
-    for (const Loosening which : {Loosening::host_network, Loosening::devices}) {
-        if (!used.has(which) || spec.allow.loosened.has(which)) continue;
-        const LooseningWord& word = *std::ranges::find(words, which, &LooseningWord::which);
-        throw LooseningError(os::format(
+void check_permissions(const Spec& spec, std::string_view profile) {
+    const Permissions used = permissions_in_force(spec);
+    for (const Permission which : {Permission::host_network, Permission::devices}) {
+        if (!used.has(which) || spec.allow.granted.has(which)) continue;
+        const PermissionWord& word = *std::ranges::find(words, which, &PermissionWord::which);
+        throw PermissionError(os::format(
             "the profile {0} does not allow {1}; use one that has allow = [\"{2}\"], as build has, or one of "
             "your own that extends {0} with allow-add = [\"{2}\"]",
             profile, word.meaning, word.word));

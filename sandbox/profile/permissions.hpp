@@ -14,35 +14,35 @@
 
 namespace sandbox {
 
-struct LooseningWord {
-    Loosening which;
+struct PermissionWord {
+    Permission which;
     std::string_view word;
     std::string_view meaning;  // half a sentence: "the host's network"
     std::span<const std::string_view> calls;
 };
 
 // In the order of the manual.
-std::span<const LooseningWord> loosening_words();
-std::string_view word_of(Loosening which);
-std::optional<Loosening> loosening_named(std::string_view word);
+std::span<const PermissionWord> permission_words();
+std::string_view word_of(Permission which);
+std::optional<Permission> permission_named(std::string_view word);
 // The word that opens a system call; nothing for a call that seccomp files alone decide about.
-std::optional<Loosening> loosening_of_call(std::string_view call);
-std::vector<std::string_view> words_of(const Loosenings& loosened);
+std::optional<Permission> permission_of_call(std::string_view call);
+std::vector<std::string_view> words_of(const Permissions& granted);
 
 // What closes the calls of every word that is not there: EPERM, and ENOSYS for clone3, on which libc uses clone.
-FilterRules fence_rules(const Loosenings& allowed);
+FilterRules deny_rules(const Permissions& allowed);
 // The calls of the words that are there.
-std::vector<std::string> opened_calls(const Loosenings& allowed);
+std::vector<std::string> granted_calls(const Permissions& allowed);
 
 // What a jail makes use of: network and devices where its spec has them, the others as they are allowed.
-Loosenings loosenings_in_force(const Spec& spec);
+Permissions permissions_in_force(const Spec& spec);
 
 // A jail that would reach further than its profile allows.
-class LooseningError : public std::runtime_error {
+class PermissionError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
-// Throws LooseningError where the spec has a network or a device that its allowance does not. `profile`: for the message.
-void check_loosenings(const Spec& spec, std::string_view profile);
+// Throws PermissionError where the spec has a network or a device that its allowance does not. `profile`: for the message.
+void check_permissions(const Spec& spec, std::string_view profile);
 
 }  // namespace sandbox

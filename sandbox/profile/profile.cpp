@@ -26,7 +26,7 @@ namespace {
 using os::format;
 
 constexpr std::size_t max_filter_size = 1U << 20U;
-constexpr const char* guard_file = "seccomp/guard.json";
+constexpr const char* mandatory_file = "seccomp/mandatory.json";
 
 std::optional<std::string> read_if_there(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -63,7 +63,7 @@ FilterRecipe recipe_of(const ProfileFile& file) {
     recipe.allowed = file.allowed;
     recipe.opened = file.opened;
     recipe.closed = file.closed;
-    recipe.guard = {guard_file, std::string(shipped_text(guard_file).value())};
+    recipe.mandatory = {mandatory_file, std::string(shipped_text(mandatory_file).value())};
     for (const SeccompFile& filter : file.filters) recipe.files.push_back(find_filter(filter, file.name));
     return recipe;
 }
@@ -87,9 +87,9 @@ FilterProgram cached_filter(const FilterRecipe& recipe, const std::string& text,
     return program;
 }
 
-Fence fence_of(const Loosenings& allowed) {
-    if (allowed.has(Loosening::no_landlock)) return Fence::off;
-    return allowed.has(Loosening::mounts) ? Fence::processes : Fence::on;
+Fence fence_of(const Permissions& allowed) {
+    if (allowed.has(Permission::no_landlock)) return Fence::off;
+    return allowed.has(Permission::mounts) ? Fence::processes : Fence::on;
 }
 
 std::vector<std::string> strings_of(std::span<const std::string_view> texts) {
@@ -105,7 +105,7 @@ ProfileFile file_of(const EmbeddedProfile& profile) {
     file.opened = strings_of(profile.opened);
     file.closed = strings_of(profile.closed);
     file.capabilities = profile.capabilities;
-    for (const Loosening one : profile.allowed) file.allowed.add(one);
+    for (const Permission one : profile.allowed) file.allowed.add(one);
     file.rlimits.assign(profile.rlimits.begin(), profile.rlimits.end());
     file.limits = profile.limits;
     file.read_only_paths = strings_of(profile.read_only_paths);
@@ -145,8 +145,8 @@ void apply_profile(const Profile& profile, Spec& spec) {
     spec.limits = merge_limits(profile.file.limits, spec.limits);
     spec.allow.capabilities = profile.file.capabilities;
     spec.allow.filter = profile.filter;
-    spec.allow.loosened = profile.file.allowed;
-    const bool may_nest = profile.file.allowed.has(Loosening::nested_namespaces);
+    spec.allow.granted = profile.file.allowed;
+    const bool may_nest = profile.file.allowed.has(Permission::nested_namespaces);
     spec.allow.nested_namespaces = may_nest ? Nested::allowed : Nested::forbidden;
     spec.allow.landlock = fence_of(profile.file.allowed);
     spec.allow.rlimits = profile.file.rlimits;

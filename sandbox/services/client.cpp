@@ -11,17 +11,17 @@
 
 // The program, from the file that the build links (CMakeLists.txt).
 asm(".section .rodata\n"
-    ".globl stagebox_steward_begin\n"
-    ".globl stagebox_steward_end\n"
+    ".globl stagebox_service_runner_begin\n"
+    ".globl stagebox_service_runner_end\n"
     ".balign 16\n"
-    "stagebox_steward_begin:\n"
-    ".incbin \"" STAGEBOX_STEWARD_PROGRAM
+    "stagebox_service_runner_begin:\n"
+    ".incbin \"" STAGEBOX_SERVICE_RUNNER_PROGRAM
     "\"\n"
-    "stagebox_steward_end:\n"
+    "stagebox_service_runner_end:\n"
     ".byte 0\n"
     ".previous\n");
-extern "C" const char stagebox_steward_begin[];
-extern "C" const char stagebox_steward_end[];
+extern "C" const char stagebox_service_runner_begin[];
+extern "C" const char stagebox_service_runner_end[];
 
 namespace sandbox {
 
@@ -31,14 +31,14 @@ using os::sys;
 
 namespace {
 
-constexpr const char* steward_path = "/run/stagebox/steward";
+constexpr const char* service_runner_path = "/run/stagebox/service-runner";
 
 void add_words(std::vector<std::string>& arguments, const std::vector<std::string>& words) {
     arguments.push_back(format("{}", words.size()));
     arguments.insert(arguments.end(), words.begin(), words.end());
 }
 
-// It waits in the socket until the steward runs.
+// It waits in the socket until the service runner runs.
 void send_logs(const Fd& line, const std::vector<Fd>& logs) {
     std::vector<int> numbers;
     numbers.reserve(logs.size());
@@ -62,20 +62,22 @@ void send_logs(const Fd& line, const std::vector<Fd>& logs) {
 
 }  // namespace
 
-Steward::Steward(const std::vector<Service>& services, const std::vector<Fd>& logs) : services_(services) {
+ServiceRunner::ServiceRunner(const std::vector<Service>& services, const std::vector<Fd>& logs) : services_(services) {
     if (services.empty() || services.size() > most_services || logs.size() != services.size()) {
         throw PlanError(format("a command has 1 to {} services, each with a log", most_services));
     }
     int pair[2];
     sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); }, "make the services' line");
-    line_ = Fd(pair[0]);
-    line_of_steward_ = Fd(pair[1]);
-    send_logs(line_, logs);
+    control_ = Fd(pair[0]);
+    control_of_runner_ = Fd(pair[1]);
+    send_logs(control_, logs);
 }
 
-void Steward::take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const {
-    spec.mounts.emplace_back(File{steward_path, {stagebox_steward_begin, stagebox_steward_end}, 0755});
-    std::vector<std::string> arguments = {steward_path, format("{}", grace.count()), format("{}", services_.size())};
+void ServiceRunner::take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const {
+    spec.mounts.emplace_back(
+        File{service_runner_path, {stagebox_service_runner_begin, stagebox_service_runner_end}, 0755});
+    std::vector<std::string> arguments = {service_runner_path, format("{}", grace.count()),
+                                          format("{}", services_.size())};
     for (const Service& service : services_) {
         const auto time = std::chrono::milliseconds(service.timeout);
         arguments.push_back(format("{}", time.count()));
@@ -86,26 +88,27 @@ void Steward::take_over(Spec& spec, Command& command, std::chrono::milliseconds 
     }
     arguments.insert(arguments.end(), command.argv.begin(), command.argv.end());
     command.argv = std::move(arguments);
-    command.stdin_fd = line_of_steward_.get();
+    command.stdin_fd = control_of_runner_.get();
 }
 
-std::variant<std::monostate, CommandEnd, ServiceFault> Steward::what_was_told() const {
+std::variant<std::monostate, CommandEnd, ServiceFault> ServiceRunner::what_was_told() const {
     using What = ServiceFault::What;
-    steward::Message message{};
-    while (os::try_sys([&] { return ::recv(line_.get(), &message, sizeof message, MSG_DONTWAIT); }) == sizeof message) {
-        const bool is_command = message.index == steward::command_index;
+    services::Message message{};
+    while (os::try_sys([&] { return ::recv(control_.get(), &message, sizeof message, MSG_DONTWAIT); }) ==
+           sizeof message) {
+        const bool is_command = message.index == services::command_index;
         // A payload can write here, too: what it says of services that there are not is nothing.
         if (!is_command && message.index >= services_.size()) break;
         const Service* const service = is_command ? nullptr : &services_[message.index];
         switch (message.event) {
-            case steward::Event::ready: continue;
-            case steward::Event::ended:
+            case services::Event::ready: continue;
+            case services::Event::ended:
                 if (is_command) return CommandEnd{message.code, message.status};
                 return ServiceFault{What::ended, service, message.code, message.status};
-            case steward::Event::not_ready:
+            case services::Event::not_ready:
                 if (is_command) break;
                 return ServiceFault{What::not_ready, service, message.code, message.status};
-            case steward::Event::not_executed: return ServiceFault{What::not_executed, service, 0, message.status};
+            case services::Event::not_executed: return ServiceFault{What::not_executed, service, 0, message.status};
         }
         break;
     }

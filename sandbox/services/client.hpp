@@ -1,4 +1,4 @@
-// The supervisor's side of the steward (steward/): puts it in a command's place, hands it the services' logs, and says
+// The supervisor's side of the service runner (service runner/): puts it in a command's place, hands it the services' logs, and says
 // afterwards what it told of them. Knows nothing of stages.
 #pragma once
 #include <chrono>
@@ -27,24 +27,24 @@ struct CommandEnd {
     int status = 0;
 };
 
-class Steward {
+class ServiceRunner {
   public:
     // `logs`: one for each service, open for reading and appending; at most most_services. The services must outlive it.
-    Steward(const std::vector<Service>& services, const std::vector<os::Fd>& logs);
+    ServiceRunner(const std::vector<Service>& services, const std::vector<os::Fd>& logs);
 
     // The jail then starts the services, and the command when they are ready. Ended, the command leaves them `grace` to end
     // in. The command's standard input becomes the jail's /dev/null.
     void take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const;
     // Once the jail has it.
-    void started() { line_of_steward_.reset(); }
+    void started() { control_of_runner_.reset(); }
 
     // After the jail's end, once; the command's end, a fault, or nothing where the jail was killed.
     [[nodiscard]] std::variant<std::monostate, CommandEnd, ServiceFault> what_was_told() const;
 
   private:
     const std::vector<Service>& services_;
-    os::Fd line_;
-    os::Fd line_of_steward_;
+    os::Fd control_;
+    os::Fd control_of_runner_;
 };
 
 }  // namespace sandbox

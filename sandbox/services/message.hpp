@@ -1,10 +1,10 @@
-// What the supervisor and the steward, which has no library, both know: what the steward tells over the socket that is its standard input.
+// What the supervisor and the service runner, which has no library, both know: what the service runner tells over the socket that is its standard input.
 #pragma once
 #include <cstdint>
 
 #include "sandbox/spec/ready.hpp"
 
-namespace sandbox::steward {
+namespace sandbox::services {
 
 enum class Event : std::uint32_t {
     ready,      // service `index` is
@@ -23,4 +23,4 @@ struct Message {
     std::int32_t status;
 };
 
-}  // namespace sandbox::steward
+}  // namespace sandbox::services

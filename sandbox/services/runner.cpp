@@ -1,4 +1,4 @@
-// The steward: a payload that starts services, waits until each is ready, runs the command, and ends as that ends. It is a
+// The service runner: a payload that starts services, waits until each is ready, runs the command, and ends as that ends. It is a
 // program of the jail like any other, with the filter, capabilities, Landlock domain and cgroup of the command, and so are the
 // services, which are its children: there is no second way into a jail. Without a library, as the jail's init, since it runs in
 // roots that have none; but it is no part of the fence, and a payload that disturbs it only harms its own stage.
@@ -29,7 +29,7 @@ extern "C" {
 [[noreturn]] void stagebox_main(char** stack) noexcept;
 }
 
-namespace sandbox::steward {
+namespace sandbox::services {
 namespace {
 
 constexpr int supervisor = 200;  // descriptors that no program of the jail gets
@@ -77,9 +77,9 @@ struct Service {
     long scanned;  // how far its log was looked through
 };
 
-class Steward {
+class ServiceRunner {
   public:
-    Steward(char** arguments, char** environment) noexcept : environment_(environment) { read(arguments); }
+    ServiceRunner(char** arguments, char** environment) noexcept : environment_(environment) { read(arguments); }
     [[noreturn]] void run() noexcept;
 
   private:
@@ -112,7 +112,7 @@ class Steward {
 };
 
 // Each list of words is ended in place: the word behind it has been read by then.
-void Steward::read(char** next) noexcept {
+void ServiceRunner::read(char** next) noexcept {
     const auto words = [&next] {
         const long count = number(*next);
         // One place down, over the count, which leaves room for the end.
@@ -135,7 +135,7 @@ void Steward::read(char** next) noexcept {
     command_ = next;
 }
 
-void Steward::run() noexcept {
+void ServiceRunner::run() noexcept {
     const std::uint64_t all = ~std::uint64_t{0};
     call(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof all);
     take_streams();
@@ -152,7 +152,7 @@ void Steward::run() noexcept {
     wait_for_command();
 }
 
-void Steward::take_streams() noexcept {
+void ServiceRunner::take_streams() noexcept {
     call(SYS_dup3, 0, supervisor, O_CLOEXEC);
     const long null = call(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0) leave(125);
@@ -179,7 +179,7 @@ void Steward::take_streams() noexcept {
 }
 
 // In a process of its own, with a session of its own. The answer: its pid, or -errno where it could not be executed.
-long Steward::start(char** argv, int output, int errors) noexcept {
+long ServiceRunner::start(char** argv, int output, int errors) noexcept {
     int line[2] = {-1, -1};
     const long piped = call(SYS_pipe2, line, O_CLOEXEC);
     if (piped < 0) return piped;
@@ -204,7 +204,7 @@ long Steward::start(char** argv, int output, int errors) noexcept {
 }
 
 // As a jail's own command is looked for (plan/plan.cpp).
-void Steward::execute(char** argv) const noexcept {
+void ServiceRunner::execute(char** argv) const noexcept {
     const char* path = "/usr/sbin:/usr/bin:/sbin:/bin";
     for (char** variable = environment_; *variable != nullptr; ++variable) {
         const char* const text = *variable;
@@ -239,7 +239,7 @@ void Steward::execute(char** argv) const noexcept {
     leave(127);
 }
 
-void Steward::start_service(unsigned index) noexcept {
+void ServiceRunner::start_service(unsigned index) noexcept {
     Service& service = services_[index];
     const int log = first_log + static_cast<int>(index);
     const long end = call(SYS_lseek, log, 0, SEEK_END);  // another attempt may have written before
@@ -251,7 +251,7 @@ void Steward::start_service(unsigned index) noexcept {
     leave(127);
 }
 
-void Steward::wait_until_ready(unsigned index) noexcept {
+void ServiceRunner::wait_until_ready(unsigned index) noexcept {
     const long deadline = now() + services_[index].timeout;
     for (long pause = first_look; !is_ready(index); pause = pause * 2 < last_look ? pause * 2 : last_look) {
         if (now() >= deadline) {
@@ -262,7 +262,7 @@ void Steward::wait_until_ready(unsigned index) noexcept {
     }
 }
 
-bool Steward::is_ready(unsigned index) noexcept {
+bool ServiceRunner::is_ready(unsigned index) noexcept {
     const Service& service = services_[index];
     switch (static_cast<Ready>(service.kind)) {
         case Ready::at_once: return true;
@@ -304,7 +304,7 @@ bool connects(const void* address, unsigned size, int family) noexcept {
 }
 
 // On the loopback device, of either family.
-bool Steward::has_listener(const char* port) const noexcept {
+bool ServiceRunner::has_listener(const char* port) const noexcept {
     const auto number_of_port = static_cast<std::uint16_t>(number(port));
     const auto swapped = static_cast<std::uint16_t>(number_of_port << 8U | number_of_port >> 8U);
     sockaddr_in four = {};
@@ -319,7 +319,7 @@ bool Steward::has_listener(const char* port) const noexcept {
 }
 
 // Looks through what the log has got since the last time, and as much before that as a text across both takes.
-bool Steward::has_said(unsigned index) noexcept {
+bool ServiceRunner::has_said(unsigned index) noexcept {
     static char window[65536];
     Service& service = services_[index];
     const std::size_t size = length(service.value);
@@ -336,7 +336,7 @@ bool Steward::has_said(unsigned index) noexcept {
 }
 
 // One at a time; what it says is in the service's log.
-bool Steward::check_succeeds(unsigned index) noexcept {
+bool ServiceRunner::check_succeeds(unsigned index) noexcept {
     if (check_.pid > 0 && !check_.has_ended) return false;
     const bool has_succeeded = check_.has_ended && check_.code == CLD_EXITED && check_.status == 0;
     const Child before = check_;
@@ -353,7 +353,7 @@ bool Steward::check_succeeds(unsigned index) noexcept {
     return false;
 }
 
-void Steward::wait_for_command() noexcept {
+void ServiceRunner::wait_for_command() noexcept {
     for (;;) {
         reap();
         if (main_.has_ended) end_with(main_);
@@ -364,7 +364,7 @@ void Steward::wait_for_command() noexcept {
 
 // The services are asked to end, in the order opposite to the one they were started in, and what has not in time is ended
 // with the jail. A jail whose command was killed has nothing to wait for.
-void Steward::end_with(const Child& command) noexcept {
+void ServiceRunner::end_with(const Child& command) noexcept {
     is_stopping_ = true;
     for (unsigned i = count_; i > 0; --i) {
         const Child& child = services_[i - 1].child;
@@ -383,7 +383,7 @@ void Steward::end_with(const Child& command) noexcept {
 }
 
 // Until a child has ended, the jail is told to end, or the time is over (-1: never).
-void Steward::wait(long milliseconds) noexcept {
+void ServiceRunner::wait(long milliseconds) noexcept {
     constexpr std::uint64_t one = 1;
     const std::uint64_t wanted =
         one << (SIGCHLD - 1) | one << (SIGTERM - 1) | one << (SIGINT - 1) | one << (SIGHUP - 1);
@@ -397,7 +397,7 @@ void Steward::wait(long milliseconds) noexcept {
     if (main_.pid == 0 && !is_stopping_) look_for_ended();
 }
 
-void Steward::reap() noexcept {
+void ServiceRunner::reap() noexcept {
     for (;;) {
         siginfo_t info = {};
         if (call(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, nullptr) < 0 || info.si_pid == 0) return;
@@ -413,7 +413,7 @@ void Steward::reap() noexcept {
     }
 }
 
-void Steward::look_for_ended() noexcept {
+void ServiceRunner::look_for_ended() noexcept {
     for (unsigned i = 0; i < count_; ++i) {
         const Child& child = services_[i].child;
         if (child.pid == 0 || !child.has_ended) continue;
@@ -422,17 +422,17 @@ void Steward::look_for_ended() noexcept {
     }
 }
 
-void Steward::tell(Event event, std::uint32_t index, int code, int status) const noexcept {
+void ServiceRunner::tell(Event event, std::uint32_t index, int code, int status) const noexcept {
     const Message message = {event, index, code, status};
     call(SYS_sendto, supervisor, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
 }
 
 }  // namespace
-}  // namespace sandbox::steward
+}  // namespace sandbox::services
 
 void stagebox_main(char** stack) noexcept {
     const auto argc = *reinterpret_cast<long*>(stack);
     char** const argv = stack + 1;
-    static sandbox::steward::Steward steward(argv + 1, argv + argc + 1);
-    steward.run();
+    static sandbox::services::ServiceRunner runner(argv + 1, argv + argc + 1);
+    runner.run();
 }

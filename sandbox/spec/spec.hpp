@@ -158,7 +158,7 @@ enum class Denials : std::uint8_t { silent, reported, observed };
 // What lets a jail reach further than one that ships as `strict`: one word each, so that a search finds every use.
 // profile/permissions.hpp has the words and what they mean. host_network and devices are permissions, which a stage has to make
 // use of; the others are in force as soon as they are there.
-enum class Loosening : std::uint8_t {
+enum class Permission : std::uint8_t {
     host_network,
     devices,
     nested_namespaces,
@@ -168,16 +168,16 @@ enum class Loosening : std::uint8_t {
     no_landlock,
 };
 
-class Loosenings {
+class Permissions {
   public:
-    constexpr void add(Loosening one) noexcept { bits_ |= bit(one); }
-    constexpr void drop(Loosening one) noexcept { bits_ &= ~bit(one); }
-    [[nodiscard]] constexpr bool has(Loosening one) const noexcept { return (bits_ & bit(one)) != 0; }
+    constexpr void add(Permission one) noexcept { bits_ |= bit(one); }
+    constexpr void drop(Permission one) noexcept { bits_ &= ~bit(one); }
+    [[nodiscard]] constexpr bool has(Permission one) const noexcept { return (bits_ & bit(one)) != 0; }
     [[nodiscard]] constexpr bool empty() const noexcept { return bits_ == 0; }
-    constexpr bool operator==(const Loosenings&) const = default;
+    constexpr bool operator==(const Permissions&) const = default;
 
   private:
-    static constexpr std::uint32_t bit(Loosening one) noexcept { return 1U << static_cast<unsigned>(one); }
+    static constexpr std::uint32_t bit(Permission one) noexcept { return 1U << static_cast<unsigned>(one); }
     std::uint32_t bits_ = 0;
 };
 
@@ -209,22 +209,22 @@ struct Allowance {
     std::vector<RlimitValue> rlimits;
     Nested nested_namespaces = Nested::forbidden;
     Fence landlock = Fence::on;
-    Loosenings loosened;
+    Permissions granted;
 };
 
 // What a jail whose one id is the caller's (IdMode::single) shows of owners and ids.
-//   plain: what the kernel knows: every file is root's, and no id but 0 can be had.
-//   whole: what a root with all ids would see (sandbox/fakeroot/server.hpp). Calls that ask for it are slower.
-enum class RootView : std::uint8_t { plain, whole };
+//   off: what the kernel knows: every file is root's, and no id but 0 can be had.
+//   on: what a root with all ids would see (sandbox/fakeroot/server.hpp). Calls that ask for it are slower.
+enum class Fakeroot : std::uint8_t { off, on };
 
 // Whether a kind of namespace is the jail's own, or the one of its caller.
 enum class Share : std::uint8_t { caller, own };
 // User namespaces inside the jail: as the kernel allows them; checked to be impossible; made impossible, and checked.
 enum class InnerUsers : std::uint8_t { allowed, checked_off, off };
 
-// A loose jail shares with its caller whatever it was not told to fence, as bubblewrap does (bwrap(1)): descriptors,
+// A jail in bubblewrap mode shares with its caller whatever it was not told to fence, as bubblewrap does (bwrap(1)): descriptors,
 // environment, session, signals. Its processes may outlive its supervisor. See bubblewrap/launch.hpp.
-struct LooseTerms {
+struct BubblewrapTerms {
     Share user = Share::caller;
     Share pid = Share::caller;
     Share ipc = Share::caller;
@@ -249,8 +249,8 @@ struct LooseTerms {
 };
 
 struct Spec {
-    // Set: a loose jail. `network` decides about that namespace, and `allow` about nothing.
-    std::optional<LooseTerms> loose;
+    // Set: a jail in bubblewrap mode. `network` decides about that namespace, and `allow` about nothing.
+    std::optional<BubblewrapTerms> bubblewrap;
     IdMap ids;
     Network network = Network::none;
     std::string hostname = "stagebox";  // empty: the caller's stays
@@ -263,7 +263,7 @@ struct Spec {
     Allowance allow;
     std::string profile;  // where the allowance is from, for messages
     Denials denials = Denials::silent;
-    RootView root_view = RootView::plain;
+    Fakeroot fakeroot = Fakeroot::off;
     Limits limits;
 };
 

@@ -22,11 +22,11 @@ constexpr const char* no_services = "#!/bin/sh\nexit 101\n";
 
 class Lowering {
   public:
-    Lowering(const Stage& stage, const Places& places) : stage_(stage), places_(places) {}
+    Lowering(const Stage& stage, const StagePaths& places) : stage_(stage), places_(places) {}
 
     Lowered run(const sandbox::Profile& profile, const sandbox::IdMap& ids) {
         lowered_.spec.ids = ids;
-        if (ids.mode == sandbox::IdMode::single) lowered_.spec.root_view = sandbox::RootView::whole;
+        if (ids.mode == sandbox::IdMode::single) lowered_.spec.fakeroot = sandbox::Fakeroot::on;
         lowered_.spec.denials = sandbox::Denials::reported;
         lowered_.spec.network = stage_.network;
         lowered_.spec.limits = stage_.limits;
@@ -121,13 +121,14 @@ class Lowering {
     }
 
     const Stage& stage_;
-    const Places& places_;
+    const StagePaths& places_;
     Lowered lowered_;
 };
 
 }  // namespace
 
-Lowered lower(const Stage& stage, const Places& places, const sandbox::Profile& profile, const sandbox::IdMap& ids) {
+Lowered lower(const Stage& stage, const StagePaths& places, const sandbox::Profile& profile,
+              const sandbox::IdMap& ids) {
     return Lowering(stage, places).run(profile, ids);
 }
 

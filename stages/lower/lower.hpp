@@ -22,7 +22,7 @@ struct ShownInput {
 };
 
 // All paths are absolute and of the host.
-struct Places {
+struct StagePaths {
     std::vector<std::string> root;  // layers from the top one down; empty for `host` and `empty`
     std::string skeleton;           // see mount_points(); below the root's layers
     std::string upper;              // what the stage changes; not for `host`
@@ -44,7 +44,7 @@ struct Lowered {
     std::vector<MountPoint> mount_points;
 };
 
-Lowered lower(const Stage& stage, const Places& places, const sandbox::Profile& profile, const sandbox::IdMap& ids);
+Lowered lower(const Stage& stage, const StagePaths& places, const sandbox::Profile& profile, const sandbox::IdMap& ids);
 
 // SOURCE_DATE_EPOCH as the stage declares it, in seconds. Throws std::invalid_argument for what is no such number.
 std::optional<std::int64_t> epoch_of(const Stage& stage);

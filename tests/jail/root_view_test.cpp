@@ -1,4 +1,4 @@
-// A view of root for a jail with one id: what chown, setuid and mknod were answered is what everybody sees afterwards,
+// A fakeroot for a jail with one id: what chown, setuid and mknod were answered is what everybody sees afterwards,
 // as in a jail with a range of ids, and nothing outside of the jail is touched.
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -17,7 +17,7 @@ using sandbox::os::format;
 namespace {
 
 Words viewed() {
-    return join({"--ids", "single", "--root-view"}, with_programs());
+    return join({"--ids", "single", "--fakeroot"}, with_programs());
 }
 Words ranged() {
     return join({"--ids", "range"}, with_programs());
@@ -40,7 +40,7 @@ void check_same(const std::string& script) {
 
 }  // namespace
 
-TEST_CASE("owners are what chown set, as in a jail with a range", "[root-view]") {
+TEST_CASE("owners are what chown set, as in a jail with a range", "[fakeroot]") {
     check_same("cd /tmp; touch a; chown 12:34 a; stat -c '%u:%g %a %F' a; sh -c 'stat -c %u a'; ls -ln a | cut -c1-20");
     check_same("cd /tmp; touch a; chown 12 a; chown :34 a; stat -c %u:%g a; chown 0:0 a; stat -c %u:%g a");
     check_same("cd /tmp; mkdir d; touch d/x; chown -R 7:8 d; find d -printf '%p %U:%G\\n'");
@@ -60,7 +60,7 @@ TEST_CASE("owners are what chown set, as in a jail with a range", "[root-view]")
     check_same("stat -c '%n %u:%g %F' / /tmp /proc /dev/null /usr /proc/self/fd/0 /etc; echo end");
 }
 
-TEST_CASE("ids are what setuid set, also after exec", "[root-view]") {
+TEST_CASE("ids are what setuid set, also after exec", "[fakeroot]") {
     check_same("id; setpriv --reuid=7 --regid=8 --groups 9,10 id; setpriv --reuid=7 --clear-groups sh -c 'id; id -u'");
     check_same(
         "setpriv --reuid=7 --regid=8 --clear-groups perl -e 'print \"$< $> $( $)\\n\"; "
@@ -77,7 +77,7 @@ TEST_CASE("ids are what setuid set, also after exec", "[root-view]") {
         "find s -printf '%p %U:%G %m\\n' | sort");
 }
 
-TEST_CASE("a device is a file that is shown as one", "[root-view]") {
+TEST_CASE("a device is a file that is shown as one", "[fakeroot]") {
     const Result seen = in_view(
         "cd /tmp; mknod b b 8 1; mknod -m 620 c c 5 1; chown 0:6 b; stat -c '%F %t:%T %a %u:%g %s' b c; mv b d; "
         "test -b d && echo block; tar -cf t d; tar -tvf t --numeric-owner | cut -c1-20; "
@@ -88,16 +88,16 @@ TEST_CASE("a device is a file that is shown as one", "[root-view]") {
     CHECK(run(join({"--ids", "single"}, with_programs()), {"sh", "-c", "mknod /tmp/b b 8 1 || echo no"}).out == "no\n");
 }
 
-TEST_CASE("without a view one id is all there is", "[root-view]") {
+TEST_CASE("without a view one id is all there is", "[fakeroot]") {
     const Result seen = run(join({"--ids", "single"}, with_programs()), {"sh", "-c", "touch /tmp/a; chown 1 /tmp/a"});
     CHECK(seen.code != 0);
-    const Result both = run(join({"--ids", "range", "--root-view"}, with_programs()), {"true"});
+    const Result both = run(join({"--ids", "range", "--fakeroot"}, with_programs()), {"true"});
     CHECK(both.code != 0);
     CHECK(both.err.find("one id") != std::string::npos);
 }
 
 TEST_CASE("the attribute of the view is not listed, and what is written there by hand is no more than an owner",
-          "[root-view]") {
+          "[fakeroot]") {
     const Result seen = in_view(
         "cd /tmp; touch a; chown 1:2 a; perl -e 'my $f = \"a\"; my $m = \"\\0\" x 99; my $n = syscall(194, $f, $m, "
         "99); "
@@ -109,7 +109,7 @@ TEST_CASE("the attribute of the view is not listed, and what is written there by
 #endif
 }
 
-TEST_CASE("no way leads out of the jail", "[root-view]") {
+TEST_CASE("no way leads out of the jail", "[fakeroot]") {
     const Workspace workspace;
     const std::string canary = workspace.path() + "/canary";
     std::ofstream(canary) << "canary";
@@ -139,7 +139,7 @@ TEST_CASE("no way leads out of the jail", "[root-view]") {
     CHECK(::getxattr(program.c_str(), "user.stagebox.owner", nullptr, 0) < 0);
 }
 
-TEST_CASE("a payload that asks without end, dies while it asks, or lies about who it is hurts itself", "[root-view]") {
+TEST_CASE("a payload that asks without end, dies while it asks, or lies about who it is hurts itself", "[fakeroot]") {
     // Killed in the middle of what they ask, 40 times; paths that are no memory; a FIFO that nobody opens.
     const Result seen = in_view(
         "cd /tmp; mkfifo f; stat -c %F f; i=0; while [ $i -lt 40 ]; do (while :; do stat f; chown 1 f; done) "
@@ -152,7 +152,7 @@ TEST_CASE("a payload that asks without end, dies while it asks, or lies about wh
     CHECK(seen.code == 0);
 }
 
-TEST_CASE("a path that is swapped for a link to a host file never marks it", "[root-view][race]") {
+TEST_CASE("a path that is swapped for a link to a host file never marks it", "[fakeroot][race]") {
     const Workspace workspace;
     const std::string canary = workspace.path() + "/canary";
     std::ofstream(canary) << "canary";
@@ -166,7 +166,7 @@ TEST_CASE("a path that is swapped for a link to a host file never marks it", "[r
     CHECK(::getxattr(canary.c_str(), "user.stagebox.owner", nullptr, 0) < 0);
 }
 
-TEST_CASE("what a profile denies stays denied under a view", "[root-view]") {
+TEST_CASE("what a profile denies stays denied under a view", "[fakeroot]") {
     const Workspace workspace;
     workspace.write("no-chown.json",
                     R"({"defaultAction": "SCMP_ACT_ALLOW",

@@ -81,7 +81,7 @@ void check_abi(const std::string& ids, const Words& abi, const std::string& head
     Answers rules;
     read_rules("build.json", rules);
     Answers guard;
-    read_rules("guard.json", guard);
+    read_rules("mandatory.json", guard);
     std::map<int, std::string> answers = answers_in_jail(ids, abi);
     int forbidden = 0;
     int allowed = 0;

@@ -89,11 +89,11 @@ TEST_CASE("a stage needs its profile's word for what loosens it, and the summary
     const Result built = workspace.build();
     INFO(built.err);
     CHECK(built.code == 0);
-    CHECK(says(built, "loosened: a: host-network"));
+    CHECK(says(built, "permissions: a: host-network"));
     workspace.pipeline(stage + "profile = \"fetch\"\n");
-    CHECK_FALSE(says(workspace.build(), "loosened"));
+    CHECK_FALSE(says(workspace.build(), "permissions:"));
     workspace.pipeline(stage + "profile = \"shell\"\n");
-    CHECK(says(workspace.build(), "loosened: a: ptrace"));
+    CHECK(says(workspace.build(), "permissions: a: ptrace"));
 }
 
 TEST_CASE("a stage that is silent for too long is ended, one that writes is not", "[profile][limits]") {

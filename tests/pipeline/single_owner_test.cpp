@@ -57,7 +57,7 @@ std::string log_of(const Workspace& workspace, const std::string& stage) {
 
 }  // namespace
 
-TEST_CASE("owners go from stage to stage with one id as with a range", "[root-view]") {
+TEST_CASE("owners go from stage to stage with one id as with a range", "[fakeroot]") {
     std::string seen[2];
     std::string tar[2];
     int i = 0;
@@ -81,7 +81,7 @@ TEST_CASE("owners go from stage to stage with one id as with a range", "[root-vi
     CHECK(tar[0] == tar[1]);
 }
 
-TEST_CASE("an owner is a part of a result; its attribute never leaves the store", "[root-view]") {
+TEST_CASE("an owner is a part of a result; its attribute never leaves the store", "[fakeroot]") {
     const Workspace workspace;
     const auto stage = [&](const char* owner) {
         workspace.pipeline(format(R"toml(
@@ -114,7 +114,7 @@ x = "a.x"
     CHECK(::listxattr((workspace.path() + "/result/x").c_str(), nullptr, 0) == 0);
 }
 
-TEST_CASE("with a range of ids, what looks like a recorded owner is taken away", "[root-view]") {
+TEST_CASE("with a range of ids, what looks like a recorded owner is taken away", "[fakeroot]") {
     const Workspace workspace;
     workspace.pipeline(R"toml(
 [stage.a]

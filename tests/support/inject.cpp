@@ -189,7 +189,7 @@ class Tracer {
             const auto is_its_own = [&](const CallSite& site) { return site.process == process.index; };
             const auto last = std::ranges::find_if(traced_.calls.rbegin(), traced_.calls.rend(), is_its_own);
             traced_.calls_before_exec = static_cast<std::size_t>(traced_.calls.rend() - last);
-            let_go(pid);
+            release(pid);
             return;
         }
         if (event != 0) {
@@ -201,7 +201,7 @@ class Tracer {
         }
     }
 
-    void let_go(pid_t pid) {
+    void release(pid_t pid) {
         processes_.erase(pid);
         ::ptrace(PTRACE_DETACH, pid, 0, 0);
     }
@@ -229,7 +229,7 @@ class Tracer {
         if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
             at_entry(pid, process, registers);
             if (pid != first_ && registers.orig_rax == SYS_execve && has_own_rights(pid, registers.rdi)) {
-                let_go(pid);
+                release(pid);
                 return;
             }
         } else if (process.is_faulted) {

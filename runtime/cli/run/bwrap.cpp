@@ -118,18 +118,18 @@ int code_of(const std::variant<sandbox::Exited, sandbox::Signaled, sandbox::Kill
 int start_and_wait(const RunRequest& request) {
     const std::vector<int> inherited = inherited_descriptors();
     check_descriptors(inherited);
-    if (request.spec.loose->dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (request.spec.bubblewrap->dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     // A caller that ignores it would keep us from hearing of the end.
     ::signal(SIGCHLD, SIG_DFL);
     const sandbox::Plan plan = sandbox::make_plan(request.spec, request.command);
-    auto launched = sandbox::launch_loose(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
+    auto launched = sandbox::launch_bubblewrap(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
         say(request, LOG_ERR, words_of(*error, plan, request.command));
         return failed;
     }
     // They are the jail's now; who waits for the end of one must not wait for us.
     for (const int fd : inherited) ::close(fd);
-    const int code = code_of(std::get<sandbox::LooseJail>(launched).wait());
+    const int code = code_of(std::get<sandbox::BubblewrapJail>(launched).wait());
     if (request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
     return code;
 }

@@ -50,7 +50,7 @@ fresh /proc, /sys, /dev, /run and /tmp.
                          No network (default), one of its own that reaches the host's, or the host's
   --share-net            As --network host
   --ids single|range     Which ids the jail has: the caller's alone (default), or a range from /etc/subuid
-  --root-view, --no-root-view
+  --fakeroot, --no-fakeroot
                          With one id: owners and ids as a root with all ids sees them, or not (default)
   --profile NAME|FILE    What the jail allows (default: build)
   --cap-add, --cap-drop CAP

@@ -27,11 +27,11 @@ namespace {
 }
 
 // The path of a source without links; nothing where `may_lack` and there is none.
-enum class engine::Missing : unsigned char { refuse, skip };
-std::optional<std::string> find_source(const std::string& path, engine::Missing missing) {
+enum class Missing : unsigned char { refuse, skip };
+std::optional<std::string> find_source(const std::string& path, Missing missing) {
     char* real = ::realpath(path.c_str(), nullptr);
     if (real == nullptr) {
-        if (missing == engine::Missing::skip && errno == ENOENT) return std::nullopt;
+        if (missing == Missing::skip && errno == ENOENT) return std::nullopt;
         refuse(format("Can't find source path {}: {}", path, std::strerror(errno)));
     }
     std::string text = real;
@@ -109,7 +109,7 @@ void MountOptions::take(const std::string& option, const std::vector<std::string
     if (option == "--perms" || option == "--size") {
         modify(option, values[0]);
     } else if (option == "--overlay-src") {
-        sources_.push_back(*find_source(values[0], engine::Missing::refuse));
+        sources_.push_back(*find_source(values[0], Missing::refuse));
     } else if (option.ends_with("overlay")) {
         overlay(option, values);
     } else if (option == "--bind-fd" || option == "--ro-bind-fd") {
@@ -179,7 +179,7 @@ std::string MountOptions::target_of(const std::string& text) const {
 
 void MountOptions::bind(const std::string& option, const std::string& source, const std::string& target) {
     const bool may_lack = option.ends_with("-try");
-    const auto real = find_source(source, may_lack ? engine::Missing::skip : engine::Missing::refuse);
+    const auto real = find_source(source, may_lack ? Missing::skip : Missing::refuse);
     if (!real) return;
     const bool is_read_only = option.starts_with("--ro-");
     const bool has_devices = option.starts_with("--dev-");
@@ -192,7 +192,7 @@ void MountOptions::bind(const std::string& option, const std::string& source, co
 void MountOptions::bind_descriptor(const std::string& option, int fd, const std::string& target) {
     struct stat status = {};
     if (::fstat(fd, &status) != 0) refuse(format("Can't stat fd {}: {}", fd, std::strerror(errno)));
-    const auto real = find_source(format("/proc/self/fd/{}", fd), engine::Missing::refuse);
+    const auto real = find_source(format("/proc/self/fd/{}", fd), Missing::refuse);
     mounts_.emplace_back(sandbox::Bind{
         *real, target_of(target), option == "--ro-bind-fd" ? sandbox::Access::read_only : sandbox::Access::read_write,
         sandbox::DeviceFiles::closed, sandbox::FileIdentity{status.st_dev, status.st_ino}});
@@ -209,8 +209,8 @@ void MountOptions::overlay(const std::string& option, const std::vector<std::str
     sources_.clear();
     made.target = target_of(values.back());
     if (option == "--overlay") {
-        made.upper = *find_source(values[0], engine::Missing::refuse);
-        made.work = *find_source(values[1], engine::Missing::refuse);
+        made.upper = *find_source(values[0], Missing::refuse);
+        made.work = *find_source(values[1], Missing::refuse);
         made.changes = sandbox::Changes::kept;
     } else if (option == "--tmp-overlay") {
         made.changes = sandbox::Changes::discarded;

@@ -106,7 +106,7 @@ class Reader {
   public:
     explicit Reader(Contract contract) : contract_(contract), mounts_(contract) {
         if (contract == Contract::bubblewrap) {
-            request_.spec.loose.emplace();
+            request_.spec.bubblewrap.emplace();
             request_.spec.network = sandbox::Network::host;
             environment_ = caller_environment();
         } else {
@@ -154,7 +154,7 @@ class Reader {
     void finish();
     void finish_stagebox();
     void finish_bubblewrap();
-    void check_bubblewrap(const sandbox::LooseTerms& terms) const;
+    void check_bubblewrap(const sandbox::BubblewrapTerms& terms) const;
     // The value of an option that counts once.
     template <class Value>
     void set_once(Value& place, Value value, const Value& unset, const std::string& option) {
@@ -207,7 +207,7 @@ const std::map<std::string, Reader::Option>& Reader::options() {
         add({"--limit-pids", "--limit-memory", "--limit-cpu", "--limit-io-weight", "--limit-time", "--limit-idle",
              "--limit-fallback"},
             {1, &Reader::own, true});
-        add({"--keepenv", "--tty", "--timings", "--root-view", "--no-root-view", "-h"}, {0, &Reader::own, true});
+        add({"--keepenv", "--tty", "--timings", "--fakeroot", "--no-fakeroot", "-h"}, {0, &Reader::own, true});
         return all;
     }();
     return known;
@@ -289,8 +289,8 @@ void Reader::general(const std::string& option, const Values& values) {
 }
 
 void Reader::namespaces(const std::string& option, const Values& /*none*/) {
-    sandbox::LooseTerms ignored;
-    sandbox::LooseTerms& terms = request_.spec.loose ? *request_.spec.loose : ignored;
+    sandbox::BubblewrapTerms ignored;
+    sandbox::BubblewrapTerms& terms = request_.spec.bubblewrap ? *request_.spec.bubblewrap : ignored;
     const bool all = option == "--unshare-all";
     if (option == "--unshare-user") unshares_user_ = true;
     if (all || option == "--unshare-user-try") tries_user_ = true;
@@ -310,13 +310,13 @@ void Reader::namespaces(const std::string& option, const Values& /*none*/) {
 
 void Reader::joined(const std::string& option, const Values& values) {
     const int fd = parse_fd(values[0]);
-    if (!request_.spec.loose) {
+    if (!request_.spec.bubblewrap) {
         refuse(
             format("{} enters a namespace that somebody else made, and stagebox run makes its own; a link named bwrap "
                    "to the same program takes it",
                    option));
     }
-    sandbox::LooseTerms& terms = *request_.spec.loose;
+    sandbox::BubblewrapTerms& terms = *request_.spec.bubblewrap;
     int& place = option == "--userns"    ? terms.user_namespace
                  : option == "--userns2" ? terms.second_user_namespace
                                          : terms.pid_namespace;
@@ -378,7 +378,7 @@ void Reader::filter(const std::string& option, const Values& values) {
 }
 
 void Reader::life(const std::string& option, const Values& values) {
-    if (!request_.spec.loose) {
+    if (!request_.spec.bubblewrap) {
         if (option == "--as-pid-1" || option == "--lock-file") {
             refuse(
                 format("{} is not taken by stagebox run, whose jails have an init of their own; a link named bwrap to "
@@ -387,7 +387,7 @@ void Reader::life(const std::string& option, const Values& values) {
         }
         return;  // always so
     }
-    sandbox::LooseTerms& terms = *request_.spec.loose;
+    sandbox::BubblewrapTerms& terms = *request_.spec.bubblewrap;
     if (option == "--lock-file") terms.locks.push_back(values[0]);
     if (option == "--new-session") terms.new_session = true;
     if (option == "--die-with-parent") terms.dies_with_parent = true;
@@ -418,9 +418,9 @@ void Reader::own(const std::string& option, const Values& values) {
         for (auto& [name, value] : caller_environment()) set_variable(environment_, name, std::move(value));
     } else if (option == "--tty") {
         request_.has_terminal = true;
-    } else if (option.ends_with("root-view")) {
-        const bool is_whole = option == "--root-view";
-        request_.spec.root_view = is_whole ? sandbox::RootView::whole : sandbox::RootView::plain;
+    } else if (option.ends_with("fakeroot")) {
+        const bool is_whole = option == "--fakeroot";
+        request_.spec.fakeroot = is_whole ? sandbox::Fakeroot::on : sandbox::Fakeroot::off;
     } else if (option == "--timings") {
         request_.has_timings = true;
     } else {
@@ -470,7 +470,7 @@ void Reader::finish_stagebox() {
     stages::kinds::add_network_files(network, mounts);
 }
 
-void Reader::check_bubblewrap(const sandbox::LooseTerms& terms) const {
+void Reader::check_bubblewrap(const sandbox::BubblewrapTerms& terms) const {
     if (request_.userns_block_fd >= 0 && !unshares_user_) refuse("--userns-block-fd requires --unshare-user");
     if (request_.userns_block_fd >= 0 && request_.info_fd < 0) refuse("--userns-block-fd requires --info-fd");
     if (terms.user_namespace >= 0 && unshares_user_) refuse("--userns not compatible --unshare-user");
@@ -483,7 +483,7 @@ void Reader::check_bubblewrap(const sandbox::LooseTerms& terms) const {
 }
 
 void Reader::finish_bubblewrap() {
-    sandbox::LooseTerms& terms = *request_.spec.loose;
+    sandbox::BubblewrapTerms& terms = *request_.spec.bubblewrap;
     check_bubblewrap(terms);
     // An ordinary user can have no mounts without a user namespace.
     const bool is_root = ::getuid() == 0;

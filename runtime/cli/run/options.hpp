@@ -23,7 +23,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 // What the options say.
 struct RunRequest {
     Wants wants = Wants::command;
-    sandbox::Spec spec;  // with spec.loose set under bubblewrap's contract
+    sandbox::Spec spec;  // with spec.bubblewrap set under bubblewrap's contract
     sandbox::Command command;
     // What --cap-add and --cap-drop change; the one that comes later wins.
     std::uint64_t added_capabilities = 0;

@@ -75,7 +75,7 @@ Json report_of(const RunRequest& request, const sandbox::Plan& plan) {
     report["filters"] = filters_of(plan);
     report["nested_namespaces"] = plan.nested_namespaces == sandbox::Nested::allowed ? "allowed" : "forbidden";
     report["landlock"] = plan.landlock == sandbox::Fence::off ? 0 : sandbox::landlock_abi();
-    report["loosened"] = sandbox::words_of(sandbox::loosenings_in_force(request.spec));
+    report["permissions"] = sandbox::words_of(sandbox::permissions_in_force(request.spec));
     report["limits"] = Json::array();
     for (const sandbox::RlimitValue& limit : plan.rlimits) {
         report["limits"].push_back({{"resource", limit.resource}, {"soft", limit.soft}, {"hard", limit.hard}});

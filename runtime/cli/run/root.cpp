@@ -8,7 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "runtime/cli/commands.hpp"
+#include "runtime/engine/stage_jail.hpp"
 #include "runtime/jail/foreground.hpp"
 #include "runtime/store/helper.hpp"
 #include "runtime/store/store.hpp"
@@ -28,11 +28,11 @@ using sandbox::os::format;
 // A place in the store that is deleted with the object.
 struct RunRoot::Unpacked {
     explicit Unpacked(const sandbox::IdMap& ids)
-        : store(store::Store::default_path()), shared(store.share()), keeper(ids, store.directory(), loop) {
+        : store(store::Store::default_path()), shared(store.share()), helper(ids, store.directory(), loop) {
         staging.emplace(store.begin());
         bool is_ready = false;
-        keeper.prepare(staging->place(), {},
-                       [&](const sandbox::os::Json& /*nothing*/, const store::KeeperFault& fault) {
+        helper.prepare(staging->place(), {},
+                       [&](const sandbox::os::Json& /*nothing*/, const store::StoreHelperFault& fault) {
                            if (fault) throw std::runtime_error(fault.what);
                            is_ready = true;
                        });
@@ -45,9 +45,10 @@ struct RunRoot::Unpacked {
             staging.reset();
             for (const std::string& place : store.trash()) {
                 bool is_gone = false;
-                keeper.remove(place, [&](const sandbox::os::Json& /*nothing*/, const store::KeeperFault& /*fault*/) {
-                    is_gone = true;  // what could not be deleted is in the store's trash: `store gc` tries again
-                });
+                helper.remove(
+                    place, [&](const sandbox::os::Json& /*nothing*/, const store::StoreHelperFault& /*fault*/) {
+                        is_gone = true;  // what could not be deleted is in the store's trash: `store gc` tries again
+                    });
                 while (!is_gone) loop.run_once();
             }
         } catch (const std::exception& error) {
@@ -58,7 +59,7 @@ struct RunRoot::Unpacked {
     store::Store store;
     Fd shared;
     sandbox::os::EventLoop loop;
-    store::Keeper keeper;
+    store::StoreHelper helper;
     std::optional<store::Staging> staging;
 };
 
@@ -84,8 +85,8 @@ sandbox::Mount RunRoot::find(RunRequest& request) {
         throw std::invalid_argument(
             format("--root {}: there is no such directory or archive, and it is not FILE:STAGE", request.root));
     }
-    engine::StageRoot root =
-        stage_root({.file = request.root.substr(0, colon), .vars = {}, .store = {}}, request.root.substr(colon + 1));
+    engine::StageRoot root = engine::stage_root({.file = request.root.substr(0, colon), .vars = {}, .store = {}},
+                                                request.root.substr(colon + 1));
     shared_ = std::move(root.shared);
     request.ids = root.ids;
     request.spec.ids = sandbox::resolve_idmap(root.ids).map;
@@ -119,7 +120,7 @@ sandbox::Mount RunRoot::unpack(const RunRequest& request, const std::string& arc
     const Fd nothing(sandbox::os::sys([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); }, "open /dev/null"));
     command.stdin_fd = nothing.get();
     command.stdout_fd = command.stderr_fd = 2;
-    const int code = run_in_foreground(spec, command);
+    const int code = jail::run_in_foreground(spec, command);
     if (code != 0) throw std::runtime_error(format("{} cannot be unpacked: tar ended with {}", archive, code));
     return sandbox::Bind{place, "/", sandbox::Access::read_write};
 }

@@ -108,8 +108,8 @@ int start(RunRequest& request, Timings& timings) {
     if (!request.report.empty()) {
         hearing.at_end = [&](const jail::DenialLog& log) { report["denials"] = jail::to_json(log); };
     }
-    const int code = request.has_terminal ? run_on_terminal(request.spec, request.command, follower)
-                                          : run_in_foreground(request.spec, request.command, hearing, follower);
+    const int code = request.has_terminal ? jail::run_on_terminal(request.spec, request.command, follower)
+                                          : jail::run_in_foreground(request.spec, request.command, hearing, follower);
     timings.mark("command");
     if (has_started && request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
     if (has_started && !request.report.empty()) {
@@ -126,7 +126,7 @@ void prepare_run(RunRequest& request) {
     const sandbox::Profile profile = sandbox::load_profile(request.profile);
     for (const std::string& note : profile.notes) std::fprintf(stderr, "stagebox: %s\n", note.c_str());
     sandbox::apply_profile(profile, spec);
-    sandbox::check_loosenings(spec, request.profile);
+    sandbox::check_permissions(spec, request.profile);
     check_limits(spec.limits);
     std::uint64_t& capabilities = spec.allow.capabilities;
     capabilities =

@@ -224,7 +224,7 @@ void HostServices::note_late_starts() {
             managers_.of(manager).forget();
             note_invocations(manager, unseen);
         } catch (const std::exception&) {
-            // No bus any more, or a full disk: then it is left, and put_back() says so.
+            // No bus any more, or a full disk: then it is left, and restore() says so.
         }
     }
 }
@@ -253,7 +253,7 @@ void HostServices::end_by(PendingJob job) {
         const bool is_ours = started_.contains(name_in_receipt(unit.manager, unit.unit));
         if (is_ours && !unit.users.empty()) shared_.push_back(unit.unit);
     }
-    done_ = put_back(*journal, managers_, job);
+    done_ = restore(*journal, managers_, job);
 }
 
 std::string HostServices::summary() const {

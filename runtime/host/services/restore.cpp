@@ -12,19 +12,19 @@ using sandbox::os::BusError;
 using sandbox::os::format;
 
 // systemd kills a unit that does not end, after 90 s where it does not say otherwise (TimeoutStopSec=, systemd.service(5)).
-constexpr std::chrono::seconds stop_patience{100};
+constexpr std::chrono::seconds stop_timeout{100};
 
 void stop(const StartedUnit& started, Systemd& systemd, PendingJob job, PutBack& done) {
     const bool is_coming = job == PendingJob::own || systemd.get(started.unit).active == "activating";
     const auto mode = is_coming ? Systemd::Mode::replace : Systemd::Mode::fail;
     const std::string stopping = systemd.stop(started.unit, mode);
-    const auto result = systemd.wait_for(stopping, stop_patience);
+    const auto result = systemd.wait_for(stopping, stop_timeout);
     systemd.forget();
     const UnitFacts& unit = systemd.get(started.unit);
     // What it was before: a mark of failure is not.
     if (unit.active == "failed") systemd.reset_failed(started.unit);
     if (unit.is_up() && !result) {
-        done.failed.emplace_back(started.unit, format("it has not ended within {} s", stop_patience.count()));
+        done.failed.emplace_back(started.unit, format("it has not ended within {} s", stop_timeout.count()));
     } else if (unit.is_up()) {
         done.failed.emplace_back(started.unit, format("it is {} all the same", unit.active));
     } else {
@@ -43,7 +43,7 @@ bool has_manager(Manager manager, UnitManagers& managers) {
 }
 
 // Whether it is settled, one way or another.
-bool put_back_one(const StartedUnit& started, UnitManagers& managers, PendingJob job, PutBack& done) {
+bool restore_one(const StartedUnit& started, UnitManagers& managers, PendingJob job, PutBack& done) {
     if (!has_manager(started.manager, managers)) {
         done.ended.push_back(started.unit);
         return true;
@@ -82,11 +82,11 @@ void try_to_write(const ServiceJournal& journal) {
 
 }  // namespace
 
-PutBack put_back(ServiceJournal& journal, UnitManagers& managers, PendingJob job) {
+PutBack restore(ServiceJournal& journal, UnitManagers& managers, PendingJob job) {
     PutBack done;
     try_to_write(journal);
     for (const StartedUnit& started : journal.units.unneeded()) {
-        if (put_back_one(started, managers, job, done)) {
+        if (restore_one(started, managers, job, done)) {
             journal.units.erase(started.manager, started.unit);
             try_to_write(journal);
         } else {
@@ -97,13 +97,13 @@ PutBack put_back(ServiceJournal& journal, UnitManagers& managers, PendingJob job
     return done;
 }
 
-void put_back_of_dead_runs(int store, const IsAlive& is_alive, const std::function<void(const std::string&)>& say) {
+void restore_of_dead_runs(int store, const IsAlive& is_alive, const std::function<void(const std::string&)>& say) {
     if (ServiceJournal::peek(store).all().empty()) return;
     auto journal = ServiceJournal::lock(store, [] { return false; });
     journal->units.drop_dead_users(is_alive);
     if (journal->units.unneeded().empty()) return;
     UnitManagers managers;
-    const std::string text = to_text(put_back(*journal, managers));
+    const std::string text = to_text(restore(*journal, managers));
     if (!text.empty()) say(format("host services of a build that was killed: {}", text));
 }
 

@@ -20,11 +20,11 @@ struct PutBack {
 
 // Those of the journal that have no users. It is written before and after each; where the disk is full, what it has too many the
 // next run finds inactive.
-PutBack put_back(ServiceJournal& journal, UnitManagers& managers, PendingJob job = PendingJob::others);
+PutBack restore(ServiceJournal& journal, UnitManagers& managers, PendingJob job = PendingJob::others);
 
 // Of runs that were killed, on the host that they have left behind; `say` gets a sentence for each. Does nothing, and asks nobody,
 // where the store's journal names none.
-void put_back_of_dead_runs(int store, const IsAlive& is_alive, const std::function<void(const std::string&)>& say);
+void restore_of_dead_runs(int store, const IsAlive& is_alive, const std::function<void(const std::string&)>& say);
 
 // "foo.service was stopped again; bar.service was left as it is: ..."; empty: there was nothing.
 [[nodiscard]] std::string to_text(const PutBack& done);

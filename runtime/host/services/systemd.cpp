@@ -132,8 +132,8 @@ void Systemd::reset_failed(const std::string& unit) {
     bus_.call(call);
 }
 
-std::optional<std::string> Systemd::wait_for(const std::string& job, std::chrono::milliseconds patience) {
-    return sandbox::result_of_job(bus_, job, patience);
+std::optional<std::string> Systemd::wait_for(const std::string& job, std::chrono::milliseconds timeout) {
+    return sandbox::result_of_job(bus_, job, timeout);
 }
 
 std::string Systemd::unit_of(pid_t process) {

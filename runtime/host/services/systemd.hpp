@@ -33,7 +33,7 @@ class Systemd : public UnitSource {
     void reset_failed(const std::string& unit);
 
     // "done", "failed", "dependency", ...: how the job ended; nothing where it has not within so long. For one job at a time.
-    std::optional<std::string> wait_for(const std::string& job, std::chrono::milliseconds patience);
+    std::optional<std::string> wait_for(const std::string& job, std::chrono::milliseconds timeout);
 
     // The unit that a process is of; empty: of none.
     std::string unit_of(pid_t process);

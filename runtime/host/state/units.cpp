@@ -19,7 +19,7 @@ using sandbox::os::format;
 using sandbox::os::Json;
 
 // A receipt does not wait for a bus that hangs.
-constexpr std::chrono::milliseconds patience{1000};
+constexpr std::chrono::milliseconds timeout{1000};
 constexpr const char* systemd = "org.freedesktop.systemd1";
 constexpr BusTarget manager{systemd, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"};
 constexpr BusTarget logind{"org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"};
@@ -81,7 +81,7 @@ void list_logind(Bus& bus, Services& services) {
 template <class Act>
 std::string try_bus(BusKind kind, Act act) {
     try {
-        Bus bus(kind, patience);
+        Bus bus(kind, timeout);
         act(bus);
         return {};
     } catch (const BusError& error) {

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace runtime::supervisor;
+using namespace runtime::engine;
 using sandbox::Exited;
 using sandbox::Killed;
 using sandbox::Signaled;

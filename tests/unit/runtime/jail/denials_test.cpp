@@ -16,7 +16,7 @@
 #include "sandbox/plan/plan.hpp"
 #include "sandbox/profile/profile.hpp"
 
-using namespace runtime::supervisor;
+using namespace runtime::jail;
 using sandbox::evaluate;
 using sandbox::FilterProgram;
 using sandbox::native_call;

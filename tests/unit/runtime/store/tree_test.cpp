@@ -11,7 +11,7 @@
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 using runtime::store::digest_import;
 using runtime::store::digest_sealed;

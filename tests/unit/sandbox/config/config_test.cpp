@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "sandbox/config/text.hpp"
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 using sandbox::ConfigError;
 using sandbox::ConfigPosition;

@@ -1,4 +1,4 @@
-// The pure parts of a view of root: identities, owners, which calls are asked about.
+// The pure parts of a fakeroot: identities, owners, which calls are asked about.
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <sys/prctl.h>
@@ -39,7 +39,7 @@ seccomp_data call_of(long number, std::initializer_list<std::uint64_t> arguments
 
 }  // namespace
 
-TEST_CASE("root becomes whom it likes; whoever it became cannot go back", "[root-view]") {
+TEST_CASE("root becomes whom it likes; whoever it became cannot go back", "[fakeroot]") {
     Identity who;
     CHECK(set_supplementary(who, {7, 3}) == 0);
     CHECK(who.supplementary == std::vector<std::uint32_t>{3, 7});
@@ -58,7 +58,7 @@ TEST_CASE("root becomes whom it likes; whoever it became cannot go back", "[root
     CHECK(set_id(who, IdKind::users, unchanged_id) == EINVAL);
 }
 
-TEST_CASE("an effective id that was changed for a while can be had back", "[root-view]") {
+TEST_CASE("an effective id that was changed for a while can be had back", "[fakeroot]") {
     Identity who;
     REQUIRE(set_real_effective_saved(who, IdKind::users, {unchanged_id, 5, unchanged_id, 0}) == 0);
     CHECK(who.users == IdSet{0, 5, 0, 5});
@@ -72,7 +72,7 @@ TEST_CASE("an effective id that was changed for a while can be had back", "[root
     CHECK(who.users == IdSet{5, 0, 0, 0});
 }
 
-TEST_CASE("kept capabilities outlast a change of the uid, as setpriv needs", "[root-view]") {
+TEST_CASE("kept capabilities outlast a change of the uid, as setpriv needs", "[fakeroot]") {
     Identity who;
     keep_capabilities(who, 1, 77);
     CHECK(set_id(who, IdKind::users, 9) == 0);
@@ -88,7 +88,7 @@ TEST_CASE("kept capabilities outlast a change of the uid, as setpriv needs", "[r
     CHECK(set_id(other, IdKind::groups, 9) == EPERM);
 }
 
-TEST_CASE("equal identities have one number; an unknown number is root", "[root-view]") {
+TEST_CASE("equal identities have one number; an unknown number is root", "[fakeroot]") {
     Identities identities;
     CHECK(identities.number_of({}) == 0);
     const auto first = identities.number_of(become(7));
@@ -105,7 +105,7 @@ TEST_CASE("equal identities have one number; an unknown number is root", "[root-
     CHECK(identities.number_of(become(7)) == first);
 }
 
-TEST_CASE("an owner's text is read back, and nothing else is", "[root-view]") {
+TEST_CASE("an owner's text is read back, and nothing else is", "[fakeroot]") {
     for (const Owner& owner : {Owner{}, Owner{105, 113}, Owner{4294967294, 0}, Owner{0, 6, S_IFBLK, 8, 1},
                                Owner{1, 2, S_IFCHR, 4095, 1048575}}) {
         CHECK(owner_from(to_text(owner)) == owner);
@@ -119,7 +119,7 @@ TEST_CASE("an owner's text is read back, and nothing else is", "[root-view]") {
     }
 }
 
-TEST_CASE("a status shows the owner, and the device that a regular file stands for", "[root-view]") {
+TEST_CASE("a status shows the owner, and the device that a regular file stands for", "[fakeroot]") {
     struct stat status = {};
     status.st_mode = S_IFREG | 0640;
     status.st_size = 5;
@@ -133,7 +133,7 @@ TEST_CASE("a status shows the owner, and the device that a regular file stands f
     CHECK((more.stx_uid == 1 && more.stx_gid == 2 && more.stx_mode == (S_IFDIR | 0755)));
 }
 
-TEST_CASE("root may give files away; others their own, to their own groups", "[root-view]") {
+TEST_CASE("root may give files away; others their own, to their own groups", "[fakeroot]") {
     CHECK(may_change_owner({}, {5, 5}, 6, 6) == 0);
     Identity who;
     REQUIRE(set_supplementary(who, {50}) == 0);
@@ -148,14 +148,14 @@ TEST_CASE("root may give files away; others their own, to their own groups", "[r
     CHECK(may_change_owner(who, {0, 0}, unchanged_id, unchanged_id) == 0);
 }
 
-TEST_CASE("a new file is its maker's, its group in a set-group-ID directory the directory's", "[root-view]") {
+TEST_CASE("a new file is its maker's, its group in a set-group-ID directory the directory's", "[fakeroot]") {
     CHECK(owner_of_new_file({}, S_IFDIR | 0755, {5, 8}) == Owner{});
     CHECK(owner_of_new_file({}, S_IFDIR | 02775, {5, 8}) == Owner{0, 8});
     CHECK(owner_of_new_file(become(7), S_IFDIR | 0755, {5, 8}) == Owner{7, 0});
 }
 
-TEST_CASE("the questions: the listed calls, creating opens, nothing of other ABIs", "[root-view]") {
-    const FilterProgram program = view::question_filter();
+TEST_CASE("the questions: the listed calls, creating opens, nothing of other ABIs", "[fakeroot]") {
+    const FilterProgram program = fakeroot::question_filter();
     const auto asks = [&](const seccomp_data& data) {
         return evaluate(program, data).action() == SECCOMP_RET_USER_NOTIF;
     };
@@ -163,7 +163,7 @@ TEST_CASE("the questions: the listed calls, creating opens, nothing of other ABI
     for (int number = 0; number < 1100; ++number) {
         const seccomp_data data = call_of(number, {PR_SET_KEEPCAPS, 0, 0});
         INFO(number);
-        CHECK(asks(data) == !std::holds_alternative<view::Unknown>(view::read_call(data)));
+        CHECK(asks(data) == !std::holds_alternative<fakeroot::Unknown>(fakeroot::read_call(data)));
         if (!asks(data)) CHECK(evaluate(program, data) == answer_allowed);
     }
     CHECK_FALSE(asks(call_of(SYS_openat, {0, 0, O_RDWR})));
@@ -177,12 +177,12 @@ TEST_CASE("the questions: the listed calls, creating opens, nothing of other ABI
     CHECK(evaluate(program, foreign) == answer_error(ENOSYS));
 }
 
-TEST_CASE("what a profile denies is denied behind the questions", "[root-view]") {
+TEST_CASE("what a profile denies is denied behind the questions", "[fakeroot]") {
     const FilterRules rules = {
         .otherwise = {FilterVerdict::allow, 0},
         .architectures = {},
         .rules = {{.where = "test", .names = {"acct"}, .action = {FilterVerdict::fail, EACCES}, .conditions = {}}}};
-    const FilterProgram program = view::with_questions(compile_rules(rules));
+    const FilterProgram program = fakeroot::with_questions(compile_rules(rules));
     CHECK(evaluate(program, call_of(SYS_acct)) == answer_error(EACCES));
     CHECK(evaluate(program, call_of(SYS_read)) == answer_allowed);
     CHECK(evaluate(program, call_of(SYS_fchown)).action() == SECCOMP_RET_USER_NOTIF);

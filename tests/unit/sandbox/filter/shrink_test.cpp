@@ -118,13 +118,13 @@ constexpr sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPE
 }  // namespace
 
 TEST_CASE("the filters that ship answer the same when they are made small", "[filter]") {
-    const FilterProgram before = compiled({shipped("guard.json"), shipped("build.json")});
+    const FilterProgram before = compiled({shipped("mandatory.json"), shipped("build.json")});
     const FilterProgram after = shrink_filter(before);
     CHECK(after.instructions.size() <= 400);
     check_same(before, after);
-    const FilterProgram strict = compiled({shipped("guard.json"), shipped("strict.json")});
+    const FilterProgram strict = compiled({shipped("mandatory.json"), shipped("strict.json")});
     check_same(strict, shrink_filter(strict));
-    const FilterProgram host = compiled({shipped("guard.json"), shipped("host.json")});
+    const FilterProgram host = compiled({shipped("mandatory.json"), shipped("host.json")});
     check_same(host, shrink_filter(host));
     check_same_pairs(before, after, AUDIT_ARCH_X86_64, 41);
     check_same_pairs(before, after, AUDIT_ARCH_I386, 359);

@@ -131,7 +131,7 @@ TEST_CASE("the profiles that ship are compiled in, and equal a compilation now",
         CHECK_FALSE(profile.file.description.empty());
         FilterRecipe recipe{
             profile.file.capabilities, profile.file.allowed, profile.file.opened, profile.file.closed, {}, {}};
-        recipe.guard = {"guard", std::string(*shipped_text("seccomp/guard.json"))};
+        recipe.mandatory = {"guard", std::string(*shipped_text("seccomp/mandatory.json"))};
         for (const SeccompFile& file : profile.file.filters) {
             recipe.files.push_back({file.name, std::string(*shipped_text(file.name))});
         }
@@ -260,7 +260,7 @@ limits = { time = "2m", cpu = "250%" }
     CHECK(child.file.name == "child");
     CHECK(child.file.hostname == "there");
     CHECK(describe_capabilities(child.file.capabilities) == "kill, setuid");
-    CHECK(child.file.allowed.has(Loosening::devices));
+    CHECK(child.file.allowed.has(Permission::devices));
     REQUIRE(child.file.rlimits.size() == 3);
     CHECK(child.file.rlimits[1].hard == 32);
     CHECK(child.file.limits.pids == 100);
@@ -433,7 +433,7 @@ TEST_CASE("the filter of a profile of one's own is kept, and believed only where
     // An entry that is believed is used: one with another, whole program shows it.
     const FilterCache direct(cache);
     FilterRecipe recipe{first.file.capabilities, first.file.allowed, first.file.opened, first.file.closed, {}, {}};
-    recipe.guard = {"", std::string(*shipped_text("seccomp/guard.json"))};
+    recipe.mandatory = {"", std::string(*shipped_text("seccomp/mandatory.json"))};
     recipe.files = {{"", std::string(*shipped_text("seccomp/build.json"))}};
     const std::string text = recipe_text(recipe);
     REQUIRE(filter_id(text) == first.filter_id);
@@ -465,7 +465,7 @@ TEST_CASE("a profile's limits stay within the caller's own", "[profile]") {
     profile.file.rlimits = {{RLIMIT_NOFILE, RLIM_INFINITY, RLIM_INFINITY}, {RLIMIT_CORE, 0, 0}};
     profile.file.masked_paths = {"/proc/kcore"};
     profile.file.limits.pids = 7;
-    profile.file.allowed.add(Loosening::nested_namespaces);
+    profile.file.allowed.add(Permission::nested_namespaces);
     Spec spec;
     spec.limits.time = std::chrono::seconds(5);
     profile.file.limits.time = std::chrono::seconds(9);
@@ -480,7 +480,7 @@ TEST_CASE("a profile's limits stay within the caller's own", "[profile]") {
     CHECK(spec.limits.pids == 7);
     CHECK(spec.allow.nested_namespaces == Nested::allowed);
     CHECK(spec.allow.landlock == Fence::on);
-    CHECK(spec.allow.loosened.has(Loosening::nested_namespaces));
+    CHECK(spec.allow.granted.has(Permission::nested_namespaces));
 }
 
 TEST_CASE("the build profile keeps no capability that reaches beyond files and users", "[profile]") {

@@ -10,7 +10,7 @@
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/sha256.hpp"
 #include "sandbox/os/sys.hpp"
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 using stages::action_key;
 using stages::KeyMaterial;

@@ -12,7 +12,7 @@
 #include "sandbox/os/sys.hpp"
 #include "stages/pipeline/local_files.hpp"
 #include "stages/pipeline/words.hpp"
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 using stages::Pipeline;
 using stages::read_pipeline;

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <set>
 
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 using stages::host_packages_digest;
 

@@ -79,14 +79,14 @@ TEST_CASE("bwrap: only what was asked for is the jail's own", "[run]") {
     using runtime::cli::Contract;
     using sandbox::Share;
     const auto plain = parse_run({"--unshare-pid", "--proc", "/proc", "true"}, Contract::bubblewrap);
-    REQUIRE(plain.spec.loose);
-    CHECK(plain.spec.loose->pid == Share::own);
-    CHECK(plain.spec.loose->ipc == Share::caller);
+    REQUIRE(plain.spec.bubblewrap);
+    CHECK(plain.spec.bubblewrap->pid == Share::own);
+    CHECK(plain.spec.bubblewrap->ipc == Share::caller);
     CHECK(plain.spec.network == sandbox::Network::host);
     CHECK(plain.spec.hostname.empty());
     const auto all = parse_run({"--unshare-all", "--share-net", "true"}, Contract::bubblewrap);
-    CHECK(all.spec.loose->uts == Share::own);
-    CHECK(all.spec.loose->user == Share::own);
+    CHECK(all.spec.bubblewrap->uts == Share::own);
+    CHECK(all.spec.bubblewrap->user == Share::own);
     CHECK(all.spec.network == sandbox::Network::host);
     CHECK(parse_run({"--unshare-net", "true"}, Contract::bubblewrap).spec.network == sandbox::Network::none);
     // A word of stagebox's own is none of bubblewrap's.
