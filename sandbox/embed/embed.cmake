@@ -8,14 +8,14 @@ find_library(CAP_ARCHIVE NAMES libcap.a REQUIRED)
 set(EMBED_SHARED config/config.cpp config/text.cpp config/value.cpp os/caps.cpp filter/compile.cpp filter/eval.cpp
                  filter/graph.cpp filter/oci_rules.cpp filter/shrink.cpp spec/limits_text.cpp profile/permissions.cpp
                  profile/profile.cpp profile/file.cpp profile/filter.cpp profile/filter_cache.cpp profile/find.cpp
-                 os/files.cpp)
+                 os/files.cpp os/format.cpp)
 list(TRANSFORM EMBED_SHARED PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 list(REMOVE_ITEM SANDBOX_SOURCES ${EMBED_SHARED})
 add_library(stagebox_policy OBJECT ${EMBED_SHARED})
-target_link_libraries(stagebox_policy PUBLIC stagebox_options fmt::fmt-header-only nlohmann_json::nlohmann_json)
+target_link_libraries(stagebox_policy PUBLIC stagebox_options nlohmann_json::nlohmann_json)
 
 add_executable(stagebox-filterc embed/filterc.cpp $<TARGET_OBJECTS:stagebox_policy>)
-target_link_libraries(stagebox-filterc PRIVATE stagebox_options fmt::fmt-header-only nlohmann_json::nlohmann_json
+target_link_libraries(stagebox-filterc PRIVATE stagebox_options nlohmann_json::nlohmann_json
                                                ${SECCOMP_ARCHIVE} ${CAP_ARCHIVE})
 
 set(PROFILES_DIR ${CMAKE_SOURCE_DIR}/profiles)

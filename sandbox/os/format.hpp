@@ -1,6 +1,7 @@
-// Text formatting: the one place that includes {fmt}.
+// Text formatting: the one place that includes {fmt}. Its small header is enough, for the formatting itself is compiled once,
+// in format.cpp.
 #pragma once
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace sandbox::os {
 using fmt::format;
