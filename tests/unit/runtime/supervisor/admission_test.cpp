@@ -13,6 +13,8 @@
 
 using namespace runtime;
 using namespace runtime::supervisor;
+using runtime::engine::usage_of;
+using runtime::jail::Traffic;
 
 namespace {
 
