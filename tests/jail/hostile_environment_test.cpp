@@ -172,6 +172,24 @@ TEST_CASE("without clone3 a jail is built all the same", "[hostile]") {
     CHECK(ended.code == 128 + SIGTERM);
 }
 
+TEST_CASE("what the caller does with its signals is no concern of the program", "[hostile]") {
+    const std::string ids = GENERATE(from_range(ids_below_filter()));
+    Start start = start_of(join({"--ids", ids}, bare()), {"/probe", "kill-self", "15"});
+    SECTION("it ignores SIGCHLD") {
+        start.in_child = [] { ::signal(SIGCHLD, SIG_IGN); };
+    }
+    SECTION("it blocks all") {
+        start.in_child = [] {
+            sigset_t all;
+            ::sigfillset(&all);
+            ::sigprocmask(SIG_SETMASK, &all, nullptr);
+        };
+    }
+    const Result ended = tests::support::run(start);
+    INFO(ended.out << ended.err);
+    CHECK(ended.code == 128 + SIGTERM);
+}
+
 TEST_CASE("without setns, a jail's init makes the network of its own", "[hostile]") {
     const int error = GENERATE(ENOSYS, EPERM);
     const std::string ids = GENERATE(from_range(ids_below_filter()));

@@ -119,8 +119,6 @@ int start_and_wait(const RunRequest& request) {
     const std::vector<int> inherited = inherited_descriptors();
     check_descriptors(inherited);
     if (request.spec.bubblewrap->dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    // A caller that ignores it would keep us from hearing of the end.
-    ::signal(SIGCHLD, SIG_DFL);
     const sandbox::Plan plan = sandbox::make_plan(request.spec, request.command);
     auto launched = sandbox::launch_bubblewrap(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
