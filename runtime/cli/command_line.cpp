@@ -377,6 +377,7 @@ int run_command_line(int argc, char** argv) {
     if (argc > 0 && is_bwrap(argv[0])) return bwrap({argv + 1, argv + argc});
     const bool is_run = argc > 1 && std::string_view(argv[1]) == "run";
     try {
+        sandbox::os::open_closed_streams();
         refuse_borrowed_ids();
         // `run` has options whose order means something, as bubblewrap's, and a reader of its own.
         if (is_run) return run({argv + 2, argv + argc});

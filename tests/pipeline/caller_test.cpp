@@ -1,5 +1,6 @@
 // Callers that leave something behind in what they start: a build is the same under them.
 #include <signal.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -49,5 +50,12 @@ TEST_CASE("a build by a caller that blocks every signal", "[caller]") {
         sigset_t all;
         ::sigfillset(&all);
         ::sigprocmask(SIG_SETMASK, &all, nullptr);
+    });
+}
+
+TEST_CASE("a build by a caller that closed standard streams", "[caller]") {
+    const std::vector<int> closed = GENERATE(values<std::vector<int>>({{0}, {1}, {2}, {0, 1, 2}}));
+    check_build([&closed] {
+        for (const int stream : closed) ::close(stream);
     });
 }

@@ -16,6 +16,7 @@
 #include "sandbox/bubblewrap/launch.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/startup.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace runtime::cli {
@@ -158,6 +159,7 @@ bool is_bwrap(const std::string& program) {
 int bwrap(const std::vector<std::string>& arguments) {
     RunRequest request;
     try {
+        sandbox::os::open_closed_streams();
         request = parse_run(arguments, Contract::bubblewrap);
         return answer(request);
     } catch (const std::exception& error) {
