@@ -23,6 +23,7 @@
 #include "sandbox/config/config.hpp"
 #include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/startup.hpp"
 #include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
@@ -372,9 +373,11 @@ void refuse_borrowed_ids() {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+    sandbox::os::hear_of_children();
     if (argc > 0 && is_bwrap(argv[0])) return bwrap({argv + 1, argv + argc});
     const bool is_run = argc > 1 && std::string_view(argv[1]) == "run";
     try {
+        sandbox::os::open_closed_streams();
         refuse_borrowed_ids();
         // `run` has options whose order means something, as bubblewrap's, and a reader of its own.
         if (is_run) return run({argv + 2, argv + argc});

@@ -154,8 +154,8 @@ int store_remove(const std::string& path, const std::vector<std::string>& names)
     for (const std::string& name : names) {
         for (const store::Record* record : records_of(before, name)) {
             keys.insert(record->key);
-            if (record->layer) named.insert("layers/" + record->layer->id);
-            for (const auto& [artifact, object] : record->artifacts) named.insert("artifacts/" + object.id);
+            if (record->layer) named.insert("layers/" + record->layer->id.text());
+            for (const auto& [artifact, object] : record->artifacts) named.insert("artifacts/" + object.id.text());
         }
     }
     for (const std::string& key : keys) store.discard(format("records/{}.json", key));

@@ -41,20 +41,26 @@ const std::string& Resolver::host_packages() {
     return host_packages_;
 }
 
+std::string Resolver::artifact_place(const stages::ArtifactTree& artifact, const StageResult& result) const {
+    if (result.is_built) return store_.artifact_path(result.record.artifacts.at(artifact.artifact).id);
+    return format("{}/artifacts/{}.{}-not-built-yet/data", store_.path(), artifact.stage, artifact.artifact);
+}
+
 void Resolver::resolve_root(const stages::Stage& stage, const Results& results, Resolved& resolved) {
     if (const auto* tree = std::get_if<stages::StageTree>(&stage.from)) {
         const StageResult& result = results.at(tree->stage);
         resolved.root = result.layers;
         resolved.root_tree = result.record.tree;
     } else if (const auto* artifact = std::get_if<stages::ArtifactTree>(&stage.from)) {
-        const store::Object& object = results.at(artifact->stage).record.artifacts.at(artifact->artifact);
+        const StageResult& result = results.at(artifact->stage);
+        const store::Object& object = result.record.artifacts.at(artifact->artifact);
         if (!object.is_directory) {
             throw stages::error_at(
                 pipeline_, stage.from_at,
                 format("{}.{} is a file, and a root is a directory", artifact->stage, artifact->artifact));
         }
-        resolved.root = {store_.artifact_path(object.id)};
-        resolved.root_tree = object.id;
+        resolved.root = {artifact_place(*artifact, result)};
+        resolved.root_tree = object.id.text();
     }
 }
 
@@ -66,13 +72,14 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
         return result.record.tree;
     }
     if (const auto* artifact = std::get_if<stages::ArtifactTree>(&input.source)) {
-        const store::Object& object = results.at(artifact->stage).record.artifacts.at(artifact->artifact);
-        resolved.inputs.push_back({input.target, {store_.artifact_path(object.id)}, type_of(object)});
-        return object.id;
+        const StageResult& result = results.at(artifact->stage);
+        const store::Object& object = result.record.artifacts.at(artifact->artifact);
+        resolved.inputs.push_back({input.target, {artifact_place(*artifact, result)}, type_of(object)});
+        return object.id.text();
     }
     const std::string& path = std::get<stages::LocalPath>(input.source).path;
     const store::TreeFacts& facts = local_facts(path);
-    const std::string id = store::object_id(stage.ids, facts.digest);
+    const sandbox::os::Digest id = store::object_id(stage.ids, facts.digest);
     resolved.local_inputs.push_back({pipeline_.directory + "/" + path, id});
     resolved.inputs.push_back(
         {input.target, {store_.artifact_path(id)}, facts.is_directory ? FileType::directory : FileType::file});

@@ -14,17 +14,18 @@
 
 namespace runtime::engine {
 
-// A stage that is done.
+// A stage that is done, or one that a plan takes as done.
 struct StageResult {
     store::Record record;
     std::vector<std::string> layers;  // absolute, from the top one down; empty on the host's root
+    bool is_built = true;
 };
 using Results = std::map<std::string, StageResult>;
 
 // A file or directory beside the pipeline that the jail sees as a copy in the store.
 struct LocalInput {
     std::string source;  // absolute
-    std::string id;      // of the artifact that is its copy
+    sandbox::os::Digest id;   // of the artifact that is its copy
 };
 
 struct Resolved {
@@ -50,6 +51,8 @@ class Resolver {
     void resolve_root(const stages::Stage& stage, const Results& results, Resolved& resolved);
     std::string resolve_input(const stages::Stage& stage, const stages::Input& input, const Results& results,
                               Resolved& resolved);
+    // Where an artifact lies; of a stage that is not built, where it would.
+    [[nodiscard]] std::string artifact_place(const stages::ArtifactTree& artifact, const StageResult& result) const;
     const std::string& host_packages();
     // Digested once: a file that changes while a build runs is found out when it is copied.
     const store::TreeFacts& local_facts(const std::string& path);

@@ -5,6 +5,7 @@
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/sha256.hpp"
 #include "stages/pipeline/graph.hpp"
 
 namespace runtime::engine {
@@ -17,12 +18,14 @@ namespace {
 // A stage whose result is not in the store, for a plan that is only printed.
 StageResult imagined(const stages::Stage& stage) {
     StageResult result;
+    result.is_built = false;
     result.record.tree = "not built yet";
     if (!std::holds_alternative<stages::HostRoot>(stage.from)) {
         result.layers = {format("/layers-of-{}", stage.name)};
     }
     for (const stages::Output& output : stage.outputs) {
-        result.record.artifacts[output.name] = {.id = format("{}.{}-not-built-yet", stage.name, output.name)};
+        const sandbox::os::Digest id(sandbox::os::sha256_of(format("{}.{} is not built yet", stage.name, output.name)));
+        result.record.artifacts.insert_or_assign(output.name, store::Object{.id = id});
     }
     return result;
 }

@@ -264,8 +264,8 @@ void StageRun::seal_layer() {
     }
     const auto note_layer = [this](const Json& answer) {
         const store::TreeFacts facts = store::facts_of(answer);
-        record_.layer = {store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries, true};
-        record_.tree = tree_digest(resolved_.root_tree, record_.layer->id);
+        record_.layer = store::Object{store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries, true};
+        record_.tree = tree_digest(resolved_.root_tree, record_.layer->id.text());
         take_outputs();
     };
     helper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
@@ -281,8 +281,8 @@ void StageRun::take_outputs() {
     const std::string part = format("artifact-{}", next_output_++);
     const auto note_artifact = [this, &output](const Json& answer) {
         const store::TreeFacts facts = store::facts_of(answer);
-        record_.artifacts[output.name] = {store::object_id(stage_.ids, facts.digest), facts.bytes, facts.entries,
-                                          facts.is_directory};
+        record_.artifacts.insert_or_assign(output.name, store::Object{store::object_id(stage_.ids, facts.digest),
+                                                                      facts.bytes, facts.entries, facts.is_directory});
         take_outputs();
     };
     helper_.take_output(staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},

@@ -4,6 +4,7 @@
 
 namespace runtime::store {
 
+using sandbox::os::Digest;
 using sandbox::os::Json;
 
 namespace {
@@ -11,12 +12,14 @@ namespace {
 constexpr int format_version = 1;
 
 Json to_json(const Object& object) {
-    return {
-        {"id", object.id}, {"bytes", object.bytes}, {"entries", object.entries}, {"directory", object.is_directory}};
+    return {{"id", object.id.text()},
+            {"bytes", object.bytes},
+            {"entries", object.entries},
+            {"directory", object.is_directory}};
 }
 
 Object object_from(const Json& json) {
-    return {.id = json.at("id").get<std::string>(),
+    return {.id = Digest(json.at("id").get<std::string>()),
             .bytes = json.at("bytes").get<std::uint64_t>(),
             .entries = json.at("entries").get<std::uint64_t>(),
             .is_directory = json.at("directory").get<bool>()};
@@ -24,8 +27,8 @@ Object object_from(const Json& json) {
 
 }  // namespace
 
-std::string object_id(sandbox::IdMode mode, const std::string& digest) {
-    return mode == sandbox::IdMode::range ? digest : sandbox::os::sha256_of("single " + digest);
+Digest object_id(sandbox::IdMode mode, const std::string& digest) {
+    return Digest(mode == sandbox::IdMode::range ? digest : sandbox::os::sha256_of("single " + digest));
 }
 
 std::uint64_t made_bytes(const Record& record) {
@@ -75,15 +78,19 @@ Json to_json(const Record& record) {
 Record record_from(const Json& json) {
     if (json.at("format") != format_version) throw std::invalid_argument("a record of another format");
     Record record;
-    record.key = json.at("key").get<std::string>();
+    record.key = Digest(json.at("key").get<std::string>()).text();
     record.components = json.at("components");
     record.pipeline = json.at("pipeline").get<std::string>();
     record.stage = json.at("stage").get<std::string>();
     record.run = json.at("run").get<std::string>();
     record.finished = json.at("finished").get<std::string>();
+    // A stage on the host's root has no tree of its own.
     record.tree = json.at("tree").get<std::string>();
+    if (!record.tree.empty()) record.tree = Digest(record.tree).text();
     if (json.contains("layer")) record.layer = object_from(json.at("layer"));
-    for (const auto& [name, object] : json.at("artifacts").items()) record.artifacts[name] = object_from(object);
+    for (const auto& [name, object] : json.at("artifacts").items()) {
+        record.artifacts.insert_or_assign(name, object_from(object));
+    }
     record.usage = usage_from(json.at("usage"));
     if (json.contains("denials")) record.denials = json.at("denials");
     return record;

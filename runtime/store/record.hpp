@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/store/tree.hpp"
+#include "sandbox/os/digest.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/spec/spec.hpp"
 
@@ -14,7 +15,7 @@ namespace runtime::store {
 
 // A layer or artifact in the store, by the name of its directory there.
 struct Object {
-    std::string id;
+    sandbox::os::Digest id;
     std::uint64_t bytes = 0;
     std::uint64_t entries = 0;
     bool is_directory = true;
@@ -23,7 +24,7 @@ struct Object {
 
 // The name of what has this digest. The two id mappings have names of their own: on the disk, the same tree belongs to
 // different ids.
-std::string object_id(sandbox::IdMode mode, const std::string& digest);
+sandbox::os::Digest object_id(sandbox::IdMode mode, const std::string& digest);
 
 // Whose memory a peak is: the most that all processes had at one time, page cache included, which only a cgroup knows; or
 // the resident memory of the largest one.
@@ -62,6 +63,7 @@ std::uint64_t made_bytes(const Record& record);
 sandbox::os::Json to_json(const Usage& usage);
 Usage usage_from(const sandbox::os::Json& json);
 sandbox::os::Json to_json(const Record& record);
+// Throws what is wrong with it; whatever is to be a digest is one.
 Record record_from(const sandbox::os::Json& json);
 
 }  // namespace runtime::store

@@ -204,18 +204,19 @@ std::optional<Record> Store::find(const std::string& key) const {
     const auto text = sandbox::os::read_file_if_exists(directory(), "records/" + key + ".json");
     if (!text) return std::nullopt;
     try {
-        return record_from(Json::parse(*text));
+        Record record = record_from(Json::parse(*text));
+        return record.key == key ? std::optional(std::move(record)) : std::nullopt;
     } catch (const std::exception&) {
         return std::nullopt;  // not what this version writes: the stage is built again
     }
 }
 
-bool Store::has_layer(const std::string& id) const {
-    return sandbox::os::exists(directory(), "layers/" + id + "/fs");
+bool Store::has_layer(const sandbox::os::Digest& id) const {
+    return sandbox::os::exists(directory(), "layers/" + id.text() + "/fs");
 }
 
-bool Store::has_artifact(const std::string& id) const {
-    return sandbox::os::exists(directory(), "artifacts/" + id + "/data");
+bool Store::has_artifact(const sandbox::os::Digest& id) const {
+    return sandbox::os::exists(directory(), "artifacts/" + id.text() + "/data");
 }
 
 bool Store::holds(const Record& record) const {
@@ -226,12 +227,12 @@ bool Store::holds(const Record& record) const {
     return true;
 }
 
-std::string Store::layer_path(const std::string& id) const {
-    return path_ + "/layers/" + id + "/fs";
+std::string Store::layer_path(const sandbox::os::Digest& id) const {
+    return path_ + "/layers/" + id.text() + "/fs";
 }
 
-std::string Store::artifact_path(const std::string& id) const {
-    return path_ + "/artifacts/" + id + "/data";
+std::string Store::artifact_path(const sandbox::os::Digest& id) const {
+    return path_ + "/artifacts/" + id.text() + "/data";
 }
 
 std::string Store::failed_path(const std::string& key) const {
@@ -260,12 +261,12 @@ void Store::commit(const std::string& from, const std::string& to) const {
     }
 }
 
-void Store::commit_layer(const Staging& staging, const std::string& id) const {
-    commit(staging.place("layer"), "layers/" + id);
+void Store::commit_layer(const Staging& staging, const sandbox::os::Digest& id) const {
+    commit(staging.place("layer"), "layers/" + id.text());
 }
 
-void Store::commit_artifact(const Staging& staging, const std::string& part, const std::string& id) const {
-    commit(staging.place(part), "artifacts/" + id);
+void Store::commit_artifact(const Staging& staging, const std::string& part, const sandbox::os::Digest& id) const {
+    commit(staging.place(part), "artifacts/" + id.text());
 }
 
 void Store::sync_names(const std::string& place) const {
@@ -373,8 +374,8 @@ Store::Listing Store::list() const {
         }
         auto record = find(name.substr(0, name.size() - 5));
         if (!record) continue;
-        if (record->layer) named.insert("layers/" + record->layer->id);
-        for (const auto& [artifact, object] : record->artifacts) named.insert("artifacts/" + object.id);
+        if (record->layer) named.insert("layers/" + record->layer->id.text());
+        for (const auto& [artifact, object] : record->artifacts) named.insert("artifacts/" + object.id.text());
         listing.records.push_back(std::move(*record));
     }
     for (const std::string part : {"layers", "artifacts"}) {

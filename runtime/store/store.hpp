@@ -84,17 +84,17 @@ class Store {
 
     [[nodiscard]] std::optional<Record> find(const std::string& key) const;
     [[nodiscard]] bool holds(const Record& record) const;
-    [[nodiscard]] bool has_layer(const std::string& id) const;
-    [[nodiscard]] bool has_artifact(const std::string& id) const;
-    [[nodiscard]] std::string layer_path(const std::string& id) const;
-    [[nodiscard]] std::string artifact_path(const std::string& id) const;
+    [[nodiscard]] bool has_layer(const sandbox::os::Digest& id) const;
+    [[nodiscard]] bool has_artifact(const sandbox::os::Digest& id) const;
+    [[nodiscard]] std::string layer_path(const sandbox::os::Digest& id) const;
+    [[nodiscard]] std::string artifact_path(const sandbox::os::Digest& id) const;
     [[nodiscard]] std::string failed_path(const std::string& key) const;
 
     [[nodiscard]] Staging begin() const;
     // Moves a part of a staging directory, which is on the disk (StoreHelper::sync), to its final name. Another build of the
     // same content may have been first.
-    void commit_layer(const Staging& staging, const std::string& id) const;
-    void commit_artifact(const Staging& staging, const std::string& part, const std::string& id) const;
+    void commit_layer(const Staging& staging, const sandbox::os::Digest& id) const;
+    void commit_artifact(const Staging& staging, const std::string& part, const sandbox::os::Digest& id) const;
     // When it returns, the record is on the disk, and so is what it names.
     void write(const Record& record) const;
     // Notes that a record was of use today: what is not, `store gc` may drop.

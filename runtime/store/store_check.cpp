@@ -156,7 +156,8 @@ class Check {
     }
 
     void name(const std::string& part, const Object& object, const Record& record, TreeKind kind) {
-        const auto [at, is_new] = named_.try_emplace(part + object.id, Named{&object, form_of(record, kind), {}});
+        const auto [at, is_new] =
+            named_.try_emplace(part + object.id.text(), Named{&object, form_of(record, kind), {}});
         at->second.by.push_back(&record);
     }
 
@@ -204,7 +205,7 @@ class Check {
                     format("{} could not be looked at, and nothing was changed: {}", place, answer.fault.what));
             }
             if (answer.fault) fault = answer.fault;
-            if (answer.fault || object_id(form.ids, answer.facts.digest) != id) continue;
+            if (answer.fault || object_id(form.ids, answer.facts.digest).text() != id) continue;
             report_.bytes += answer.facts.bytes;
             const bool has_its_size = named == nullptr || (answer.facts.bytes == named->object->bytes &&
                                                            answer.facts.entries == named->object->entries);

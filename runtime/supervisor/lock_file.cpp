@@ -21,13 +21,28 @@ constexpr const char* head =
     "version = 1\n";
 
 std::string object_text(const store::Object& object) {
-    return format("{{ id = \"{}\", bytes = {}, entries = {}, type = \"{}\" }}", object.id, object.bytes, object.entries,
-                  object.is_directory ? "directory" : "file");
+    return format("{{ id = \"{}\", bytes = {}, entries = {}, type = \"{}\" }}", object.id.text(), object.bytes,
+                  object.entries, object.is_directory ? "directory" : "file");
+}
+
+// What is a path in the store, or a part of a key, comes from a file that came with a repository.
+sandbox::os::Digest read_digest(const sandbox::ConfigValue& value) {
+    if (auto digest = sandbox::os::Digest::parse(value.as_string())) return *std::move(digest);
+    throw value.error(
+        format("{} must be a digest, 64 lower-case hexadecimal digits, but is {}", value.path(), value.found()),
+        "take the file as stagebox wrote it from where it is kept; or delete the stage's part of it, and the next "
+        "build pins "
+        "what it gets");
+}
+
+// A stage on the host's root has no tree of its own.
+std::string read_tree(const sandbox::ConfigValue& value) {
+    return value.as_string().empty() ? std::string() : read_digest(value).text();
 }
 
 store::Object read_object(const ConfigTable& table) {
     table.allow_only({"id", "bytes", "entries", "type"});
-    return {.id = table.require("id").as_string(),
+    return {.id = read_digest(table.require("id")),
             .bytes = static_cast<std::uint64_t>(table.require("bytes").as_integer()),
             .entries = static_cast<std::uint64_t>(table.require("entries").as_integer()),
             .is_directory = table.require("type").as_one_of({"directory", "file"}) == "directory"};
@@ -36,12 +51,12 @@ store::Object read_object(const ConfigTable& table) {
 Pin read_pin(const ConfigTable& table) {
     table.allow_only({"key", "tree", "layer", "artifact"});
     Pin pin;
-    pin.key = table.require("key").as_string();
-    pin.tree = table.require("tree").as_string();
+    pin.key = read_digest(table.require("key")).text();
+    pin.tree = read_tree(table.require("tree"));
     if (const auto* layer = table.find("layer")) pin.layer = read_object(layer->as_table());
     if (const auto* artifacts = table.find("artifact")) {
         for (const auto& entry : artifacts->as_table().entries()) {
-            pin.artifacts[entry.key] = read_object(entry.value.as_table());
+            pin.artifacts.insert_or_assign(entry.key, read_object(entry.value.as_table()));
         }
     }
     return pin;

@@ -36,7 +36,7 @@ void ResultExport::copy(const stages::Result& result, const std::string& target)
     const store::Object& object = found->second.record.artifacts.at(result.artifact);
     bool answered = false;
     helpers_.of(pipeline_.find(result.stage)->ids)
-        .export_to("artifacts/" + object.id, target, [&](const Json&, const store::StoreHelperFault& fault) {
+        .export_to("artifacts/" + object.id.text(), target, [&](const Json&, const store::StoreHelperFault& fault) {
             answered = true;
             if (fault) throw store::StoreError(format("write {}: {}", target, fault.what));
         });

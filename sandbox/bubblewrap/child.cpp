@@ -29,6 +29,7 @@ class Ending : private Reporter {
     void set_capabilities(std::uint64_t capabilities) const noexcept;
     void limit_capabilities() const noexcept;
     void enter_directory() const noexcept;
+    void open_locks() const noexcept;
     void take_locks() const noexcept;
     void install_filters() const noexcept;
     void close_what_init_has_no_use_for() const noexcept;
@@ -57,6 +58,7 @@ void Ending::run() noexcept {
     enter_directory();
     if (task_.new_session) need(call(SYS_setsid), Point::session);
     if (!task_.has_init) payload();
+    open_locks();
     take_locks();
     const long pid = need(call(SYS_clone, SIGCHLD, 0, 0, 0, 0), Point::start_payload);
     if (pid == 0) {
@@ -121,11 +123,20 @@ void Ending::enter_directory() const noexcept {
     fail(Point::working_directory, 0, entered);
 }
 
-// Record locks belong to the process, not to the descriptor: what the command closes releases none (fcntl(2)).
-void Ending::take_locks() const noexcept {
+// Each under the number where init keeps it, and under no other.
+void Ending::open_locks() const noexcept {
     for (std::size_t i = 0; i < task_.lock_count; ++i) {
         const long file = need(call(SYS_openat, AT_FDCWD, task_.locks[i], O_RDONLY | O_CLOEXEC), Point::lock, i);
-        const long kept = need(call(SYS_dup3, file, first_private_fd + static_cast<int>(i), O_CLOEXEC), Point::lock, i);
+        need(call(SYS_dup3, file, first_private_fd + static_cast<int>(i), O_CLOEXEC), Point::lock, i);
+        call(SYS_close, file);
+    }
+}
+
+// A record lock belongs to the process, so what the command closes releases none; but the process itself releases it when
+// it closes any descriptor of that file (fcntl(2)). So all are open before the first is taken.
+void Ending::take_locks() const noexcept {
+    for (std::size_t i = 0; i < task_.lock_count; ++i) {
+        const int kept = first_private_fd + static_cast<int>(i);
         struct flock lock = {};
         lock.l_type = F_RDLCK;
         lock.l_whence = SEEK_SET;
@@ -140,7 +151,7 @@ void Ending::install_filters() const noexcept {
     }
 }
 
-// The standard streams, the descriptor that tells others that the jail lives, the locks, and the way to the parent stay.
+// The standard streams, the descriptor that tells others that the jail lives, the locks, and the ways to the parent stay.
 void Ending::close_what_init_has_no_use_for() const noexcept {
     unsigned first = 3;
     const auto keep = [&](int fd) {
@@ -151,15 +162,19 @@ void Ending::close_what_init_has_no_use_for() const noexcept {
     };
     keep(task_.sync_fd);
     for (std::size_t i = 0; i < task_.lock_count; ++i) keep(first_private_fd + static_cast<int>(i));
-    keep(task_.end_fd);
+    keep(task_.build.report_fd);
+    keep(task_.end_fd);  // opened after it, so its number is higher (launch.cpp)
     call(SYS_close_range, first, ~0U, 0);
 }
 
 // Reaps until nobody is left; says how the command ended as soon as it has.
 void Ending::be_init(long payload) const noexcept {
+    close_what_init_has_no_use_for();
+    // The caller may have handed the same file down, and closing that released the lock.
+    take_locks();
     install_filters();
     set_capabilities(0);
-    close_what_init_has_no_use_for();
+    call(SYS_close, task_.build.report_fd);  // which tells the parent that all is well
     int code = 1;
     for (;;) {
         int status = 0;

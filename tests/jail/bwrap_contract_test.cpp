@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <thread>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/json.hpp"
@@ -123,6 +124,48 @@ TEST_CASE("bwrap waits, holds and locks as it is told", "[bwrap]") {
         "wait; $BWRAP --bind / / --lock-file /no/such/file true; echo $?");
     CHECK(locked.out == "held\n1\n");
     CHECK(locked.err.find("/no/such/file") != std::string::npos);
+}
+
+TEST_CASE("bwrap holds its locks as long as the jail has a process", "[bwrap]") {
+    const Workspace workspace;
+    const std::string lock = workspace.path() + "/lock";
+    const sandbox::os::Fd file(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    // Asked from outside, where the lock of another process is seen.
+    const auto is_locked = [&] {
+        struct flock wanted = {};
+        wanted.l_type = F_WRLCK;
+        REQUIRE(::fcntl(file.get(), F_GETLK, &wanted) == 0);
+        return wanted.l_type == F_RDLCK;
+    };
+    const std::string marker = unique_marker();
+    const auto jail = [&](const Words& options, const std::string& descriptors = {}) {
+        const Words shell = {"/bin/sh", "-c", "exec \"$@\" " + descriptors, "sh", bwrap_link(workspace), "--bind",
+                             "/",       "/"};
+        const Words command = {"sh", "-c", probe_program() + " sleep 1000 " + marker + " & echo begun; exec sleep 1"};
+        return Start{.argv = join(join(shell, options), command)};
+    };
+    const auto check = [&](const Start& start) {
+        Process held(start);
+        held.wait_for("begun");
+        CHECK(becomes_true(is_locked, 2s));
+        // It stays: the first command ends, what it left running does not.
+        std::this_thread::sleep_for(1500ms);
+        CHECK(is_locked());
+        for (const pid_t pid : processes_with(marker)) ::kill(pid, SIGKILL);
+        CHECK(becomes_true([&] { return !is_locked(); }, 2s));
+    };
+    CHECK_FALSE(is_locked());
+    SECTION("one") {
+        check(jail({"--lock-file", lock}));
+    }
+    SECTION("the same file twice, and another") {
+        const std::string other = lock + "2";
+        const sandbox::os::Fd there(::open(other.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        check(jail({"--unshare-pid", "--lock-file", lock, "--lock-file", other, "--lock-file", lock}));
+    }
+    SECTION("a file that the caller hands down, too") {
+        check(jail({"--lock-file", lock}, "7<" + lock));
+    }
 }
 
 TEST_CASE("bwrap installs the filters that it is given", "[bwrap]") {

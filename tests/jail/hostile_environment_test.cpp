@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
@@ -170,6 +171,47 @@ TEST_CASE("without clone3 a jail is built all the same", "[hostile]") {
     const Result ended = tests::support::run(start);
     INFO(ended.out << ended.err);
     CHECK(ended.code == 128 + SIGTERM);
+}
+
+TEST_CASE("what the caller does with its signals is no concern of the program", "[hostile]") {
+    const std::string ids = GENERATE(from_range(ids_below_filter()));
+    Start start = start_of(join({"--ids", ids}, bare()), {"/probe", "kill-self", "15"});
+    SECTION("it ignores SIGCHLD") {
+        start.in_child = [] { ::signal(SIGCHLD, SIG_IGN); };
+    }
+    SECTION("it blocks all") {
+        start.in_child = [] {
+            sigset_t all;
+            ::sigfillset(&all);
+            ::sigprocmask(SIG_SETMASK, &all, nullptr);
+        };
+    }
+    const Result ended = tests::support::run(start);
+    INFO(ended.out << ended.err);
+    CHECK(ended.code == 128 + SIGTERM);
+}
+
+TEST_CASE("a standard stream that is closed is /dev/null in the jail, and nothing of the program's own", "[hostile]") {
+    const std::string ids = GENERATE(from_range(ids_below_filter()));
+    const std::vector<int> closed = GENERATE(values<std::vector<int>>({{0}, {1}, {2}, {0, 2}, {0, 1, 2}}));
+    const Workspace workspace;
+    // The shell's own streams, seen by another process.
+    const std::string look = "stat -L -c '%t:%T' /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 > /w/streams; true";
+    Start start = start_of(join({"--ids", ids, "--bind", workspace.path(), "/w"}, with_programs()), {"sh", "-c", look});
+    start.in_child = [&closed] {
+        for (const int stream : closed) ::close(stream);
+    };
+    fs::permissions(workspace.path(), fs::perms::all);
+    const Result ended = tests::support::run(start);
+    INFO(ended.out << ended.err);
+    CHECK(ended.code == 0);
+    std::string expected;
+    for (int stream = 0; stream < 3; ++stream) {
+        // /dev/null's numbers; a pipe of the test's has none.
+        expected += std::ranges::find(closed, stream) == closed.end() ? "0:0\n" : "1:3\n";
+    }
+    std::ifstream seen(workspace.path() + "/streams");
+    CHECK(std::string(std::istreambuf_iterator<char>(seen), {}) == expected);
 }
 
 TEST_CASE("without setns, a jail's init makes the network of its own", "[hostile]") {

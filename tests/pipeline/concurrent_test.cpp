@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -12,6 +13,7 @@ using namespace tests::pipeline;
 using namespace tests::support;
 using namespace std::chrono_literals;
 using sandbox::os::format;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -106,6 +108,30 @@ TEST_CASE("stages that do not need each other run at the same time, as many as w
     workspace.forget("two");
     REQUIRE(workspace.build({"-j", "1"}).code == 0);
     CHECK_FALSE(overlap(span_of(workspace, "one"), span_of(workspace, "two")));
+}
+
+TEST_CASE("a build holds no more descriptors after many stages than after a few", "[concurrent]") {
+    const Workspace workspace;
+    constexpr int few = 10;
+    constexpr int many = 60;
+    std::string stages;
+    for (int i = 1; i <= many; ++i) {
+        const std::string command = i == few || i == many ? "echo waits; sleep 1" : "true";
+        stages += format("[stage.s{}]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"{}; : {}\"]\n", i, command, i);
+    }
+    workspace.pipeline(stages);
+    Process build(workspace.command({"build", "--jobs", "1"}));
+    const auto descriptors_at = [&](int stage) {
+        build.wait_for(format("s{} | waits", stage));
+        const fs::path folder = format("/proc/{}/fd", build.pid());
+        return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+    };
+    const auto after_few = descriptors_at(few);
+    const auto after_many = descriptors_at(many);
+    INFO(after_few << " after " << few << ", " << after_many << " after " << many);
+    // The namespaces of the last jails are held until a look at all processes pays (runtime/host/receipt/watch.cpp).
+    CHECK(after_many <= after_few + 8);
+    CHECK(build.finish().code == 0);
 }
 
 TEST_CASE("stages of one content may be built side by side", "[concurrent]") {

@@ -109,6 +109,16 @@ TEST_CASE("a lock file that is wrong is told with its line", "[network][lock]") 
     INFO(wrong.err);
     CHECK(wrong.code == 2);
     CHECK(says(wrong, "stagebox.lock:3:1: error: "));
+
+    const std::string lines = "version = 1\n[stage.fetch]\nkey = \"" + std::string(64, 'a') + "\"\ntree = \"\"\n";
+    const std::string outside = "artifact.x = { id = \"../../../x\", bytes = 1, entries = 1, type = \"file\" }\n";
+    workspace.write("stagebox.lock", lines + outside);
+    const Result path = workspace.build();
+    INFO(path.err);
+    CHECK(path.code == 2);
+    CHECK(says(path, "stagebox.lock:5:21: error: stage.fetch.artifact.x.id must be a digest"));
+    CHECK(says(path, "help: "));
+    CHECK(path.out.find("fetch") == std::string::npos);
 }
 
 TEST_CASE("a stage with the host's network does not see more of the host", "[network]") {

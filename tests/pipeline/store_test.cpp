@@ -145,6 +145,8 @@ out = { y = "y" }
         {"it has nothing in it", "rm artifacts/" + id + "/data", "has no content", "a=built b=cached"},
         {"a record", "for r in records/*; do sed -i 's/\"stage\": \"a\"/\"stage\": \"a/' $r; done",
          "cannot be understood", "a=built b=cached"},
+        {"a record that names a path", "for r in records/*; do sed -i 's,\"" + id + "\",\"../../../x\",' $r; done",
+         "is not a digest", "a=built b=cached"},
         {"another's record", "set records/*; mv $1 spare; mv $2 $1; mv spare $2", "is not the record of that key",
          "a=built b=built"},
         {"a local input's copy", local + "{ echo c > $d; changed=$?; }; done; [ $changed = 0 ]",

@@ -16,6 +16,7 @@
 #include "sandbox/bubblewrap/launch.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/startup.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace runtime::cli {
@@ -119,8 +120,6 @@ int start_and_wait(const RunRequest& request) {
     const std::vector<int> inherited = inherited_descriptors();
     check_descriptors(inherited);
     if (request.spec.bubblewrap->dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    // A caller that ignores it would keep us from hearing of the end.
-    ::signal(SIGCHLD, SIG_DFL);
     const sandbox::Plan plan = sandbox::make_plan(request.spec, request.command);
     auto launched = sandbox::launch_bubblewrap(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
@@ -160,6 +159,7 @@ bool is_bwrap(const std::string& program) {
 int bwrap(const std::vector<std::string>& arguments) {
     RunRequest request;
     try {
+        sandbox::os::open_closed_streams();
         request = parse_run(arguments, Contract::bubblewrap);
         return answer(request);
     } catch (const std::exception& error) {

@@ -85,14 +85,29 @@ void Watch::jail_began(const std::string& stage, pid_t init) {
     struct stat about = {};
     // Gone already: then it left no process in its namespace.
     if (!held || ::fstat(held.get(), &about) != 0) return;
+    if (held_namespaces_.size() >= most_held_) let_empty_namespaces_go();
     known_.user_namespaces.push_back({about.st_ino, stage});
-    held_namespaces_.push_back(std::move(held));
+    held_namespaces_.push_back({about.st_ino, stage, std::move(held)});
+}
+
+// Descriptors are few, and stages may be many. What can tell nothing any more goes: a jail's namespace that no process is
+// in after its stage. Once for several jails, because it takes a look at all processes.
+void Watch::let_empty_namespaces_go() {
+    const std::set<std::uint64_t> in_use = user_namespaces_in_use();
+    const auto is_empty = [&](const HeldNamespace& held) { return held.is_over && !in_use.contains(held.number); };
+    for (const HeldNamespace& held : held_namespaces_) {
+        if (!is_empty(held)) continue;
+        std::erase_if(known_.user_namespaces, [&](const auto& known) { return known.fact == held.number; });
+    }
+    std::erase_if(held_namespaces_, is_empty);
+    most_held_ = held_namespaces_.size() + jails_between_looks;
 }
 
 void Watch::stage_ended(const std::string& stage) {
     for (Window& window : windows_) {
         if (window.stage == stage && window.ended == 0) window.ended = ticks_now();
     }
+    for (HeldNamespace& held : held_namespaces_) held.is_over = held.is_over || held.stage == stage;
 }
 
 Ours Watch::complete(Ours ours) const {

@@ -40,6 +40,7 @@ class Watch {
 
     HostState look(Depth depth);
     void note_cgroup(const std::string& stage, pid_t init);
+    void let_empty_namespaces_go();
     [[nodiscard]] Ours complete(Ours ours) const;
     // Stages that ran at any time in between; "a" or "a or b".
     [[nodiscard]] std::string stages_between(std::uint64_t from, std::uint64_t to) const;
@@ -50,8 +51,17 @@ class Watch {
     std::uint64_t before_at_ = 0;
     std::vector<Window> windows_;
     Ours known_;  // what stages are known by
-    // Open until the end, or the kernel would give the number of a namespace that is gone to the next, which is another's.
-    std::vector<sandbox::os::Fd> held_namespaces_;
+    // The namespace of a jail. While it is held, the kernel gives its number to no other; a process that is left in it holds
+    // it as well.
+    struct HeldNamespace {
+        std::uint64_t number = 0;
+        std::string stage;
+        sandbox::os::Fd file;
+        bool is_over = false;  // the stage is
+    };
+    std::vector<HeldNamespace> held_namespaces_;
+    static constexpr std::size_t jails_between_looks = 8;
+    std::size_t most_held_ = jails_between_looks;  // before another is held, those that nobody is in are let go
     struct Seen {
         Difference difference;
         std::uint64_t after = 0;  // the last look without it

@@ -80,6 +80,16 @@ std::optional<Process> read_process(int proc, const std::string& pid) {
     return process;
 }
 
+// Calls use(descriptor of /proc, pid).
+template <class Use>
+void for_each_process(Use use) {
+    const Folder folder = open_folder("/proc");
+    if (!folder) throw SysError(errno, "open /proc");
+    while (const dirent* entry = ::readdir(folder.get())) {
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') use(::dirfd(folder.get()), entry->d_name);
+    }
+}
+
 bool has_ended(const Process& process) {
     return process.state == 'Z' || process.state == 'X';
 }
@@ -87,17 +97,19 @@ bool has_ended(const Process& process) {
 }  // namespace
 
 std::vector<Process> read_processes() {
-    const Folder folder = open_folder("/proc");
-    if (!folder) throw SysError(errno, "open /proc");
     std::vector<Process> processes;
-    while (const dirent* entry = ::readdir(folder.get())) {
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-        if (auto process = read_process(::dirfd(folder.get()), entry->d_name)) {
-            processes.push_back(std::move(*process));
-        }
-    }
+    for_each_process([&](int proc, const char* pid) {
+        if (auto process = read_process(proc, pid)) processes.push_back(std::move(*process));
+    });
     std::sort(processes.begin(), processes.end(), [](const auto& a, const auto& b) { return a.pid < b.pid; });
     return processes;
+}
+
+std::set<std::uint64_t> user_namespaces_in_use() {
+    std::set<std::uint64_t> namespaces;
+    Buffer buffer{};
+    for_each_process([&](int proc, const char* pid) { namespaces.insert(user_namespace(proc, pid, buffer)); });
+    return namespaces;
 }
 
 const Process* find_process(const std::vector<Process>& processes, pid_t pid) {

@@ -1,5 +1,7 @@
 // The host's processes at one moment, and which of them are of this run.
 #pragma once
+#include <set>
+
 #include "runtime/host/state/difference.hpp"
 
 namespace runtime::host {
@@ -19,6 +21,9 @@ struct Process {
 
 // All, by pid. A process that ends while it is read is left out; so are the kernel's own threads. Throws SysError.
 [[nodiscard]] std::vector<Process> read_processes();
+
+// The user namespaces that somebody is in, by inode, as far as they are ours to see. Throws SysError.
+[[nodiscard]] std::set<std::uint64_t> user_namespaces_in_use();
 
 // Null if there is none; `processes` ordered by pid.
 [[nodiscard]] const Process* find_process(const std::vector<Process>& processes, pid_t pid);
