@@ -39,7 +39,7 @@ class StageServices {
     const store::Store& store_;
     std::string run_;
     std::vector<sandbox::os::Fd> logs_;
-    sandbox::ServiceRunner runner_;
+    sandbox::ServiceRunnerClient runner_;
     std::optional<Failure> failure_;
     std::deque<std::string> last_lines_;
 };

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sandbox/bubblewrap/launch.hpp"
+#include "sandbox/init/child.hpp"
 #include "sandbox/init/payload.hpp"
 #include "sandbox/init/reporter.hpp"
 

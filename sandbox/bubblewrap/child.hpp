@@ -3,13 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/task.hpp"
 
 namespace sandbox {
 
+// A descriptor that a jail in bubblewrap mode inherits has a number below this one: those from here on are used to build it.
+inline constexpr int first_private_fd = 256;
+
 // Ready-made plain memory, as ChildTask.
 struct BubblewrapTask {
-    ChildTask build;  // steps, executables, argv; report_fd; no line
+    ChildTask build;  // steps, executables, argv; report_fd; no control socket
     int go_fd;        // one byte: go on; its end: the parent is gone
     int end_fd;       // PayloadEnd goes here; -1: no init, the parent waits for the command itself
     bool has_init;

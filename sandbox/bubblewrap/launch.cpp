@@ -44,9 +44,9 @@ Pipe open_pipe(const Plan& plan) {
 }
 
 // From here to the child; a socket, because a pipe whose reader has gone raises SIGPIPE.
-Pipe open_line(const Plan& plan) {
+Pipe open_control(const Plan& plan) {
     int pair[2];
-    sys([&] { return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair); }, "make a line");
+    sys([&] { return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair); }, "make a control socket");
     Fd mine(pair[0]);
     return {out_of_the_way(pair[1], plan), std::move(mine)};
 }
@@ -155,7 +155,7 @@ std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan,
     check_one_thread();
     enter_namespaces(*plan.bubblewrap);
     Memory memory = make_memory(plan);
-    Pipe go = open_line(plan);
+    Pipe go = open_control(plan);
     Pipe report = open_pipe(plan);
     Pipe end = open_pipe(plan);
     BubblewrapTask task = make_task(plan, memory, report.write.get());

@@ -11,9 +11,6 @@
 
 namespace sandbox {
 
-// A descriptor that a jail in bubblewrap mode inherits has a number below this one: those from here on are used to build it.
-inline constexpr int first_private_fd = 256;
-
 // The jail as its caller sees it. The destructor lets it go on; it is not killed.
 class BubblewrapJail {
   public:

@@ -21,16 +21,18 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "sandbox/init/init.hpp"
 #include "sandbox/init/payload.hpp"
 #include "sandbox/init/steps.hpp"
 #include "sandbox/raw/fd_message.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {
 
-class Child : private Reporter {
+class FirstProcess : private Reporter {
   public:
-    explicit Child(const ChildTask& task) noexcept : Reporter(task.report_fd, init_failed), task_(task) {}
+    explicit FirstProcess(const ChildTask& task) noexcept : Reporter(task.report_fd, init_failed), task_(task) {}
     [[noreturn]] void run() const noexcept;
     void walk() const noexcept;
 
@@ -43,7 +45,7 @@ class Child : private Reporter {
     const ChildTask& task_;
 };
 
-void Child::run() const noexcept {
+void FirstProcess::run() const noexcept {
     die_with_parent();
     close_all_but_kept();
     wait_for_parent();
@@ -64,7 +66,7 @@ void Child::run() const noexcept {
     init_main(task_.control_fd, pid);
 }
 
-void Child::walk() const noexcept {
+void FirstProcess::walk() const noexcept {
     Walk steps(task_);
     for (std::size_t i = 0; i < task_.step_count; ++i) {
         const Step& step = task_.steps[i];
@@ -76,7 +78,7 @@ void Child::walk() const noexcept {
 
 // One byte: the payload's exec has happened. With it the listener, where there is one; the byte alone where it could not be
 // sent. What the payload set up as its own streams was put into the shared table too.
-void Child::say_started() const noexcept {
+void FirstProcess::say_started() const noexcept {
     char byte = 0;
     if (!task_.has_listener) {
         call(SYS_sendto, task_.control_fd, &byte, 1, MSG_NOSIGNAL, nullptr, 0);
@@ -90,24 +92,24 @@ void Child::say_started() const noexcept {
 }
 
 // The signal is lost whenever the kernel thinks that credentials changed, so it is set again then; and it is not sent
-// for a parent that died before it was set, so the line, whose other end only the parent holds, is asked each time whether
+// for a parent that died before it was set, so the control socket, whose other end only the parent holds, is asked each time whether
 // that end is closed: what the parent said before it died may still be there to read.
-void Child::die_with_parent() const noexcept {
+void FirstProcess::die_with_parent() const noexcept {
     need(call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Point::parent_death_signal);
-    pollfd line = {task_.control_fd, POLLRDHUP, 0};
+    pollfd control = {task_.control_fd, POLLRDHUP, 0};
     const timespec at_once = {};
-    need(call(SYS_ppoll, &line, 1, &at_once, nullptr, 0), Point::parent_death_signal);
-    if ((line.revents & (POLLRDHUP | POLLHUP)) != 0) fail(Point::parent_death_signal, 0, -EPIPE);
+    need(call(SYS_ppoll, &control, 1, &at_once, nullptr, 0), Point::parent_death_signal);
+    if ((control.revents & (POLLRDHUP | POLLHUP)) != 0) fail(Point::parent_death_signal, 0, -EPIPE);
 }
 
 // The parent says one byte when the id maps are written.
-void Child::wait_for_parent() const noexcept {
+void FirstProcess::wait_for_parent() const noexcept {
     char byte = 0;
     const long got = call(SYS_recvfrom, task_.control_fd, &byte, 1, 0, nullptr, nullptr);
     if (got != 1) fail(Point::handshake, 0, got < 0 ? got : -EPIPE);
 }
 
-void Child::close_all_but_kept() const noexcept {
+void FirstProcess::close_all_but_kept() const noexcept {
     unsigned first = 0;
     for (std::size_t i = 0; i < task_.keep_count; ++i) {
         const auto kept = static_cast<unsigned>(task_.keep[i]);
@@ -120,11 +122,11 @@ void Child::close_all_but_kept() const noexcept {
 }  // namespace
 
 void walk_steps(const ChildTask& task) noexcept {
-    Child(task).walk();
+    FirstProcess(task).walk();
 }
 
 void child_main(const ChildTask& task) noexcept {
-    Child(task).run();
+    FirstProcess(task).run();
 }
 
 }  // namespace sandbox

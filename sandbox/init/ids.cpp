@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "sandbox/raw/syscall.hpp"
+
 namespace sandbox {
 namespace {
 

@@ -1,7 +1,7 @@
 // The child's ids and user namespaces, as steps of the plan. Under the rules of init/child.cpp; each answers -errno where it
 // fails.
 #pragma once
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/task.hpp"
 
 namespace sandbox {
 

@@ -11,7 +11,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/init.hpp"
+#include "sandbox/init/task.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {

@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/landlock.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {

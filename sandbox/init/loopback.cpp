@@ -6,7 +6,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/loopback.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 

@@ -13,8 +13,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "sandbox/init/landlock.hpp"
 #include "sandbox/init/mounts.hpp"
 #include "sandbox/raw/resolve.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {

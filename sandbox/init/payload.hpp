@@ -1,7 +1,7 @@
 // The payload's process, from its clone to its exec. Under the rules of init/child.cpp.
 #pragma once
-#include "sandbox/init/child.hpp"
 #include "sandbox/init/reporter.hpp"
+#include "sandbox/init/task.hpp"
 
 namespace sandbox {
 

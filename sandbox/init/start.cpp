@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "sandbox/init/child.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 extern "C" {
 [[noreturn]] void stagebox_main(char** stack) noexcept;

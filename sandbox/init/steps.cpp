@@ -11,9 +11,11 @@
 #include <sys/syscall.h>
 
 #include "sandbox/init/ids.hpp"
+#include "sandbox/init/loopback.hpp"
 #include "sandbox/init/mounts.hpp"
 #include "sandbox/raw/fd_message.hpp"
 #include "sandbox/raw/resolve.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {

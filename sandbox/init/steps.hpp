@@ -1,9 +1,9 @@
 // What the child does for each step of the plan (plan/plan.hpp): the new root, and what is mounted, made and hidden below it.
 // Under the rules of init/child.cpp.
 #pragma once
-#include "sandbox/init/child.hpp"
 #include "sandbox/init/reporter.hpp"
 #include "sandbox/init/targets.hpp"
+#include "sandbox/init/task.hpp"
 
 namespace sandbox {
 

@@ -8,6 +8,7 @@
 
 #include "sandbox/init/mounts.hpp"
 #include "sandbox/raw/resolve.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/task.hpp"
 
 namespace sandbox {
 

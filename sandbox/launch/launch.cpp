@@ -14,7 +14,7 @@
 #include <array>
 
 #include "sandbox/ids/idmap.hpp"
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/task.hpp"
 #include "sandbox/launch/own_network.hpp"
 #include "sandbox/launch/task_image.hpp"
 #include "sandbox/os/caps.hpp"
@@ -23,6 +23,7 @@
 #include "sandbox/os/sys.hpp"
 #include "sandbox/plan/diagnosis.hpp"
 #include "sandbox/raw/fd_message.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {
@@ -47,8 +48,8 @@ void refuse_directory(int stream, const char* name) {
 
 // What both sides hold while the jail comes about.
 struct Channels {
-    Fd line;
-    Fd child_line;
+    Fd control;
+    Fd child_control;
     Fd report;
     Fd child_report;
     std::array<Fd, 3> streams;
@@ -59,9 +60,10 @@ struct Channels {
 Channels open_channels(const Plan& plan) {
     Channels channels;
     int pair[2];
-    sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); }, "make the jail's line");
-    channels.line = Fd(pair[0]);
-    channels.child_line = out_of_the_way(Fd(pair[1]).get(), plan);
+    sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); },
+        "make the jail's control socket");
+    channels.control = Fd(pair[0]);
+    channels.child_control = out_of_the_way(Fd(pair[1]).get(), plan);
     sys([&] { return ::pipe2(pair, O_CLOEXEC); }, "make the jail's report pipe");
     channels.report = Fd(pair[0]);
     channels.child_report = out_of_the_way(Fd(pair[1]).get(), plan);
@@ -69,7 +71,7 @@ Channels open_channels(const Plan& plan) {
     for (std::size_t i = 0; i < 3; ++i) refuse_directory(plan.stdio[i], names[i]);
     for (std::size_t i = 0; i < 3; ++i) channels.streams[i] = out_of_the_way(plan.stdio[i], plan);
     channels.program = out_of_the_way(init_program(), plan);
-    channels.keep = {channels.child_line.get(), channels.child_report.get(), channels.streams[0].get(),
+    channels.keep = {channels.child_control.get(), channels.child_report.get(), channels.streams[0].get(),
                      channels.streams[1].get(), channels.streams[2].get()};
     std::sort(channels.keep.begin(), channels.keep.end());
     return channels;
@@ -101,7 +103,7 @@ ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker net
     task.keep = channels.keep.data();
     task.keep_count = channels.keep.size();
     task.report_fd = channels.child_report.get();
-    task.control_fd = channels.child_line.get();
+    task.control_fd = channels.child_control.get();
     task.drop_groups = can_drop_groups(plan.ids);
     task.network_comes = network == NetworkMaker::supervisor;
     task.own_cgroup = cgroup && (plan.clone_flags & CLONE_NEWCGROUP) != 0;
@@ -244,9 +246,10 @@ std::optional<SetupError> put_into(const Cgroup& cgroup, const os::Child& child)
 
 // Init says that the payload's exec has happened, and hands over the listener where there is one, before it closes the
 // report pipe: so it is here already. Nothing comes where init ended without a word, because it was killed.
-std::optional<Fd> receive_start(const Fd& line) {
+std::optional<Fd> receive_start(const Fd& control) {
     DescriptorMessage message;
-    const long got = os::try_sys([&] { return ::recvmsg(line.get(), message.get(), MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+    const long got =
+        os::try_sys([&] { return ::recvmsg(control.get(), message.get(), MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
     if (got != 1) return std::nullopt;
     return Fd(message.descriptor());
 }
@@ -262,7 +265,7 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
     auto cloned = clone_child(clone_flags(plan, network, cgroup), channels, task.get(), cgroup, is_in_cgroup);
     if (const int* error = std::get_if<int>(&cloned)) return explain({Point::clone, 0, *error}, plan);
     auto& child = std::get<os::Child>(cloned);
-    channels.child_line.reset();
+    channels.child_control.reset();
     channels.child_report.reset();
 
     if (auto error = map_ids(child, channels, plan)) return *std::move(error);
@@ -274,16 +277,16 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
     }
     const char go = 1;
     // A child that has already failed does not read; its report says why. Any other failure would leave both waiting.
-    const long sent = os::try_sys([&] { return ::send(channels.line.get(), &go, 1, MSG_NOSIGNAL); });
+    const long sent = os::try_sys([&] { return ::send(channels.control.get(), &go, 1, MSG_NOSIGNAL); });
     if (sent < 0 && sent != -EPIPE && sent != -ECONNRESET) {
         return explain({Point::handshake, 0, static_cast<int>(-sent)}, plan);
     }
     if (when_cloned) when_cloned();
-    if (network == NetworkMaker::supervisor) hand_over_network(channels.line, make_own_network(child.pidfd()));
+    if (network == NetworkMaker::supervisor) hand_over_network(channels.control, make_own_network(child.pidfd()));
 
     FailureRecord record{};
     if (read_failure(channels.report, record)) return explain(record, plan);
-    std::optional<Fd> started = receive_start(channels.line);
+    std::optional<Fd> started = receive_start(channels.control);
     if (!started) return explain({Point::handshake, 0, ESRCH}, plan);
     Fd listener = *std::move(started);
     FakerootServer view;
@@ -295,7 +298,7 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
             view.passed_on.reset();
         }
     }
-    return Jail(std::move(cgroup), std::move(child), std::move(channels.line), std::move(listener), std::move(view));
+    return Jail(std::move(cgroup), std::move(child), std::move(channels.control), std::move(listener), std::move(view));
 }
 
 void Jail::signal(int number) {

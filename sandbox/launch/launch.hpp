@@ -33,10 +33,10 @@ struct Outcome {
 // A running jail. Its end, however it comes, is the end of each of its processes and mounts; the destructor kills it.
 class Jail {
   public:
-    Jail(Cgroup cgroup, os::Child init, os::Fd line, os::Fd listener = {}, FakerootServer view = {})
+    Jail(Cgroup cgroup, os::Child init, os::Fd control, os::Fd listener = {}, FakerootServer view = {})
         : cgroup_(std::move(cgroup)),
           init_(std::move(init)),
-          control_(std::move(line)),
+          control_(std::move(control)),
           listener_(std::move(listener)),
           view_(std::move(view.process)),
           passed_on_(std::move(view.passed_on)) {}

@@ -11,10 +11,11 @@
 
 #include <array>
 
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/loopback.hpp"
 #include "sandbox/os/signals.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/raw/fd_message.hpp"
+#include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {
@@ -53,9 +54,9 @@ std::optional<os::Fd> make_own_network(int init_pidfd) {
     return os::Fd(static_cast<int>(errand.answer));
 }
 
-void hand_over_network(const os::Fd& line, const std::optional<os::Fd>& network) {
+void hand_over_network(const os::Fd& control, const std::optional<os::Fd>& network) {
     DescriptorMessage message(1, network ? network->get() : -1);
-    const long sent = os::try_sys([&] { return ::sendmsg(line.get(), message.get(), MSG_NOSIGNAL); });
+    const long sent = os::try_sys([&] { return ::sendmsg(control.get(), message.get(), MSG_NOSIGNAL); });
     if (sent < 0 && sent != -EPIPE && sent != -ECONNRESET) {
         throw os::SysError(static_cast<int>(-sent), "hand the jail's network namespace over");
     }

@@ -12,8 +12,8 @@ namespace sandbox {
 // makes it for itself, and its error counts.
 std::optional<os::Fd> make_own_network(int init_pidfd);
 
-// Gives it to init, which waits for it on its line; without one, init makes its own. An init that has ended does not read,
+// Gives it to init, which waits for it on its control socket; without one, init makes its own. An init that has ended does not read,
 // and its report says why.
-void hand_over_network(const os::Fd& line, const std::optional<os::Fd>& network);
+void hand_over_network(const os::Fd& control, const std::optional<os::Fd>& network);
 
 }  // namespace sandbox

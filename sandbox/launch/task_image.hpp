@@ -1,7 +1,7 @@
 // What the supervisor hands to a jail's init: its program, and the plan as one piece of memory. Knows nothing of
 // processes (launch).
 #pragma once
-#include "sandbox/init/child.hpp"
+#include "sandbox/init/task.hpp"
 #include "sandbox/os/fd.hpp"
 
 namespace sandbox {

@@ -49,9 +49,9 @@ std::uint64_t mode_of_parents(std::uint64_t mode) {
     return parents;
 }
 
-class Lowering {
+class PlanBuilder {
   public:
-    Lowering(const Spec& spec, const Command& command) : spec_(spec), command_(command) {}
+    PlanBuilder(const Spec& spec, const Command& command) : spec_(spec), command_(command) {}
     Plan run();
 
   private:
@@ -122,7 +122,7 @@ const std::string& target_of(const Mount& mount) {
     return std::visit([](const auto& kind) -> const std::string& { return kind.target; }, mount);
 }
 
-void Lowering::check_targets() const {
+void PlanBuilder::check_targets() const {
     if (spec_.mounts.empty() || target_of(spec_.mounts.front()) != "/") {
         throw PlanError("the jail has no root: its first mount must have the target /");
     }
@@ -140,7 +140,7 @@ void Lowering::check_targets() const {
     }
 }
 
-void Lowering::next_slot(StepKind kind, const std::string& path) {
+void PlanBuilder::next_slot(StepKind kind, const std::string& path) {
     check_text("a mount's source", path);
     if (path.empty() || path.front() != '/') {
         throw PlanError(format("the source \"{}\" is not an absolute path", path));
@@ -148,7 +148,7 @@ void Lowering::next_slot(StepKind kind, const std::string& path) {
     add({.kind = kind, .slot = plan_.slots++, .path = keep(path)});
 }
 
-void Lowering::source(const Bind& bind) {
+void PlanBuilder::source(const Bind& bind) {
     next_slot(StepKind::clone_tree, bind.source);
     if (!bind.identity) return;
     add({.kind = StepKind::verify,
@@ -158,7 +158,7 @@ void Lowering::source(const Bind& bind) {
          .value = bind.identity->device});
 }
 
-void Lowering::source(const Overlay& overlay) {
+void PlanBuilder::source(const Overlay& overlay) {
     if (overlay.lowers.empty()) throw PlanError(format("the overlay on {} has no lower layer", overlay.target));
     for (const std::string& lower : overlay.lowers) next_slot(StepKind::open_path, lower);
     if (overlay.upper.empty() || overlay.changes == Changes::discarded) return;
@@ -166,11 +166,11 @@ void Lowering::source(const Overlay& overlay) {
     next_slot(StepKind::open_path, overlay.work);
 }
 
-void Lowering::source(const Dev&) {
+void PlanBuilder::source(const Dev&) {
     for (const char* device : plain_devices) next_slot(StepKind::clone_device, format("/dev/{}", device));
 }
 
-bool Lowering::needs_nest() const {
+bool PlanBuilder::needs_nest() const {
     if (!spec_.bubblewrap) return spec_.ids.mode == IdMode::single && !is_ids_zero();
     const BubblewrapTerms& terms = *spec_.bubblewrap;
     if (terms.user == Share::caller || terms.ids_come_from_outside) return false;
@@ -182,7 +182,7 @@ bool Lowering::needs_nest() const {
 
 // A user namespace with one id. Where something needs the id 0 (a devpts does), that one is 0 while the jail is made, and
 // the command's is given in a second namespace, made when all is mounted.
-void Lowering::add_ids() {
+void PlanBuilder::add_ids() {
     const bool maps =
         spec_.bubblewrap && spec_.bubblewrap->user == Share::own && !spec_.bubblewrap->ids_come_from_outside;
     if (!maps && !needs_nest()) return;
@@ -197,7 +197,7 @@ void Lowering::add_ids() {
          .aux = keep(format("{} {} 1\n", gid, spec_.ids.gid_base))});
 }
 
-void Lowering::add_last_ids() {
+void PlanBuilder::add_last_ids() {
     if (spec_.bubblewrap && spec_.bubblewrap->second_user_namespace >= 0) {
         add({.kind = StepKind::join, .slot = spec_.bubblewrap->second_user_namespace});
     }
@@ -212,7 +212,7 @@ void Lowering::add_last_ids() {
     if (spec_.bubblewrap && spec_.bubblewrap->inner_users != InnerUsers::allowed) add({.kind = StepKind::no_nesting});
 }
 
-void Lowering::add_sources() {
+void PlanBuilder::add_sources() {
     add_ids();
     add({.kind = StepKind::make_private, .value = spec_.bubblewrap ? std::uint64_t{MS_SLAVE} : 0});
     // The place for the new root is /tmp, which every Linux has; only this jail sees that something is mounted there.
@@ -236,7 +236,7 @@ void Lowering::add_sources() {
     add({.kind = StepKind::base, .slot = base_slot_});
 }
 
-Step Lowering::overlay_step(StepKind kind, const Overlay& overlay) {
+Step PlanBuilder::overlay_step(StepKind kind, const Overlay& overlay) {
     const auto handle = [this] { return format("/proc/self/fd/{}", first_slot_fd + mounted_slot_++); };
     std::string options = "lowerdir=" + handle();
     for (std::size_t i = 1; i < overlay.lowers.size(); ++i) options += ":" + handle();
@@ -275,7 +275,7 @@ std::uint64_t attributes_of(const Bind& bind) {
     return attributes;
 }
 
-void Lowering::add_root() {
+void PlanBuilder::add_root() {
     const Mount& root = spec_.mounts.front();
     if (const auto* overlay = std::get_if<Overlay>(&root)) {
         add(overlay_step(StepKind::root_overlay, *overlay));
@@ -292,21 +292,21 @@ void Lowering::add_root() {
     }
 }
 
-void Lowering::add_mounts() {
+void PlanBuilder::add_mounts() {
     for (std::size_t i = 1; i < spec_.mounts.size(); ++i) {
         std::visit([this](const auto& kind) { mount(kind); }, spec_.mounts[i]);
     }
 }
 
-void Lowering::attach(const std::string& target, std::uint64_t attributes) {
+void PlanBuilder::attach(const std::string& target, std::uint64_t attributes) {
     add({.kind = StepKind::attach, .slot = mounted_slot_++, .path = keep(target), .value = attributes});
 }
 
-void Lowering::mount(const Bind& bind) {
+void PlanBuilder::mount(const Bind& bind) {
     attach(bind.target, attributes_of(bind));
 }
 
-void Lowering::add_tmpfs(const std::string& target, std::uint32_t mode, std::uint64_t size) {
+void PlanBuilder::add_tmpfs(const std::string& target, std::uint32_t mode, std::uint64_t size) {
     add({.kind = StepKind::tmpfs,
          .path = keep(target),
          .text = keep(size == 0 ? "" : format("{}", size)),
@@ -314,7 +314,7 @@ void Lowering::add_tmpfs(const std::string& target, std::uint32_t mode, std::uin
          .parents = mode_of_parents(mode)});
 }
 
-void Lowering::mount(const Dev& dev) {
+void PlanBuilder::mount(const Dev& dev) {
     // 0755, not tmpfs's usual 1777: in a sticky directory that all may write, opening /dev/null with O_CREAT, as every
     // shell redirection does, is refused (fs.protected_regular, proc(5)).
     add_tmpfs(dev.target, 0755, 0);
@@ -334,7 +334,7 @@ void Lowering::mount(const Dev& dev) {
     }
 }
 
-void Lowering::mount(const File& file) {
+void PlanBuilder::mount(const File& file) {
     add({.kind = StepKind::file,
          .slot = file.access == Access::read_write ? 0 : -1,
          .path = keep(file.target),
@@ -345,7 +345,7 @@ void Lowering::mount(const File& file) {
          .parents = mode_of_parents(file.mode)});
 }
 
-void Lowering::mount(const WrittenFile& file) {
+void PlanBuilder::mount(const WrittenFile& file) {
     add({.kind = StepKind::write_file,
          .path = keep(file.target),
          .text = keep(file.content),
@@ -354,20 +354,20 @@ void Lowering::mount(const WrittenFile& file) {
          .parents = mode_of_parents(file.mode)});
 }
 
-void Lowering::mount(const Overlay& overlay) {
+void PlanBuilder::mount(const Overlay& overlay) {
     // An overlay is not created detached, so its mount point must be there before: a directory in an image stays.
     add({.kind = StepKind::directory, .path = keep(overlay.target), .value = 0755});
     add(overlay_step(StepKind::overlay, overlay));
 }
 
-void Lowering::add_masks() {
+void PlanBuilder::add_masks() {
     for (const std::string& path : spec_.read_only_paths) add({.kind = StepKind::protect, .path = keep(path)});
     for (const std::string& path : spec_.masked_paths) {
         add({.kind = StepKind::mask, .slot = null_slot_, .path = keep(path)});
     }
 }
 
-void Lowering::add_executables() {
+void PlanBuilder::add_executables() {
     const std::string& program = command_.program.empty() ? command_.argv.front() : command_.program;
     if (program.find('/') != std::string::npos) {
         plan_.executables.push_back(keep(program));
@@ -386,7 +386,7 @@ void Lowering::add_executables() {
     }
 }
 
-void Lowering::add_payload() {
+void PlanBuilder::add_payload() {
     if (command_.argv.empty() || command_.argv.front().empty()) throw PlanError("there is no command to run");
     for (const std::string& argument : command_.argv) {
         check_text("an argument of the command", argument);
@@ -414,7 +414,7 @@ void Lowering::add_payload() {
     plan_.controlling_terminal = command_.controlling_terminal;
 }
 
-void Lowering::add_filter() {
+void PlanBuilder::add_filter() {
     plan_.filter = spec_.allow.filter;
     const bool needs_listener = asks_supervisor(plan_.filter);
     if (spec_.denials != Denials::silent) plan_.filter = report_denials(plan_.filter);
@@ -439,7 +439,7 @@ void Lowering::add_filter() {
     }
 }
 
-void Lowering::add_fakeroot() {
+void PlanBuilder::add_fakeroot() {
     plan_.fakeroot = spec_.fakeroot;
     if (spec_.fakeroot == Fakeroot::off) return;
     if (spec_.denials == Denials::observed) {
@@ -468,7 +468,7 @@ std::uint64_t namespaces_of(const Spec& spec) {
     return flags;
 }
 
-Plan Lowering::run() {
+Plan PlanBuilder::run() {
     check_targets();
     plan_.ids = spec_.ids;
     plan_.bubblewrap = spec_.bubblewrap;
@@ -519,7 +519,7 @@ std::string text_list(const std::vector<const char*>& texts) {
 }  // namespace
 
 Plan make_plan(const Spec& spec, const Command& command) {
-    return Lowering(spec, command).run();
+    return PlanBuilder(spec, command).run();
 }
 
 namespace {

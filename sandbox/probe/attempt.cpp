@@ -24,25 +24,25 @@ struct Record {
     std::array<char, 252> doing{};
 };
 
-void send_record(const os::Fd& line, int error, const std::string& doing) {
+void send_record(const os::Fd& control, int error, const std::string& doing) {
     Record record;
     record.error = error;
     std::memcpy(record.doing.data(), doing.data(), std::min(doing.size(), record.doing.size() - 1));
-    static_cast<void>(::send(line.get(), &record, sizeof record, MSG_NOSIGNAL));
+    static_cast<void>(::send(control.get(), &record, sizeof record, MSG_NOSIGNAL));
 }
 
-Attempt receive_record(const os::Fd& line) {
+Attempt receive_record(const os::Fd& control) {
     Record record;
-    const long got = os::sys([&] { return ::recv(line.get(), &record, sizeof record, 0); }, "listen to a probe");
+    const long got = os::sys([&] { return ::recv(control.get(), &record, sizeof record, 0); }, "listen to a probe");
     if (got != sizeof record) return {ECHILD, "run the probe (its process was killed)", {}};
     return {record.error, record.doing.data(), {}};
 }
 
-void enter_user_namespace(const os::Fd& line) {
+void enter_user_namespace(const os::Fd& control) {
     os::sys([] { return ::unshare(CLONE_NEWUSER); }, "make a user namespace");
-    send_record(line, 0, {});
+    send_record(control, 0, {});
     char go = 0;
-    if (::recv(line.get(), &go, 1, 0) != 1) ::_exit(1);  // the parent has no map for us
+    if (::recv(control.get(), &go, 1, 0) != 1) ::_exit(1);  // the parent has no map for us
     // Refused where groups must stay (a single map without privilege).
     static_cast<void>(::setgroups(0, nullptr));
     os::sys([] { return ::setresgid(0, 0, 0); }, "become group 0 of the namespace");
@@ -60,20 +60,20 @@ void enter_pid_namespace() {
     ::_exit(0);
 }
 
-[[noreturn]] void run_child(const Surroundings& where, const std::function<void()>& body, const os::Fd& line) {
+[[noreturn]] void run_child(const Surroundings& where, const std::function<void()>& body, const os::Fd& control) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     try {
-        if (where.ids) enter_user_namespace(line);
+        if (where.ids) enter_user_namespace(control);
         if (where.namespaces != 0) {
             os::sys([&] { return ::unshare(where.namespaces); }, "make namespaces");
             if ((where.namespaces & CLONE_NEWPID) != 0) enter_pid_namespace();
         }
         body();
-        send_record(line, 0, {});
+        send_record(control, 0, {});
     } catch (const os::SysError& error) {
-        send_record(line, error.error(), error.doing());
+        send_record(control, error.error(), error.doing());
     } catch (const std::exception& error) {
-        send_record(line, EINVAL, error.what());
+        send_record(control, EINVAL, error.what());
     }
     ::_exit(0);
 }
@@ -88,8 +88,8 @@ std::string Attempt::text() const {
 Attempt attempt(const Surroundings& where, const std::function<void()>& body) {
     std::array<int, 2> ends{};
     os::sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()); },
-            "make a line to a probe");
-    const os::Fd line(ends[0]);
+            "make the control socket of a probe");
+    const os::Fd control(ends[0]);
     os::Fd inner_line(ends[1]);
     const pid_t pid = os::sys([] { return ::fork(); }, "start a probe");
     if (pid == 0) run_child(where, body, inner_line);
@@ -97,7 +97,7 @@ Attempt attempt(const Surroundings& where, const std::function<void()>& body) {
     inner_line.reset();
 
     if (where.ids) {
-        if (Attempt made = receive_record(line); !made.works()) return made;
+        if (Attempt made = receive_record(control); !made.works()) return made;
         try {
             apply_idmap(pid, *where.ids, where.own ? &*where.own : nullptr);
         } catch (const IdMapError& error) {
@@ -106,9 +106,9 @@ Attempt attempt(const Surroundings& where, const std::function<void()>& body) {
             return {error.error(), error.doing(), {}};
         }
         const char go = 1;
-        static_cast<void>(::send(line.get(), &go, 1, MSG_NOSIGNAL));
+        static_cast<void>(::send(control.get(), &go, 1, MSG_NOSIGNAL));
     }
-    return receive_record(line);
+    return receive_record(control);
 }
 
 }  // namespace sandbox

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sandbox/ids/idmap.hpp"
-#include "sandbox/probe/probe.hpp"
+#include "sandbox/probe/finding.hpp"
 
 namespace sandbox {
 

@@ -39,7 +39,7 @@ void add_words(std::vector<std::string>& arguments, const std::vector<std::strin
 }
 
 // It waits in the socket until the service runner runs.
-void send_logs(const Fd& line, const std::vector<Fd>& logs) {
+void send_logs(const Fd& socket, const std::vector<Fd>& logs) {
     std::vector<int> numbers;
     numbers.reserve(logs.size());
     for (const Fd& log : logs) numbers.push_back(log.get());
@@ -57,23 +57,25 @@ void send_logs(const Fd& line, const std::vector<Fd>& logs) {
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(size);
     std::memcpy(CMSG_DATA(header), numbers.data(), size);
-    sys([&] { return ::sendmsg(line.get(), &message, MSG_NOSIGNAL); }, "hand the services' logs over");
+    sys([&] { return ::sendmsg(socket.get(), &message, MSG_NOSIGNAL); }, "hand the services' logs over");
 }
 
 }  // namespace
 
-ServiceRunner::ServiceRunner(const std::vector<Service>& services, const std::vector<Fd>& logs) : services_(services) {
+ServiceRunnerClient::ServiceRunnerClient(const std::vector<Service>& services, const std::vector<Fd>& logs)
+    : services_(services) {
     if (services.empty() || services.size() > most_services || logs.size() != services.size()) {
         throw PlanError(format("a command has 1 to {} services, each with a log", most_services));
     }
     int pair[2];
-    sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); }, "make the services' line");
+    sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); },
+        "make the services' control socket");
     control_ = Fd(pair[0]);
     control_of_runner_ = Fd(pair[1]);
     send_logs(control_, logs);
 }
 
-void ServiceRunner::take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const {
+void ServiceRunnerClient::take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const {
     spec.mounts.emplace_back(
         File{service_runner_path, {stagebox_service_runner_begin, stagebox_service_runner_end}, 0755});
     std::vector<std::string> arguments = {service_runner_path, format("{}", grace.count()),
@@ -91,7 +93,7 @@ void ServiceRunner::take_over(Spec& spec, Command& command, std::chrono::millise
     command.stdin_fd = control_of_runner_.get();
 }
 
-std::variant<std::monostate, CommandEnd, ServiceFault> ServiceRunner::what_was_told() const {
+std::variant<std::monostate, CommandEnd, ServiceFault> ServiceRunnerClient::what_was_told() const {
     using What = ServiceFault::What;
     services::Message message{};
     while (os::try_sys([&] { return ::recv(control_.get(), &message, sizeof message, MSG_DONTWAIT); }) ==

@@ -1,4 +1,4 @@
-// The supervisor's side of the service runner (service runner/): puts it in a command's place, hands it the services' logs, and says
+// The supervisor's side of the service runner (services/runner.cpp): puts it in a command's place, hands it the services' logs, and says
 // afterwards what it told of them. Knows nothing of stages.
 #pragma once
 #include <chrono>
@@ -27,10 +27,10 @@ struct CommandEnd {
     int status = 0;
 };
 
-class ServiceRunner {
+class ServiceRunnerClient {
   public:
     // `logs`: one for each service, open for reading and appending; at most most_services. The services must outlive it.
-    ServiceRunner(const std::vector<Service>& services, const std::vector<os::Fd>& logs);
+    ServiceRunnerClient(const std::vector<Service>& services, const std::vector<os::Fd>& logs);
 
     // The jail then starts the services, and the command when they are ready. Ended, the command leaves them `grace` to end
     // in. The command's standard input becomes the jail's /dev/null.

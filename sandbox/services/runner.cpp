@@ -60,20 +60,20 @@ long now() noexcept {
     return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-struct Child {
+struct Process {
     long pid = 0;
     bool has_ended = false;
     int code = 0;
     int status = 0;
 };
 
-struct Service {
+struct RunningService {
     long timeout;
     char kind;
     char* value;
     char** check;  // ends with a null pointer, as `run`
     char** run;
-    Child child;
+    Process child;
     long scanned;  // how far its log was looked through
 };
 
@@ -92,7 +92,7 @@ class ServiceRunner {
     [[nodiscard]] bool has_said(unsigned index) noexcept;
     [[nodiscard]] bool check_succeeds(unsigned index) noexcept;
     [[noreturn]] void wait_for_command() noexcept;
-    [[noreturn]] void end_with(const Child& command) noexcept;
+    [[noreturn]] void end_with(const Process& command) noexcept;
 
     long start(char** argv, int output, int errors) noexcept;
     [[noreturn]] void execute(char** argv) const noexcept;
@@ -104,10 +104,10 @@ class ServiceRunner {
     char** environment_;
     long grace_ = 0;
     unsigned count_ = 0;
-    Service services_[most_services] = {};
+    RunningService services_[most_services] = {};
     char** command_ = nullptr;
-    Child main_;
-    Child check_;
+    Process main_;
+    Process check_;
     bool is_stopping_ = false;
 };
 
@@ -180,8 +180,8 @@ void ServiceRunner::take_streams() noexcept {
 
 // In a process of its own, with a session of its own. The answer: its pid, or -errno where it could not be executed.
 long ServiceRunner::start(char** argv, int output, int errors) noexcept {
-    int line[2] = {-1, -1};
-    const long piped = call(SYS_pipe2, line, O_CLOEXEC);
+    int report[2] = {-1, -1};
+    const long piped = call(SYS_pipe2, report, O_CLOEXEC);
     if (piped < 0) return piped;
     const long pid = call(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
     if (pid == 0) {
@@ -191,13 +191,13 @@ long ServiceRunner::start(char** argv, int output, int errors) noexcept {
         if (errors != 2) call(SYS_dup3, errors, 2, 0);
         const std::uint64_t none = 0;
         call(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
-        call(SYS_dup3, line[1], null_stream, O_CLOEXEC);  // where execute() says what kept it
+        call(SYS_dup3, report[1], null_stream, O_CLOEXEC);  // where execute() says what kept it
         execute(argv);
     }
-    call(SYS_close, line[1]);
+    call(SYS_close, report[1]);
     int error = 0;
-    const long got = pid < 0 ? 0 : call(SYS_read, line[0], &error, sizeof error);
-    call(SYS_close, line[0]);
+    const long got = pid < 0 ? 0 : call(SYS_read, report[0], &error, sizeof error);
+    call(SYS_close, report[0]);
     if (got != sizeof error) return pid;
     call(SYS_wait4, pid, nullptr, 0, nullptr);
     return -error;
@@ -240,7 +240,7 @@ void ServiceRunner::execute(char** argv) const noexcept {
 }
 
 void ServiceRunner::start_service(unsigned index) noexcept {
-    Service& service = services_[index];
+    RunningService& service = services_[index];
     const int log = first_log + static_cast<int>(index);
     const long end = call(SYS_lseek, log, 0, SEEK_END);  // another attempt may have written before
     service.scanned = end < 0 ? 0 : end;
@@ -263,18 +263,18 @@ void ServiceRunner::wait_until_ready(unsigned index) noexcept {
 }
 
 bool ServiceRunner::is_ready(unsigned index) noexcept {
-    const Service& service = services_[index];
+    const RunningService& service = services_[index];
     switch (static_cast<Ready>(service.kind)) {
         case Ready::at_once: return true;
         case Ready::tcp: return has_listener(service.value);
         case Ready::unix_socket: {
-            const long line = call(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-            if (line < 0) return false;
+            const long peer = call(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            if (peer < 0) return false;
             sockaddr_un address = {};
             address.sun_family = AF_UNIX;
             memcpy(address.sun_path, service.value, length(service.value));
-            const long answer = call(SYS_connect, line, &address, sizeof address);
-            call(SYS_close, line);
+            const long answer = call(SYS_connect, peer, &address, sizeof address);
+            call(SYS_close, peer);
             // Its queue is full, or it is of another type: somebody is there.
             return answer >= 0 || answer == -EAGAIN || answer == -EPROTOTYPE;
         }
@@ -285,21 +285,21 @@ bool ServiceRunner::is_ready(unsigned index) noexcept {
 }
 
 bool connects(const void* address, unsigned size, int family) noexcept {
-    const long line = call(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (line < 0) return false;
-    long answer = call(SYS_connect, line, address, size);
+    const long peer = call(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (peer < 0) return false;
+    long answer = call(SYS_connect, peer, address, size);
     if (answer == -EINPROGRESS) {
-        pollfd waiting = {static_cast<int>(line), POLLOUT, 0};
+        pollfd waiting = {static_cast<int>(peer), POLLOUT, 0};
         const timespec limit = {0, 100'000'000};
         call(SYS_ppoll, &waiting, 1, &limit, nullptr, 0);
         int error = ETIMEDOUT;
         socklen_t size_of_error = sizeof error;
         if ((waiting.revents & POLLOUT) != 0) {
-            call(SYS_getsockopt, line, SOL_SOCKET, SO_ERROR, &error, &size_of_error);
+            call(SYS_getsockopt, peer, SOL_SOCKET, SO_ERROR, &error, &size_of_error);
         }
         answer = -error;
     }
-    call(SYS_close, line);
+    call(SYS_close, peer);
     return answer >= 0;
 }
 
@@ -321,7 +321,7 @@ bool ServiceRunner::has_listener(const char* port) const noexcept {
 // Looks through what the log has got since the last time, and as much before that as a text across both takes.
 bool ServiceRunner::has_said(unsigned index) noexcept {
     static char window[65536];
-    Service& service = services_[index];
+    RunningService& service = services_[index];
     const std::size_t size = length(service.value);
     for (;;) {
         const long got = call(SYS_pread64, first_log + static_cast<int>(index), window, sizeof window, service.scanned);
@@ -339,7 +339,7 @@ bool ServiceRunner::has_said(unsigned index) noexcept {
 bool ServiceRunner::check_succeeds(unsigned index) noexcept {
     if (check_.pid > 0 && !check_.has_ended) return false;
     const bool has_succeeded = check_.has_ended && check_.code == CLD_EXITED && check_.status == 0;
-    const Child before = check_;
+    const Process before = check_;
     check_ = {};
     if (has_succeeded) return true;
     const int log = first_log + static_cast<int>(index);
@@ -364,10 +364,10 @@ void ServiceRunner::wait_for_command() noexcept {
 
 // The services are asked to end, in the order opposite to the one they were started in, and what has not in time is ended
 // with the jail. A jail whose command was killed has nothing to wait for.
-void ServiceRunner::end_with(const Child& command) noexcept {
+void ServiceRunner::end_with(const Process& command) noexcept {
     is_stopping_ = true;
     for (unsigned i = count_; i > 0; --i) {
-        const Child& child = services_[i - 1].child;
+        const Process& child = services_[i - 1].child;
         if (!child.has_ended) call(SYS_kill, child.pid, SIGTERM);
     }
     const long deadline = now() + grace_;
@@ -401,7 +401,7 @@ void ServiceRunner::reap() noexcept {
     for (;;) {
         siginfo_t info = {};
         if (call(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, nullptr) < 0 || info.si_pid == 0) return;
-        const auto take = [&info](Child& child) {
+        const auto take = [&info](Process& child) {
             if (info.si_pid != child.pid) return;
             child.has_ended = true;
             child.code = info.si_code;
@@ -415,7 +415,7 @@ void ServiceRunner::reap() noexcept {
 
 void ServiceRunner::look_for_ended() noexcept {
     for (unsigned i = 0; i < count_; ++i) {
-        const Child& child = services_[i].child;
+        const Process& child = services_[i].child;
         if (child.pid == 0 || !child.has_ended) continue;
         tell(Event::ended, i, child.code, child.status);
         leave(1);

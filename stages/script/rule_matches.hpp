@@ -1,6 +1,6 @@
 // The single tests of rules.cpp: whether a command is of a kind. Each knows one family of programs and its options.
 #pragma once
-#include "stages/script/rules.hpp"
+#include "stages/script/surroundings.hpp"
 
 namespace stages::script::matches {
 

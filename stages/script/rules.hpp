@@ -3,11 +3,9 @@
 #pragma once
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "stages/script/commands.hpp"
+#include "stages/script/surroundings.hpp"
 
 namespace stages::script {
 
@@ -29,14 +27,6 @@ enum class Carried : std::uint8_t {
     as_no_op,        // ":" before it: its words stay, and do nothing
     without_itself,  // only the command that it runs: `sudo X` becomes `X`
 };
-
-// What a rule may know beside the command.
-struct Surroundings {
-    const Script& script;
-    // Where the script mounts something, or which root it enters; without a slash at the end.
-    std::vector<std::string> mounted;
-};
-Surroundings surroundings_of(const Script& script);
 
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order in which the table is read
 struct Rule {

@@ -13,6 +13,7 @@
 #include "runtime/cli/run/help.hpp"
 #include "runtime/cli/run/jail_status.hpp"
 #include "runtime/cli/run/options.hpp"
+#include "sandbox/bubblewrap/child.hpp"
 #include "sandbox/bubblewrap/launch.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
