@@ -10,12 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/refuse.hpp"
 
 using namespace tests::jail;
