@@ -2,11 +2,11 @@
 // left of it, the store is whole, and the next build goes on from what was committed to the same result.
 #include <signal.h>
 
-#include <catch2/catch.hpp>
 #include <iostream>
 
 #include "sandbox/os/format.hpp"
 #include "tests/faults/disturbed_build.hpp"
+#include "tests/support/catch.hpp"
 
 #if defined(__x86_64__)
 using namespace tests::faults;

@@ -4,12 +4,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <map>
 
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host.hpp"
 #include "tests/support/workspace.hpp"
 

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -17,6 +16,7 @@
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 #include "tests/faults/disturbed_build.hpp"
+#include "tests/support/catch.hpp"
 
 #if defined(__x86_64__)
 using namespace tests::faults;

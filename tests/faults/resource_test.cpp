@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cstring>
 #include <fstream>
 #include <set>
@@ -14,6 +13,7 @@
 #include "sandbox/os/format.hpp"
 #include "tests/faults/disturbed_build.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::faults;
 using namespace tests::support;

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstring>
 #include <set>
 
 #include "sandbox/os/format.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host.hpp"
 #include "tests/support/inject.hpp"
 #include "tests/support/workspace.hpp"

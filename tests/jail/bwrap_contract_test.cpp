@@ -4,13 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <fstream>
 #include <thread>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/json.hpp"
 #include "tests/jail/bwrap.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

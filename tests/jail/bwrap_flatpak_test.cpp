@@ -1,8 +1,9 @@
 // A program of Debian that calls bwrap: flatpak builds, installs and runs an application, each in a jail that the program
 // under the name bwrap makes. Nothing comes from a network: the runtime is made here, of busybox.
-#include <catch2/catch.hpp>
 
 #include "tests/jail/bwrap.hpp"
+
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

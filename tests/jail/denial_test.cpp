@@ -9,8 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/fakeroot/listener.hpp"
 #include "sandbox/filter/denials.hpp"
 #include "sandbox/ids/idmap.hpp"
@@ -19,6 +17,7 @@
 #include "sandbox/os/sys.hpp"
 #include "sandbox/profile/profile.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::support;
 using sandbox::Jail;

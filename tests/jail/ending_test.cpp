@@ -1,9 +1,8 @@
 // How a run ends: exit codes, streams, signals, set-up errors; and that nothing outlives it.
 #include <signal.h>
 
-#include <catch2/catch.hpp>
-
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/refuse.hpp"
 
 using namespace tests::jail;

@@ -3,11 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
 
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/own_cgroup.hpp"
 
 using namespace tests::jail;

@@ -7,13 +7,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <sstream>
 
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

@@ -1,11 +1,11 @@
 // What the profiles allow, in real jails: each denial beside what is allowed, and files from elsewhere.
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <fstream>
 
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

@@ -1,11 +1,11 @@
 // Roots that a payload has prepared: a mount's target, or a directory above it, is a symbolic link. What is
 // mounted there lands inside the root, or the jail is not built; what the link names outside is never
 // touched.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/jail/hostile_root.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

@@ -4,11 +4,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <fstream>
 
 #include "sandbox/os/format.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

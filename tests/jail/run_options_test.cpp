@@ -5,13 +5,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/json.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

@@ -5,10 +5,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/os/format.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

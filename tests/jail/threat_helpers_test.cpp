@@ -1,10 +1,10 @@
 // Libraries, converters and programs that a root or an environment offers: only the payload itself ever loads them.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "sandbox/os/format.hpp"
 #include "tests/jail/hostile_root.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

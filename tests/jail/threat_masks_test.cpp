@@ -2,12 +2,12 @@
 // objects of the host, never things of that name in the root.
 #include <linux/magic.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "sandbox/os/format.hpp"
 #include "tests/jail/hostile_root.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

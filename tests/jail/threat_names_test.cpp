@@ -1,7 +1,8 @@
 // Words of the command line that are no names, paths or numbers: refused in words that a terminal can show.
-#include <catch2/catch.hpp>
 
 #include "tests/jail/jail.hpp"
+
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

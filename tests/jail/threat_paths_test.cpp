@@ -3,11 +3,11 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "sandbox/os/format.hpp"
 #include "tests/jail/hostile_root.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

@@ -2,7 +2,6 @@
 // kernel's headers say about it: profiles/seccomp/README.md has the contract.
 #include <sys/syscall.h>
 
-#include <catch2/catch.hpp>
 #include <fstream>
 #include <map>
 #include <set>
@@ -11,6 +10,7 @@
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

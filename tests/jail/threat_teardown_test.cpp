@@ -2,11 +2,11 @@
 // are gone when the runner says so.
 #include <signal.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "sandbox/os/format.hpp"
 #include "tests/jail/hostile_root.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

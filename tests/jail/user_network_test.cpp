@@ -5,13 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "sandbox/os/sys.hpp"
 #include "tests/jail/jail.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::jail;
 using namespace tests::support;

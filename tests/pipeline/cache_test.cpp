@@ -1,8 +1,8 @@
 // What runs again, and what does not.
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 namespace fs = std::filesystem;

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -15,6 +14,7 @@
 #include "sandbox/os/json.hpp"
 #include "sandbox/os/sys.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

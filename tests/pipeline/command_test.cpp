@@ -1,5 +1,4 @@
 // The commands beside build: check, plan, doctor; what is wrong with a command line; where results go.
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -7,6 +6,7 @@
 
 #include "sandbox/os/json.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

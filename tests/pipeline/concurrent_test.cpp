@@ -1,13 +1,13 @@
 // Builds side by side, and stages side by side.
 #include <signal.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <map>
 #include <sstream>
 
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

@@ -1,9 +1,9 @@
 // What a build tells of the calls that its stages' filters denied: in the summary, the record, the run's events and log.
-#include <catch2/catch.hpp>
 #include <chrono>
 
 #include "sandbox/os/json.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/os/sys.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/sshd.hpp"
 
 using namespace tests::pipeline;

@@ -1,12 +1,12 @@
 // Stages that fail: what is said, what goes on, and how to look at what they left.
 #include <signal.h>
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

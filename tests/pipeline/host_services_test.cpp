@@ -1,9 +1,8 @@
 // What a pipeline requires of its host, where no systemd is: it is said, and nothing runs. With one: tests/vm/cases/host-services.
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

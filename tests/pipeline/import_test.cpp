@@ -1,7 +1,6 @@
 // `import` on real build scripts of Debian's packages, against lists that were made by reading them; what it writes; what
 // `check` says of stage scripts. scripts/setup --test fetches the scripts.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -9,6 +8,7 @@
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

@@ -1,10 +1,9 @@
 // A build that is told to end.
 #include <signal.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

@@ -1,8 +1,8 @@
 // Stages have nothing in common but what the pipeline says.
-#include <catch2/catch.hpp>
 
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

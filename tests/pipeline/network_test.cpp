@@ -1,8 +1,8 @@
 // Which stages have a network, and how what it gave is pinned.
-#include <catch2/catch.hpp>
 
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

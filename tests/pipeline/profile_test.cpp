@@ -1,11 +1,11 @@
 // Each stage under its own profile: where it is found, what it changes, and what must be allowed by it.
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <fstream>
 
 #include "sandbox/os/json.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

@@ -2,10 +2,9 @@
 // part of what the store calls the same.
 #include <sys/xattr.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using sandbox::os::format;

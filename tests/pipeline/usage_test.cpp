@@ -1,9 +1,9 @@
 // The ledger of a build, and what it is used for: which stages run beside each other, and what is said before one starts.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

@@ -1,10 +1,9 @@
 // Stages with the network `user`: as pinned as those with the host's, and failed where it cannot be had.
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/os/format.hpp"
 #include "tests/pipeline/pipeline.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace tests::pipeline;
 using namespace tests::support;

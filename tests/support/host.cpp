@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,7 @@
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "tests/support/catch.hpp"
 
 namespace tests::support {
 

@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace runtime::engine;
 using sandbox::Exited;

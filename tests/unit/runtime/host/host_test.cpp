@@ -3,12 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <map>
 
 #include "runtime/host/check/session.hpp"
 #include "runtime/host/receipt/receipt.hpp"
 #include "runtime/host/state/host_state.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace runtime::host;
 using sandbox::os::parse_mounts;

@@ -4,8 +4,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <catch2/catch.hpp>
-
 #include "runtime/jail/denial_lesson.hpp"
 #include "runtime/jail/denial_log.hpp"
 #include "runtime/jail/denial_words.hpp"
@@ -15,6 +13,7 @@
 #include "sandbox/os/json.hpp"
 #include "sandbox/plan/plan.hpp"
 #include "sandbox/profile/profile.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace runtime::jail;
 using sandbox::evaluate;

@@ -1,6 +1,6 @@
 #include "runtime/report/run_state.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using runtime::report::run_state;
 using runtime::report::RunState;

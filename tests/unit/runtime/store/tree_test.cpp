@@ -7,10 +7,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using runtime::store::digest_import;

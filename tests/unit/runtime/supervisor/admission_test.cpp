@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "runtime/engine/stage_usage.hpp"
 #include "sandbox/os/files.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using namespace runtime;

@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 
 #include "sandbox/config/text.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using sandbox::ConfigError;

@@ -6,13 +6,12 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/fakeroot/calls.hpp"
 #include "sandbox/fakeroot/identity.hpp"
 #include "sandbox/fakeroot/owner.hpp"
 #include "sandbox/filter/compile.hpp"
 #include "sandbox/filter/eval.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace sandbox;
 

@@ -3,7 +3,6 @@
 
 #include <linux/audit.h>
 #include <sys/syscall.h>
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "sandbox/os/caps.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/sandbox/filter/bpf.hpp"
 
 using sandbox::chain_filters;

@@ -3,12 +3,13 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
 #include <stdexcept>
+
+#include "tests/support/catch.hpp"
 
 using sandbox::answer_allowed;
 using sandbox::answer_error;

@@ -3,7 +3,6 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <catch2/catch.hpp>
 
 #include <array>
 #include <fstream>
@@ -15,6 +14,7 @@
 
 #include "sandbox/filter/bpf.hpp"
 #include "sandbox/filter/compile.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/sandbox/filter/bpf.hpp"
 
 using sandbox::FilterProgram;

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+
+#include "tests/support/catch.hpp"
 
 using sandbox::Caller;
 using sandbox::IdFiles;

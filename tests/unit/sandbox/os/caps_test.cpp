@@ -1,9 +1,10 @@
 #include "sandbox/os/caps.hpp"
 
 #include <linux/capability.h>
-#include <catch2/catch.hpp>
 
 #include <fstream>
+
+#include "tests/support/catch.hpp"
 
 using namespace sandbox;
 

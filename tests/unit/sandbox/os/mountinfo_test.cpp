@@ -1,6 +1,6 @@
 #include "sandbox/os/mountinfo.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using sandbox::os::MountChangeKind;
 using sandbox::os::parse_mounts;

@@ -1,12 +1,12 @@
 // Which of the reasons for a refusal it is: the facts of machines that the tests do not have, by the words they lead to.
 #include <linux/capability.h>
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
 
 #include "sandbox/plan/diagnosis.hpp"
+#include "tests/support/catch.hpp"
 
 using sandbox::explain_refusal;
 using sandbox::HostFacts;

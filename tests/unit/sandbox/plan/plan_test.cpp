@@ -1,9 +1,8 @@
 // From a spec to the list of operations: what is refused, and the order that matters.
 #include "sandbox/plan/plan.hpp"
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/plan/setup_error.hpp"
+#include "tests/support/catch.hpp"
 
 using sandbox::Bind;
 using sandbox::make_plan;

@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,6 +27,7 @@
 #include "sandbox/profile/filter.hpp"
 #include "sandbox/profile/filter_cache.hpp"
 #include "sandbox/profile/permissions.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/sandbox/filter/bpf.hpp"
 
 using namespace sandbox;

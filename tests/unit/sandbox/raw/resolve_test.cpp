@@ -6,13 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cstring>
 #include <map>
 
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/raw/resolve.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using sandbox::Links;

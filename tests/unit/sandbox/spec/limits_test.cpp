@@ -3,9 +3,8 @@
 
 #include <sys/resource.h>
 
-#include <catch2/catch.hpp>
-
 #include "sandbox/cgroup/cgroup.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace sandbox;
 

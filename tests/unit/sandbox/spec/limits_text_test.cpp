@@ -1,8 +1,9 @@
 // Limits as words, and what cannot be kept without a cgroup.
 #include "sandbox/spec/limits_text.hpp"
 
-#include <catch2/catch.hpp>
 #include <stdexcept>
+
+#include "tests/support/catch.hpp"
 
 using namespace sandbox;
 

@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <functional>
 #include <set>
 
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/sha256.hpp"
 #include "sandbox/os/sys.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using stages::action_key;

@@ -1,6 +1,5 @@
 // The pipeline tests/golden/every-key has every key that there is. What the keys of its stages are made of is written
 // down beside it: whatever is done to the program, a stage that gives the same result keeps its key.
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 
 #include "stages/pipeline/action_key.hpp"
 #include "stages/pipeline/pipeline_file.hpp"
+#include "tests/support/catch.hpp"
 
 namespace {
 

@@ -1,9 +1,10 @@
 #include "stages/pipeline/graph.hpp"
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <map>
 #include <random>
+
+#include "tests/support/catch.hpp"
 
 using stages::Graph;
 using stages::Pipeline;

@@ -2,7 +2,6 @@
 // tests/golden/pipeline-errors/NAME/{stagebox.toml, expected.txt}. With STAGEBOX_REGENERATE_GOLDEN=1 the
 // expected texts are written anew, and the test fails, so that this cannot be left on unnoticed.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "stages/pipeline/pipeline_file.hpp"
+#include "tests/support/catch.hpp"
 
 namespace {
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <random>
 
@@ -12,6 +11,7 @@
 #include "sandbox/os/sys.hpp"
 #include "stages/pipeline/local_files.hpp"
 #include "stages/pipeline/words.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using stages::Pipeline;

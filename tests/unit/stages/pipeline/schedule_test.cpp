@@ -3,9 +3,10 @@
 #include "stages/pipeline/schedule.hpp"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <random>
 #include <set>
+
+#include "tests/support/catch.hpp"
 
 using stages::ErrorMode;
 using stages::Graph;

@@ -1,11 +1,11 @@
 #include "stages/roots/host_root.hpp"
 #include "sandbox/os/sys.hpp"
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 #include <set>
 
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using stages::host_packages_digest;

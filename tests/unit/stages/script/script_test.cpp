@@ -1,10 +1,10 @@
 // Scripts as values, read with the real grammar: what is a command, what the rules say of it, where phases are.
-#include <catch2/catch.hpp>
 
 #include "runtime/script/load.hpp"
 #include "stages/script/draft.hpp"
 #include "stages/script/hazards.hpp"
 #include "stages/script/phases.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace stages::script;
 

@@ -1,7 +1,7 @@
 // The words of `stagebox run`.
 #include "runtime/cli/run/run.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using runtime::cli::parse_run;
 using sandbox::Access;

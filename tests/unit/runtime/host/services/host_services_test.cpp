@@ -2,12 +2,12 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <map>
 
 #include "runtime/host/services/service_journal.hpp"
 #include "runtime/host/services/ssh_link.hpp"
 #include "sandbox/os/files.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 using namespace runtime::host;

@@ -4,11 +4,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
-
 #include "runtime/host/check/leftovers.hpp"
 #include "runtime/host/unmount/unmount.hpp"
 #include "sandbox/os/fd.hpp"
+#include "tests/support/catch.hpp"
 
 using namespace runtime::host;
 using sandbox::os::parse_mounts;
