@@ -1,7 +1,7 @@
 // What stagebox.lock and a record say is read as what it must be: neither can name a place outside the store.
 #include "runtime/supervisor/lock_file.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include "runtime/store/record.hpp"
 #include "sandbox/config/config.hpp"

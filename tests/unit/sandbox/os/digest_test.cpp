@@ -1,7 +1,7 @@
 #include "sandbox/os/digest.hpp"
 
-#include <catch2/catch.hpp>
 #include <stdexcept>
+#include "tests/support/catch.hpp"
 
 #include "sandbox/os/sha256.hpp"
 
