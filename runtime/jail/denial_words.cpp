@@ -154,7 +154,7 @@ constexpr Word clone_words[] = {WORD(CLONE_NEWNS),   WORD(CLONE_NEWCGROUP), WORD
                                 WORD(CLONE_NEWUSER), WORD(CLONE_NEWPID),    WORD(CLONE_NEWNET),  WORD(CLONE_VM),
                                 WORD(CLONE_FS),      WORD(CLONE_FILES),     WORD(CLONE_SIGHAND), WORD(CLONE_VFORK),
                                 WORD(CLONE_THREAD)};
-constexpr Word families[] = {
+constexpr Word family_words[] = {
     WORD(AF_UNIX),  WORD(AF_INET),      WORD(AF_INET6),     WORD(AF_NETLINK), WORD(AF_PACKET), WORD(AF_ALG),
     WORD(AF_VSOCK), WORD(AF_BLUETOOTH), WORD(AF_CAN),       WORD(AF_TIPC),    WORD(AF_RDS),    WORD(AF_KEY),
     WORD(AF_XDP),   WORD(AF_NFC),       WORD(AF_KCM),       WORD(AF_QIPCRTR), WORD(AF_SMC),    WORD(AF_PPPOX),
@@ -218,7 +218,7 @@ std::string argument_text(Shown shown, std::uint64_t value, const TextAt& text_a
         case open_flags: return flags_of(open_words, low);
         case mount_flags: return flags_of(mount_words, low);
         case clone_flags: return flags_of(clone_words, low);
-        case family: return one_of(families, low);
+        case family: return one_of(family_words, low);
         case socket_type: return one_of(socket_types, low & 0xfU);
         case ioctl_request: return one_of(requests, low);
         case ptrace_request: return one_of(ptrace_requests, low);

@@ -12,11 +12,18 @@ set(EMBED_SHARED config/config.cpp config/text.cpp config/value.cpp os/caps.cpp 
 list(TRANSFORM EMBED_SHARED PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 list(REMOVE_ITEM SANDBOX_SOURCES ${EMBED_SHARED})
 add_library(stagebox_policy OBJECT ${EMBED_SHARED})
+set_target_properties(stagebox_policy PROPERTIES UNITY_BUILD OFF)
 target_link_libraries(stagebox_policy PUBLIC stagebox_options nlohmann_json::nlohmann_json)
+# Precompiled once, for all that the program consists of. A file names what it uses all the same: the preset tidy compiles
+# without. Nothing of ours but the two headers that stand for a library, so that a change of ours compiles few files again.
+target_precompile_headers(stagebox_policy PRIVATE <algorithm> <array> <chrono> <functional> <map> <memory> <optional> <set>
+                          <span> <string> <string_view> <variant> <vector> ${CMAKE_SOURCE_DIR}/sandbox/os/format.hpp
+                          ${CMAKE_SOURCE_DIR}/sandbox/os/json.hpp)
 
 add_executable(stagebox-filterc embed/filterc.cpp $<TARGET_OBJECTS:stagebox_policy>)
 target_link_libraries(stagebox-filterc PRIVATE stagebox_options nlohmann_json::nlohmann_json
                                                ${SECCOMP_ARCHIVE} ${CAP_ARCHIVE})
+target_precompile_headers(stagebox-filterc REUSE_FROM stagebox_policy)
 
 set(PROFILES_DIR ${CMAKE_SOURCE_DIR}/profiles)
 set(PROFILES_DATA ${CMAKE_BINARY_DIR}/generated/profiles_data.cpp)

@@ -1,8 +1,22 @@
 // The single tests of rules.cpp: whether a command is of a kind. Each knows one family of programs and its options.
 #pragma once
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "stages/script/surroundings.hpp"
 
 namespace stages::script::matches {
+
+template <std::size_t Count>
+bool is_one_of(std::string_view word, const std::array<std::string_view, Count>& words) {
+    return std::ranges::find(words, word) != words.end();
+}
+
+// The command acts on the host itself.
+inline bool is_host(const Command& command) {
+    return !command.is_in_chroot && !command.is_in_namespaces;
+}
 
 bool kills_by_mount(const Command& command, const Surroundings& around);
 bool kills_by_name(const Command& command, const Surroundings& around);

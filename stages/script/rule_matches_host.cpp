@@ -7,21 +7,12 @@
 namespace stages::script::matches {
 namespace {
 
-template <std::size_t Count>
-bool is_one_of(std::string_view word, const std::array<std::string_view, Count>& words) {
-    return std::ranges::find(words, word) != words.end();
-}
-
 // A file that is written: by a redirection, or by tee(1).
 bool writes_below(const Command& command, std::string_view folder) {
     if (command.program != ">" && command.program != "tee") return false;
     return std::any_of(command.words.begin() + 1, command.words.end(), [&](const Word& word) {
         return std::ranges::any_of(word.values, [&](const std::string& value) { return value.starts_with(folder); });
     });
-}
-
-bool is_host(const Command& command) {
-    return !command.is_in_chroot && !command.is_in_namespaces;
 }
 
 // What ip(8), nmcli(1) and the like are told beyond showing.

@@ -7,11 +7,6 @@
 namespace stages::script::matches {
 namespace {
 
-template <std::size_t Count>
-bool is_one_of(std::string_view word, const std::array<std::string_view, Count>& words) {
-    return std::ranges::find(words, word) != words.end();
-}
-
 constexpr std::string_view mount_letters = "toLUNO";  // of mount(8)'s options those with a value
 
 // One of the words between the commas of all -o.

@@ -7,15 +7,6 @@
 namespace stages::script::matches {
 namespace {
 
-template <std::size_t Count>
-bool is_one_of(std::string_view word, const std::array<std::string_view, Count>& words) {
-    return std::ranges::find(words, word) != words.end();
-}
-
-bool is_host(const Command& command) {
-    return !command.is_in_chroot && !command.is_in_namespaces;
-}
-
 // kill $(pidof NAME): the processes come from a search.
 bool is_found_by_search(const Word& word, const Script& script) {
     constexpr std::array<std::string_view, 6> searches{"pgrep", "pidof", "lsof", "fuser", "ps", "ss"};

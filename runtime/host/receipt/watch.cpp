@@ -17,7 +17,7 @@ namespace {
 using sandbox::os::format;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds between_looks{5};
+constexpr std::chrono::seconds time_between_looks{5};
 // A process that was killed is there until the kernel has taken it down: one that others killed, too.
 constexpr std::chrono::milliseconds settling{100};
 
@@ -119,7 +119,7 @@ Ours Watch::complete(Ours ours) const {
 }
 
 void Watch::sample_if_due(const Ours& ours) {
-    if (Clock::now() - last_look_ < between_looks) return;
+    if (Clock::now() - last_look_ < time_between_looks) return;
     const std::uint64_t previous = last_look_at_;
     const HostState now = look(Depth::quick);
     const Ours all = complete(ours);

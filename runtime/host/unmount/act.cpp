@@ -26,7 +26,7 @@ using sandbox::os::MountEntry;
 using sandbox::os::try_sys;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds between_looks{50};
+constexpr std::chrono::milliseconds between_tries{50};
 
 // The parent of each mount, by their ids: all that is asked again and again.
 std::map<int, int> read_parents() {
@@ -285,7 +285,7 @@ void carry_out(UnmountPlan& plan, const UnmountHow& how) {
             }
             is_told = true;
         }
-        std::this_thread::sleep_for(between_looks);
+        std::this_thread::sleep_for(between_tries);
     }
     worker.find_holders();
 }
