@@ -1,4 +1,5 @@
-#include "runtime/cli/doctor.hpp"
+// `doctor`: what this machine allows, and the command that mends what it does not. Shows what probes find; probes
+// nothing itself.
 
 #include <algorithm>
 #include <array>
@@ -7,9 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/cli/commands.hpp"
 #include "runtime/jail/cgroups.hpp"
 #include "runtime/jail/user_network.hpp"
 #include "runtime/script/parser.hpp"
+#include "runtime/store/store.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/probe/probe.hpp"
@@ -78,17 +81,31 @@ Json to_json(const std::vector<Finding>& findings) {
     return {{"usable", sandbox::usable(findings)}, {"findings", std::move(list)}};
 }
 
-}  // namespace
+struct DoctorWords {
+    std::string store;  // where layers are kept, or would be; empty: the default
+    OutputFormat format = OutputFormat::text;
+};
 
-int doctor(const DoctorOptions& options) {
-    std::vector<Finding> findings = sandbox::probe_machine(options.store_path);
+void declare(Options& options, DoctorWords& words) {
+    declare_store(options, words.store);
+    declare_json(options, words.format);
+}
+
+int run(const DoctorWords& words) {
+    std::vector<Finding> findings =
+        sandbox::probe_machine(words.store.empty() ? store::Store::default_path() : words.store);
     findings.push_back(jail::probe_cgroups());
     findings.push_back(jail::probe_user_network());
     findings.push_back(script::probe_parser());
-    const std::string text =
-        options.format == DoctorFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);
+    const std::string text = words.format == OutputFormat::json ? to_json(findings).dump(2) + "\n" : to_text(findings);
     std::fputs(text.c_str(), stdout);
-    return sandbox::usable(findings) ? 0 : 1;
+    return sandbox::usable(findings) ? ExitCode::done : ExitCode::answer_is_no;
+}
+
+}  // namespace
+
+Command doctor_command() {
+    return make_command("doctor", "What this machine allows, and how to mend what it does not", declare, run);
 }
 
 }  // namespace runtime::cli

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "runtime/cli/commands.hpp"
+#include "runtime/cli/pipeline_words.hpp"
 #include "runtime/engine/resolve_stage.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -152,13 +153,28 @@ class Explanation {
     engine::Results results_;
 };
 
+struct ExplainWords {
+    PipelineWords pipeline;
+    std::string stage;
+};
+
+void declare(Options& options, ExplainWords& words) {
+    declare_pipeline(options, words.pipeline);
+    declare_stage(options, words.stage);
+}
+
+int run(const ExplainWords& words) {
+    const engine::PipelineOptions options = words.pipeline.options();
+    const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
+    const store::Store store(engine::store_path(options));
+    std::cout << Explanation(pipeline, store).of(words.stage);
+    return ExitCode::done;
+}
+
 }  // namespace
 
-int explain(const PipelineOptions& options, const std::string& name) {
-    const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
-    const store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
-    std::cout << Explanation(pipeline, store).of(name);
-    return 0;
+Command explain_command() {
+    return make_command("explain", "Why a stage would run, or why it is cached", declare, run);
 }
 
 }  // namespace runtime::cli

@@ -1,30 +1,38 @@
-// `status`, `log` and `attach`: builds that go on somewhere else, or are over.
+// The runs that a store knows: builds that go on somewhere else, or are over. What `status`, `log`, `attach` and
+// `receipt` share.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/cli/output_format.hpp"
+#include "runtime/cli/options.hpp"
+#include "runtime/report/run_state.hpp"
+#include "runtime/store/run_lock.hpp"
+#include "runtime/store/store.hpp"
 
 namespace runtime::cli {
 
-struct RunsOptions {
-    std::string store;  // empty: the default
+// Which run, as these commands are told.
+struct RunWords {
     std::string run;    // its name, or how that begins; empty: see the commands
+    std::string store;  // empty: the default
 };
+void declare_run(Options& options, RunWords& words, const char* doc = "A run's name, or how it begins");
 
+// Their names, the oldest first.
+std::vector<std::string> run_names(const store::Store& store);
 // Of the names of runs, the one that is `name`, or else the only one that begins with it. Throws std::invalid_argument.
 std::string named_run(const std::vector<std::string>& names, const std::string& name);
 
-// `status`: all runs that go on and the last ten others, or everything of one.
-int show_status(const RunsOptions& options, OutputFormat how);
+// Who supervises it; nothing where it is over.
+using Holder = std::optional<store::RunHolder>;
+Holder holder_of(const store::Store& store, const std::string& run);
 
-enum class LogMode : unsigned char { once, follow };
-// `log`: what a run has shown so far, or until it is over; the last run if none is named. Once: 0. To the end: the build's exit
-// code, or 128 + SIGKILL where it was killed and has none.
-int show_log(const RunsOptions& options, LogMode mode);
+// Nothing where it never began. The holder was asked for before: a run that ends in between has said so in its events.
+std::optional<report::RunState> read_state(const store::Store& store, const std::string& run, const Holder& holder);
+std::optional<report::RunState> read_state(const store::Store& store, const std::string& run);
 
-// `attach`: the last lines, and what comes, until the run is over: then the build's exit code. SIGINT goes to the build; SIGQUIT,
-// and what else ends this process, leaves it alone. The run that goes on, if none is named.
-int attach(const RunsOptions& options);
+// Of a run that is over. Says on standard error where it has none.
+int exit_code_of(const store::Store& store, const std::string& run);
 
 }  // namespace runtime::cli

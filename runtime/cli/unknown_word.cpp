@@ -1,26 +1,40 @@
 #include "runtime/cli/unknown_word.hpp"
 
+#include <algorithm>
+
 #include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::cli {
 namespace {
 
-std::string has_no(const std::string& command, const char* kind, std::string_view word,
-                   const std::vector<std::string>& candidates) {
+using sandbox::os::format;
+
+std::string has_no(const std::string& command, const char* kind, std::string_view word, const std::string& meant) {
+    const std::string problem = format("{} has no {} {}", command, kind, sandbox::quote(word));
+    return meant.empty() ? problem : format("{}: {}", problem, meant);
+}
+
+std::string meant_by(std::string_view word, const std::vector<std::string>& candidates) {
     const std::vector<std::string_view> views(candidates.begin(), candidates.end());
-    const std::string meant = sandbox::did_you_mean(word, views);
-    const std::string problem = sandbox::os::format("{} has no {} {}", command, kind, sandbox::quote(word));
-    return meant.empty() ? problem : sandbox::os::format("{}: {}", problem, meant);
+    return sandbox::did_you_mean(word, views);
+}
+
+std::string command_meant_by(std::string_view word, const KnownWords& known) {
+    const auto former = std::ranges::find(known.former_names, word, &FormerName::was);
+    if (former != known.former_names.end()) return format("it is called {} now", sandbox::quote(former->is));
+    return meant_by(word, known.commands);
 }
 
 }  // namespace
 
 std::string unknown_word(const KnownWords& known, std::string_view word) {
-    // Without the value of --option=value.
-    if (word.starts_with("-")) return has_no(known.command, "option", word.substr(0, word.find('=')), known.options);
-    if (!known.commands.empty()) return has_no(known.command, "command", word, known.commands);
-    return sandbox::os::format("{} is one word too many for {}", sandbox::quote(word), known.command);
+    if (word.starts_with("-")) {
+        const std::string_view option = word.substr(0, word.find('='));  // without the value of --option=value
+        return has_no(known.command, "option", option, meant_by(option, known.options));
+    }
+    if (!known.commands.empty()) return has_no(known.command, "command", word, command_meant_by(word, known));
+    return format("{} is one word too many for {}", sandbox::quote(word), known.command);
 }
 
 }  // namespace runtime::cli

@@ -6,11 +6,18 @@
 
 namespace runtime::cli {
 
+// A word that was a command's name, and is none now.
+struct FormerName {
+    std::string was;
+    std::string is;
+};
+
 // The command that was reached, as it is typed, and what may follow it.
 struct KnownWords {
     std::string command;                // "stagebox store"
     std::vector<std::string> commands;  // "ls", "gc"
-    std::vector<std::string> options;   // "--store"; the long ones
+    std::vector<FormerName> former_names;
+    std::vector<std::string> options;  // "--store"; the long ones
 };
 
 // One sentence without its full stop: which command does not take it, and which word may have been meant.

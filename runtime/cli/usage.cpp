@@ -5,9 +5,9 @@
 #include <iostream>
 #include <vector>
 
+#include "runtime/cli/open_store.hpp"
 #include "runtime/report/console.hpp"
 #include "runtime/store/ledger.hpp"
-#include "runtime/store/store.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::cli {
@@ -135,7 +135,7 @@ bool has_peak_of_process(const std::vector<StageRuns>& all) {
 }  // namespace
 
 int show_usage(const UsageOptions& options) {
-    const store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
+    const store::Store store = open_store(options.store);
     const std::vector<StageRuns> all = read_runs(store::Ledger(store.directory()), options.stage);
     if (options.format == OutputFormat::json) {
         std::cout << to_json(all).dump(2) << "\n";

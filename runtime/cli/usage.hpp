@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "runtime/cli/output_format.hpp"
+#include "runtime/cli/options.hpp"
 
 namespace runtime::cli {
 

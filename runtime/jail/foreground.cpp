@@ -16,6 +16,7 @@
 #include "runtime/jail/cgroups.hpp"
 #include "runtime/jail/limit_watch.hpp"
 #include "runtime/jail/user_network.hpp"
+#include "runtime/report/exit_codes.hpp"
 #include "sandbox/launch/launch.hpp"
 #include "sandbox/os/event_loop.hpp"
 #include "sandbox/os/files.hpp"
@@ -24,24 +25,24 @@
 
 namespace runtime::jail {
 
+using report::ExitCode;
 using sandbox::os::Fd;
 using sandbox::os::sys;
 using sandbox::os::try_sys;
 
 namespace {
 
-constexpr int jail_failed = 125;
-
 int exit_code(const sandbox::Outcome& outcome) {
     if (const auto* exited = std::get_if<sandbox::Exited>(&outcome.how)) return exited->code;
-    if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how)) return 128 + signaled->number;
-    return 128 + SIGKILL;
+    if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how))
+        return ExitCode::by_signal(signaled->number);
+    return ExitCode::by_signal(SIGKILL);
 }
 
 int exit_code(const sandbox::SetupError& error) {
     std::fprintf(stderr, "stagebox: %s\n", sandbox::to_string(error).c_str());
-    if (!error.is_exec()) return jail_failed;
-    return error.error == ENOENT || error.error == ENOTDIR ? 127 : 126;
+    if (!error.is_exec()) return ExitCode::jail_not_built;
+    return error.error == ENOENT || error.error == ENOTDIR ? ExitCode::not_found : ExitCode::not_executable;
 }
 
 // The jail's cgroup, where a limit needs one: without, none is asked for, which would take time.

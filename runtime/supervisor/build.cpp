@@ -11,6 +11,7 @@
 #include "runtime/host/check/session_check.hpp"
 #include "runtime/host/receipt/watch.hpp"
 #include "runtime/host/services/host_services.hpp"
+#include "runtime/report/exit_codes.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "runtime/supervisor/build_run.hpp"
 #include "runtime/supervisor/detach.hpp"
@@ -28,42 +29,6 @@ using sandbox::os::format;
 using sandbox::os::Json;
 
 namespace {
-
-// Of those that this build was to make.
-void name_missing_results(const BuildRun& run, const stages::Pipeline& pipeline, report::Console& console) {
-    for (const stages::Result& result : pipeline.results) {
-        for (const StageStatus& status : run.stages()) {
-            if (status.stage->name != result.stage || stages::has_result(run.state(status))) continue;
-            console.note(
-                format("no result {}: stage {} was {}", result.name, result.stage, name_of(run.state(status))));
-        }
-    }
-}
-
-void print_summary(BuildRun& run, report::Console& console) {
-    std::vector<report::StageLine> lines;
-    for (const StageStatus& status : run.stages()) lines.push_back(line_of(run, status));
-    console.note("\n" + report::summary_table(console, lines));
-    if (const std::string words = usage_line(run); !words.empty()) console.note(words);
-    for (const StageStatus& status : run.stages()) {
-        if (status.failure && status.failure->kind != engine::FailureClass::interrupted) {
-            console.note(report::failure_text(console, failed_of(run, status)));
-        } else if (run.state(status) == StageState::built && status.denials.total() > 0) {
-            console.note(denials_note(status));
-        }
-    }
-}
-
-int exit_code(const BuildRun& run, const host::Receipt& receipt) {
-    if (!receipt.clean()) return host_touched;
-    if (run.signal() != 0) return run.signal() == SIGINT ? interrupted : 128 + run.signal();
-    if (!run.schedule().has_failed()) return done;
-    for (const StageStatus& status : run.stages()) {
-        const bool counts = run.state(status) == StageState::failed && !run.schedule().is_tolerated(status.place);
-        if (counts && status.failure->kind == engine::FailureClass::jail) return jail_failed;
-    }
-    return stage_failed;
-}
 
 std::string absolute(const std::string& path) {
     if (path.empty() || path.starts_with("/")) return path;
@@ -93,30 +58,23 @@ void check_session(const host::HostState& host, const stages::Pipeline& pipeline
 }
 
 // What went wrong, empty where nothing did: the summary and the receipt are due all the same.
-std::string export_results(BuildRun& run, const BuildOptions& options) {
-    if (options.output.empty() || run.signal() != 0) return {};
+std::string export_results(BuildRun& run) {
+    const BuildView build = run.view();
+    if (build.options.output.empty() || build.signal != 0) return {};
     try {
-        run.export_results(options.output);
+        run.export_results(build.options.output);
     } catch (const std::exception& error) {
         return error.what();
     }
     return {};
 }
 
-void print_results(const BuildRun& run, const store::Store& store, report::Console& console) {
-    for (const stages::Result& result : run.pipeline().results) {
-        const auto found = run.results().find(result.stage);
-        if (found == run.results().end()) continue;
-        console.result(result.name, store.artifact_path(found->second.record.artifacts.at(result.artifact).id));
-    }
-}
-
-Json begin_event(const BuildRun& run) {
+Json begin_event(const BuildView& build) {
     Json names = Json::array();
-    for (const StageStatus& status : run.stages()) names.push_back(status.stage->name);
-    return {{"pipeline", run.pipeline().name},
-            {"file", run.pipeline().file},
-            {"directory", run.pipeline().directory},
+    for (const StageStatus& status : build.stages) names.push_back(status.stage->name);
+    return {{"pipeline", build.pipeline.name},
+            {"file", build.pipeline.file},
+            {"directory", build.pipeline.directory},
             {"pid", ::getpid()},
             {"stages", names}};
 }
@@ -140,60 +98,102 @@ struct RunFiles {
     report::EventLog events;
 };
 
-// A disk that is full is no reason to end without saying what became of the build.
-void keep_receipt(const store::Store& store, const std::string& place, const host::Receipt& receipt,
-                  report::Console& console) {
+// Why it is not kept. A disk that is full is no reason to end without saying what became of the build.
+std::string keep_receipt(const store::Store& store, const std::string& place, const host::Receipt& receipt) {
     try {
         sandbox::os::write_file_atomically(store.directory(), place + "/receipt.json",
                                            host::to_json(receipt).dump(1) + "\n");
     } catch (const sandbox::os::SysError& error) {
-        console.warning(format("the receipt is not kept: {}", error.what()));
+        return error.what();
     }
+    return {};
 }
 
+// What one build works with.
+struct Setting {
+    const BuildOptions& options;
+    const TellEnd& tell_end;
+    const stages::Pipeline& pipeline;
+    store::Store& store;
+    host::Watch& watch;
+    RunFiles& files;
+    const host::IsAlive& is_alive;
+    report::Console& console;
+};
+
 // From the first stage to the receipt; the exit code.
-int finish(BuildRun& run, const BuildOptions& options, const store::Store& store, host::Watch& watch,
-           host::HostServices& services, report::Console& console) {
+int finish(BuildRun& run, const Setting& setting, host::HostServices& services) {
     run.run();
-    const std::string export_fault = export_results(run, options);
+    std::string export_fault = export_results(run);
     run.empty_trash();
     run.close_cgroups();
     services.end();
     host::Ours ours = run.ours();
     ours.host_services = services.started();
-    const host::Receipt receipt = watch.finish(std::move(ours));
-    print_summary(run, console);
-    if (const std::string words = services.summary(); !words.empty()) {
-        console.note(words);
-        run.log().info("{}", words);
-    }
-    name_missing_results(run, run.pipeline(), console);
-    console.note(host::to_text(receipt));
-    run.events().write("usage", usage_event(run));
+    const host::Receipt receipt = setting.watch.finish(std::move(ours));
+    run.events().write("usage", usage_event(run.view()));
     run.events().write("receipt", host::to_short_json(receipt));
-    keep_receipt(store, run.place(), receipt, console);
+    const BuildEnd end{.build = run.view(),
+                       .store = setting.store,
+                       .receipt = receipt,
+                       .receipt_fault = keep_receipt(setting.store, run.place(), receipt),
+                       .services = services.summary(),
+                       .has_services_as_found = services.is_as_found(),
+                       .export_fault = std::move(export_fault)};
+    if (!end.services.empty()) run.log().info("{}", end.services);
     run.log().info("{}", host::to_text(receipt));
-    int code = services.is_as_found() ? exit_code(run, receipt) : host_touched;
-    if (!export_fault.empty()) {
-        console.error(export_fault);
-        if (code == done) code = jail_failed;
-    }
-    if (options.output.empty()) print_results(run, store, console);
-    return code;
+    return setting.tell_end(end, setting.console);
 }
 
-int build_here(const BuildOptions& options, const Begun& begun) {
+host::ServiceUser service_user(const BuildRun& run, const Setting& setting) {
+    return {.store = setting.store.directory(),
+            .run = setting.files.place,
+            // Looking at one's own lock would let it go.
+            .is_alive = [&](const std::string& one) { return one == setting.files.place || setting.is_alive(one); },
+            .say = [&](const std::string& words) { setting.console.note(words); },
+            .is_interrupted = [&] { return run.is_told_to_end(); }};
+}
+
+// The terminal may be gone, so what is wrong is said where everything else is said, and not by main.
+int run_build(const Setting& setting, const Begun& begun) {
+    report::Console& console = setting.console;
+    BuildRun run(setting.pipeline, setting.options, setting.store, console, setting.watch, setting.files.events,
+                 setting.files.place);
+    setting.files.events.write("begin", begin_event(run.view()));
+    const host::Session here = host::classify(host::read_session_facts(setting.watch.before().processes));
+    run.log().info("pipeline {} of {}; {}", setting.pipeline.name, setting.options.file, host::describe(here));
+    host::HostServices services(setting.pipeline, service_user(run, setting));
+    try {
+        services.begin();
+        run.poll_signals();
+        if (begun) begun(setting.files.place, console);
+        return finish(run, setting, services);
+    } catch (const sandbox::ConfigError& error) {
+        console.note(error.what());
+        return report::ExitCode::wrong_input;
+    } catch (const host::HostServiceError& error) {
+        console.error(error.what());
+    } catch (const std::exception& error) {
+        console.error(sandbox::os::printable(error.what()));
+    }
+    return report::ExitCode::cannot_run;
+}
+
+void set_up_process() {
+    // Whoever read our messages may be gone; that is no reason to end in the middle of a stage.
+    ::signal(SIGPIPE, SIG_IGN);
+    // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun& begun) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     check_needs(pipeline, options);
     report::Console console;
     for (const stages::Stage& stage : pipeline.stages) {
         console.set_stage_width(std::max(console.stage_width(), stage.name.size()));
     }
-
-    // Whoever read our messages may be gone; that is no reason to end in the middle of a stage.
-    ::signal(SIGPIPE, SIG_IGN);
-    // What a dying child of ours might leave becomes a child of this process, and so is seen by the receipt.
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    set_up_process();
     store::Store store(options.store.empty() ? store::Store::default_path() : options.store);
     const host::IsAlive is_alive = [&](const std::string& run) { return store::is_supervised(store.directory(), run); };
     host::restore_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
@@ -203,43 +203,16 @@ int build_here(const BuildOptions& options, const Begun& begun) {
     store.sweep();
 
     RunFiles files(store, console);
-    int code = jail_failed;
-    {
-        BuildRun run(pipeline, options, store, console, watch, files.events, files.place);
-        files.events.write("begin", begin_event(run));
-        const host::Session here = host::classify(host::read_session_facts(watch.before().processes));
-        run.log().info("pipeline {} of {}; {}", pipeline.name, options.file, host::describe(here));
-        host::HostServices services(
-            pipeline, {.store = store.directory(),
-                       .run = files.place,
-                       // Looking at one's own lock would let it go.
-                       .is_alive = [&](const std::string& one) { return one == files.place || is_alive(one); },
-                       .say = [&](const std::string& words) { console.note(words); },
-                       .is_interrupted = [&] { return run.is_told_to_end(); }});
-        try {
-            services.begin();
-            run.poll_signals();
-            if (begun) begun(files.place, console);
-            code = finish(run, options, store, watch, services, console);
-        } catch (const sandbox::ConfigError& error) {
-            // The terminal may be gone, so it is said where everything else is said, and not by main.
-            console.note(error.what());
-            code = wrong_input;
-        } catch (const host::HostServiceError& error) {
-            console.error(error.what());
-        } catch (const std::exception& error) {
-            console.error(sandbox::os::printable(error.what()));
-        }
-    }
+    const int code = run_build({options, tell_end, pipeline, store, watch, files, is_alive, console}, begun);
     files.events.write("end", {{"exit", code}});
     return code;
 }
 
 }  // namespace
 
-int build(const BuildOptions& options) {
-    if (options.session == BuildSession::callers) return build_here(options, {});
-    return run_detached([&](const Begun& begun) { return build_here(options, begun); });
+int build(const BuildOptions& options, const TellEnd& tell_end) {
+    if (options.session == BuildSession::callers) return build_here(options, tell_end, {});
+    return run_detached([&](const Begun& begun) { return build_here(options, tell_end, begun); });
 }
 
 }  // namespace runtime::supervisor

@@ -60,6 +60,7 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
         status.stage = &pipeline.stages[one];
         status.place = one;
         profiles_.check(pipeline.stages[one]);
+        status.granted = profiles_.granted(pipeline.stages[one]);
         say_limits(pipeline.stages[one]);
     }
     for (const std::string& note : profiles_.notes()) console_.warning(note);
@@ -67,6 +68,16 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
 }
 
 BuildRun::~BuildRun() = default;
+
+BuildView BuildRun::view() const {
+    return {.pipeline = pipeline_,
+            .options = options_,
+            .schedule = schedule_,
+            .stages = stages_,
+            .results = results_,
+            .signal = signal_,
+            .counted_by = cgroups_.words()};
+}
 
 // Where no cgroup keeps them all, and the pipeline says that less will do.
 void BuildRun::say_limits(const stages::Stage& stage) {
@@ -115,8 +126,8 @@ void BuildRun::hang_up() {
     console_.note("the terminal has gone, and the build goes on: stagebox attach follows it");
 }
 
-// Ctrl-Z: the payloads stand, then we do; SIGCONT lets all go on. What is not ours to see is SIGSTOP, which no process can
-// catch: then the payloads run on.
+// Ctrl-Z: the payloads stand, then we do; SIGCONT lets all go on. What is not ours to see is SIGSTOP, which no process
+// can catch: then the payloads run on.
 void BuildRun::suspend() {
     const auto each_running = [this](auto act) {
         for (StageStatus& status : stages_) {
@@ -422,7 +433,7 @@ void BuildRun::tell_start(const StageStatus& status) {
 
 void BuildRun::tell_over(StageStatus& status) {
     if (std::exchange(status.is_told, true)) return;
-    events_.write("stage", stage_event(*this, status));
+    events_.write("stage", stage_event(view(), status));
 }
 
 // Those that ended without having run, too.

@@ -1,5 +1,5 @@
-// The stages of one build: looks each up, runs what is not there, and keeps what became of it. Which may start, and what a
-// failure means for the others, is stages/pipeline/schedule.hpp's.
+// The stages of one build: looks each up, runs what is not there, and keeps what became of it. Which may start, and
+// what a failure means for the others, is stages/pipeline/schedule.hpp's.
 #pragma once
 #include <memory>
 #include <optional>
@@ -11,34 +11,13 @@
 #include "runtime/report/events.hpp"
 #include "runtime/report/log.hpp"
 #include "runtime/supervisor/admission.hpp"
-#include "runtime/supervisor/build.hpp"
+#include "runtime/supervisor/build_view.hpp"
 #include "runtime/supervisor/lock_wait.hpp"
 #include "runtime/supervisor/pins.hpp"
 #include "stages/pipeline/graph.hpp"
 #include "stages/pipeline/schedule.hpp"
 
 namespace runtime::supervisor {
-
-using stages::StageState;
-
-struct StageStatus {
-    const stages::Stage* stage = nullptr;
-    std::size_t place = 0;  // in the pipeline
-    std::optional<engine::Failure> failure;
-    std::string log;                     // of the run, where there was one
-    std::deque<std::string> last_lines;  // of its output, where it failed
-    unsigned attempts = 0;               // that were begun
-    bool is_told = false;                // its event "stage" is written
-    std::unique_ptr<engine::StageAttempts> work;
-    std::unique_ptr<LockWait> lock_wait;
-    std::optional<store::KeyLock> lock;
-    store::Record record;
-    store::Usage usage;  // of its command, the last time that it ended; of a cached one, the record's
-    jail::DenialLog denials;
-    std::optional<engine::Resolved> resolved;  // as long as it waits for its start
-    Expected expected;                         // from then on
-    bool has_said_why = false;                 // it waits
-};
 
 class BuildRun {
   public:
@@ -58,30 +37,21 @@ class BuildRun {
     void export_results(const std::string& directory);
     // Deletes what was discarded. The helper processes end with the object.
     void empty_trash() { helpers_.empty_trash(); }
-    // What kept the limits and counted the use of its jails; empty where none was started.
-    [[nodiscard]] std::string cgroup_words() const { return cgroups_.words(); }
     // When no jail runs any more.
     void close_cgroups() { cgroups_.close(); }
 
-    [[nodiscard]] const std::vector<StageStatus>& stages() const noexcept { return stages_; }
-    [[nodiscard]] const stages::Schedule& schedule() const noexcept { return schedule_; }
-    [[nodiscard]] StageState state(const StageStatus& status) const { return schedule_.state(status.place); }
-    [[nodiscard]] const engine::Results& results() const noexcept { return results_; }
-    [[nodiscard]] const stages::Pipeline& pipeline() const noexcept { return pipeline_; }
-    [[nodiscard]] const BuildOptions& options() const noexcept { return options_; }
+    // As long as this lives.
+    [[nodiscard]] BuildView view() const;
     [[nodiscard]] report::EventLog& events() const noexcept { return events_; }
-    // The signal that ended the build; 0: none did.
-    [[nodiscard]] int signal() const noexcept { return signal_; }
     // Of the run, in the store.
     [[nodiscard]] const std::string& place() const noexcept { return context_.run; }
     // The run's own log: what was done, and why.
     [[nodiscard]] Log& log() noexcept { return log_; }
-    // How the stage's jail is looser than the strictest.
-    [[nodiscard]] std::vector<std::string_view> granted(const stages::Stage& stage) { return profiles_.granted(stage); }
     // What belongs to this run, as the receipt knows it.
     [[nodiscard]] host::Ours ours() const;
 
   private:
+    [[nodiscard]] StageState state(const StageStatus& status) const { return schedule_.state(status.place); }
     void say_limits(const stages::Stage& stage);
     void on_signal(int number);
     void hang_up();

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "runtime/report/exit_codes.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -19,7 +20,7 @@ namespace {
 int exit_code_of(pid_t child) {
     int status = 0;
     sys([&] { return ::waitpid(child, &status, 0); }, "wait for the build");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : report::ExitCode::by_signal(WTERMSIG(status));
 }
 
 // Not before: until then a Ctrl-C is for both.

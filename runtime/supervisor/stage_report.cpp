@@ -35,15 +35,15 @@ std::string command_of(const stages::Stage& stage) {
 }
 
 // The stages that were skipped because this one failed.
-std::vector<std::string> skipped_for(const BuildRun& run, const StageStatus& failed) {
+std::vector<std::string> skipped_for(const BuildView& build, const StageStatus& failed) {
     std::vector<std::string> names;
-    for (const StageStatus& status : run.stages()) {
-        if (run.schedule().skipped_for(status.place) == failed.place) names.push_back(status.stage->name);
+    for (const StageStatus& status : build.stages) {
+        if (build.schedule.skipped_for(status.place) == failed.place) names.push_back(status.stage->name);
     }
     return names;
 }
 
-Json failure_event(const BuildRun& run, const StageStatus& status) {
+Json failure_event(const BuildView& build, const StageStatus& status) {
     const engine::Failure& failure = *status.failure;
     Json event = {{"class", name_of(failure.kind)}, {"what", failure.what}, {"command", command_of(*status.stage)}};
     if (!failure.found_by.empty()) event["found_by"] = failure.found_by;
@@ -54,15 +54,15 @@ Json failure_event(const BuildRun& run, const StageStatus& status) {
     if (!failure.remedy.empty()) event["help"] = failure.remedy;
     if (!status.log.empty()) event["log"] = status.log;
     event["last_lines"] = report::shown_lines(status.last_lines);
-    for (const auto& [name, command] : ways_on(status.stage->name, run.options())) event["go_on"][name] = command;
-    event["tolerated"] = run.schedule().is_tolerated(status.place);
+    for (const auto& [name, command] : ways_on(status.stage->name, build.options)) event["go_on"][name] = command;
+    event["tolerated"] = build.schedule.is_tolerated(status.place);
     return event;
 }
 
 // What all the commands of this run used together; of memory, what the largest one did.
-store::Usage usage_of_all(const BuildRun& run) {
+store::Usage usage_of_all(const BuildView& build) {
     store::Usage all;
-    for (const StageStatus& status : run.stages()) {
+    for (const StageStatus& status : build.stages) {
         if (status.attempts == 0) continue;
         const store::Usage& one = status.usage;
         all.seconds += one.seconds;
@@ -81,18 +81,18 @@ store::Usage usage_of_all(const BuildRun& run) {
 
 }  // namespace
 
-report::StageLine line_of(BuildRun& run, const StageStatus& status) {
-    const bool has_record = stages::has_result(run.state(status));
+report::StageLine line_of(const BuildView& build, const StageStatus& status) {
+    const bool has_record = stages::has_result(build.state(status));
     return {.name = status.stage->name,
-            .state = std::string(name_of(run.state(status))),
+            .state = std::string(name_of(build.state(status))),
             .seconds = status.usage.seconds,
             .layer_bytes = has_record ? static_cast<double>(store::made_bytes(status.record)) : 0,
             .cpu_seconds = status.usage.cpu_seconds,
             .peak_bytes = static_cast<double>(status.usage.peak_bytes),
-            .granted = joined(run.granted(*status.stage))};
+            .granted = joined(status.granted)};
 }
 
-report::FailedStage failed_of(const BuildRun& run, const StageStatus& status) {
+report::FailedStage failed_of(const BuildView& build, const StageStatus& status) {
     const engine::Failure& failure = *status.failure;
     return {.name = status.stage->name,
             .what = failure.what,
@@ -106,9 +106,9 @@ report::FailedStage failed_of(const BuildRun& run, const StageStatus& status) {
             .log = status.log,
             .last_lines = status.last_lines,
             .denials = to_lines(status.denials, 5),
-            .skipped = skipped_for(run, status),
-            .is_tolerated = run.schedule().is_tolerated(status.place),
-            .ways_on = ways_on(status.stage->name, run.options())};
+            .skipped = skipped_for(build, status),
+            .is_tolerated = build.schedule.is_tolerated(status.place),
+            .ways_on = ways_on(status.stage->name, build.options)};
 }
 
 std::string denials_note(const StageStatus& status) {
@@ -122,10 +122,10 @@ std::string denials_note(const StageStatus& status) {
                   status.denials.total(), calls);
 }
 
-Json stage_event(BuildRun& run, const StageStatus& status) {
-    Json details = {{"stage", status.stage->name}, {"state", name_of(run.state(status))}};
+Json stage_event(const BuildView& build, const StageStatus& status) {
+    Json details = {{"stage", status.stage->name}, {"state", name_of(build.state(status))}};
     details["profile"] = status.stage->profile;
-    details["permissions"] = run.granted(*status.stage);
+    details["permissions"] = status.granted;
     if (!status.record.key.empty()) details["key"] = status.record.key;
     if (status.usage.seconds > 0) {
         details.update(store::to_json(status.usage));
@@ -133,25 +133,25 @@ Json stage_event(BuildRun& run, const StageStatus& status) {
     }
     if (!status.denials.is_empty()) details["denials"] = to_json(status.denials);
     if (status.attempts > 1) details["attempts"] = status.attempts;
-    if (const auto failed = run.schedule().skipped_for(status.place))
-        details["skipped_for"] = run.pipeline().stages[*failed].name;
-    if (status.failure) details["failure"] = failure_event(run, status);
+    if (const auto failed = build.schedule.skipped_for(status.place))
+        details["skipped_for"] = build.pipeline.stages[*failed].name;
+    if (status.failure) details["failure"] = failure_event(build, status);
     return details;
 }
 
-std::string usage_line(const BuildRun& run) {
-    const store::Usage all = usage_of_all(run);
+std::string usage_line(const BuildView& build) {
+    const store::Usage all = usage_of_all(build);
     if (all.seconds <= 0) return {};
     const auto bytes = [](std::uint64_t number) { return report::human_bytes(static_cast<double>(number)); };
     return format("usage: {} of CPU, {} of memory at the most{}, {} read, {} written; {}",
                   report::human_seconds(all.cpu_seconds), bytes(all.peak_bytes),
                   all.peak_of == store::PeakOf::whole_jail ? "" : " in one process", bytes(all.read_bytes),
-                  bytes(all.written_bytes), run.cgroup_words());
+                  bytes(all.written_bytes), build.counted_by);
 }
 
-Json usage_event(const BuildRun& run) {
-    Json usage = store::to_json(usage_of_all(run));
-    usage["counted_by"] = run.cgroup_words();
+Json usage_event(const BuildView& build) {
+    Json usage = store::to_json(usage_of_all(build));
+    usage["counted_by"] = build.counted_by;
     return usage;
 }
 

@@ -4,21 +4,22 @@
 #include <string>
 
 #include "runtime/report/summary.hpp"
-#include "runtime/supervisor/build_run.hpp"
+#include "runtime/supervisor/build_view.hpp"
 #include "sandbox/os/json.hpp"
 
 namespace runtime::supervisor {
 
-report::StageLine line_of(BuildRun& run, const StageStatus& status);
+report::StageLine line_of(const BuildView& build, const StageStatus& status);
 // Of a stage that has a failure.
-report::FailedStage failed_of(const BuildRun& run, const StageStatus& status);
+report::FailedStage failed_of(const BuildView& build, const StageStatus& status);
 // One line: a command that ended well has coped with what it was denied.
 std::string denials_note(const StageStatus& status);
 // The details of the event "stage".
-sandbox::os::Json stage_event(BuildRun& run, const StageStatus& status);
+sandbox::os::Json stage_event(const BuildView& build, const StageStatus& status);
 
-// What all stages of the run used together, as a line for people (empty where none ran) and as the details of the event "usage".
-std::string usage_line(const BuildRun& run);
-sandbox::os::Json usage_event(const BuildRun& run);
+// What all stages of the run used together, as a line for people (empty where none ran) and as the details of the event
+// "usage".
+std::string usage_line(const BuildView& build);
+sandbox::os::Json usage_event(const BuildView& build);
 
 }  // namespace runtime::supervisor

@@ -120,6 +120,19 @@ TEST_CASE("an unknown word of the command line is told with what may have been m
         std::string told;
     } rows[] = {
         {{"biuld"}, "stagebox has no command \"biuld\": did you mean \"build\"?\nsee stagebox --help"},
+        {{"report"}, "stagebox has no command \"report\": it is called \"receipt\" now\nsee stagebox --help"},
+        {{"report", "--json"}, "stagebox has no command \"report\": it is called \"receipt\" now\nsee stagebox --help"},
+        {{"help", "biuld"}, "stagebox has no command \"biuld\": did you mean \"build\"?\nsee stagebox --help"},
+        {{"help", "store", "gcc"},
+         "stagebox store has no command \"gcc\": did you mean \"gc\"?\nsee stagebox store --help"},
+        {{"help", "plan", "a"}, "\"a\" is one word too many for stagebox plan\nsee stagebox plan --help"},
+        {{"help", "--json"}, "stagebox help has no option \"--json\"\nsee stagebox help --help"},
+        {{"profile", "larn"},
+         "stagebox profile has no command \"larn\": did you mean \"learn\"?\nsee stagebox profile --help"},
+        {{"profile", "show"}, "PROFILE is required\nsee stagebox profile show --help"},
+        {{"profile", "learn"}, "there is no command to learn from"},
+        {{"profile", "learn", "-o"}, "-o lacks a value"},
+        {{"build", "--var", "x"}, "--var: \"x\" is not of the form NAME=VALUE\nsee stagebox build --help"},
         {{"frobnicate"}, "stagebox has no command \"frobnicate\"\nsee stagebox --help"},
         {{"store", "chekc"},
          "stagebox store has no command \"chekc\": did you mean \"check\"?\nsee stagebox store --help"},
@@ -147,11 +160,38 @@ TEST_CASE("an unknown word of the command line is told with what may have been m
         CHECK(wrong.err == "error: " + row.told + "\n");
     }
     // Nothing but a command is missing: those that there are.
-    for (const auto& words : std::vector<std::vector<std::string>>{{}, {"store"}, {"session"}}) {
+    for (const auto& words : std::vector<std::vector<std::string>>{{}, {"store"}, {"session"}, {"profile"}}) {
         const Result bare = stagebox(words);
         CHECK(bare.code == 2);
         CHECK(says(bare, "Subcommands:"));
     }
+}
+
+TEST_CASE("help prints what a command's --help prints", "[command]") {
+    const auto stagebox = [](std::vector<std::string> words) {
+        words.insert(words.begin(), stagebox_program());
+        return run({.argv = std::move(words)});
+    };
+    const std::vector<std::string> commands[] = {
+        {},          {"build"}, {"run"},         {"profile"},        {"profile", "learn"}, {"shell"},
+        {"status"},  {"store"}, {"store", "gc"}, {"store", "check"}, {"session", "check"}, {"receipt"},
+        {"explain"}, {"help"},  {"session"},     {"import"},         {"profile", "show"},  {"doctor"}};
+    for (const std::vector<std::string>& command : commands) {
+        std::vector<std::string> asked{"help"};
+        asked.insert(asked.end(), command.begin(), command.end());
+        std::vector<std::string> optioned = command;
+        optioned.emplace_back("--help");
+        const Result help = stagebox(asked);
+        INFO(help.out << help.err);
+        CHECK(help.code == 0);
+        CHECK(help.err.empty());
+        CHECK_FALSE(help.out.empty());
+        CHECK(help.out == stagebox(optioned).out);
+    }
+    CHECK(says(stagebox({"help", "store", "gc"}), "--days"));
+    CHECK(says(stagebox({"help", "store", "gc"}), "Usage: stagebox store gc [OPTIONS]"));
+    CHECK(says(stagebox({"help"}), "\n  receipt "));
+    CHECK_FALSE(says(stagebox({"help"}), "report"));
 }
 
 TEST_CASE("SOURCE_DATE_EPOCH that is no time is told with the stage's line", "[command]") {

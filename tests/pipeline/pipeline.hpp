@@ -30,9 +30,9 @@ inline bool says(const Result& result, std::string_view text) {
     return result.err.find(text) != std::string::npos || result.out.find(text) != std::string::npos;
 }
 
-// `stagebox report`; of the newest run, where none is named.
-inline Result report_of(const Workspace& workspace, const std::vector<std::string>& words = {}) {
-    std::vector<std::string> argv{support::stagebox_program(), "report", "--store", workspace.store()};
+// `stagebox receipt`; of the newest run, where none is named.
+inline Result receipt_of(const Workspace& workspace, const std::vector<std::string>& words = {}) {
+    std::vector<std::string> argv{support::stagebox_program(), "receipt", "--store", workspace.store()};
     argv.insert(argv.end(), words.begin(), words.end());
     return support::run({.argv = argv});
 }

@@ -71,7 +71,7 @@ TEST_CASE("builds on a busy host are never blamed for what others do", "[receipt
         workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"sh\", \"-c\", \"sleep 0.4; echo " +
                            std::to_string(number) + "\"]\n");
         const Result built = workspace.build();
-        const Result report = report_of(workspace, {"--json"});
+        const Result report = receipt_of(workspace, {"--json"});
         const Json receipt = Json::parse(report.out);
         differences += receipt.at("differences").size();
         if (built.code == 0 && receipt.at("clean") == true) continue;

@@ -72,7 +72,7 @@ class Building {
 
 // The difference of this kind whose subject contains `text`; null: the receipt has none.
 Json difference(const Workspace& workspace, const std::string& kind, const std::string& text) {
-    const Json receipt = Json::parse(report_of(workspace, {"--json"}).out);
+    const Json receipt = Json::parse(receipt_of(workspace, {"--json"}).out);
     for (const Json& one : receipt.at("differences")) {
         if (one.at("kind") == kind && one.at("subject").get<std::string>().find(text) != std::string::npos) return one;
     }

@@ -64,16 +64,16 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     CHECK(all[5].at("event") == "end");
     CHECK(all[5].at("exit") == 1);
 
-    const Result report = report_of(workspace);
+    const Result report = receipt_of(workspace);
     CHECK(report.code == 0);
     CHECK(report.out.starts_with("run " + runs.front() + "\nreceipt: host session untouched"));
-    const auto whole = sandbox::os::Json::parse(report_of(workspace, {runs.front(), "--json"}).out);
+    const auto whole = sandbox::os::Json::parse(receipt_of(workspace, {runs.front(), "--json"}).out);
     CHECK(whole.at("clean") == true);
     CHECK(whole.at("before").at("mount") > 0);
-    CHECK(report_of(workspace, {"../records"}).code == 2);
-    CHECK(report_of(workspace, {"20200101T000000Z-1"}).code == 2);
+    CHECK(receipt_of(workspace, {"../records"}).code == 2);
+    CHECK(receipt_of(workspace, {"20200101T000000Z-1"}).code == 2);
     // By the beginning of its name, as `status` and `log` take it.
-    CHECK(report_of(workspace, {runs.front().substr(0, 9)}).out == report.out);
+    CHECK(receipt_of(workspace, {runs.front().substr(0, 9)}).out == report.out);
 }
 
 TEST_CASE("a mount below the store that a build did not find is ours, one elsewhere is not", "[receipt][alone]") {

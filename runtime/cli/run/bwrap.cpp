@@ -13,6 +13,7 @@
 #include "runtime/cli/run/help.hpp"
 #include "runtime/cli/run/jail_status.hpp"
 #include "runtime/cli/run/options.hpp"
+#include "runtime/report/exit_codes.hpp"
 #include "sandbox/bubblewrap/child.hpp"
 #include "sandbox/bubblewrap/launch.hpp"
 #include "sandbox/os/files.hpp"
@@ -22,11 +23,10 @@
 
 namespace runtime::cli {
 
+using report::ExitCode;
 using sandbox::os::format;
 
 namespace {
-
-constexpr int failed = 1;
 
 void say(const RunRequest& request, int level, const std::string& text) {
     const std::string prefix = request.has_level_prefix ? format("<{}>", level) : "";
@@ -113,8 +113,8 @@ void tell_about(const RunRequest& request, const sandbox::Plan& plan, pid_t pid)
 
 int code_of(const std::variant<sandbox::Exited, sandbox::Signaled, sandbox::Killed>& how) {
     if (const auto* exited = std::get_if<sandbox::Exited>(&how)) return exited->code;
-    if (const auto* signaled = std::get_if<sandbox::Signaled>(&how)) return 128 + signaled->number;
-    return 128 + SIGKILL;
+    if (const auto* signaled = std::get_if<sandbox::Signaled>(&how)) return ExitCode::by_signal(signaled->number);
+    return ExitCode::by_signal(SIGKILL);
 }
 
 int start_and_wait(const RunRequest& request) {
@@ -125,7 +125,7 @@ int start_and_wait(const RunRequest& request) {
     auto launched = sandbox::launch_bubblewrap(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
         say(request, LOG_ERR, words_of(*error, plan, request.command));
-        return failed;
+        return ExitCode::bwrap_failed;
     }
     // They are the jail's now; who waits for the end of one must not wait for us.
     for (const int fd : inherited) ::close(fd);
@@ -137,16 +137,16 @@ int start_and_wait(const RunRequest& request) {
 int answer(const RunRequest& request) {
     for (const std::string& warning : request.warnings) say(request, LOG_WARNING, warning);
     if (request.wants == Wants::help) {
-        std::fputs(bwrap_help, stdout);
-        return 0;
+        std::fputs(bwrap_help().c_str(), stdout);
+        return ExitCode::done;
     }
     if (request.wants == Wants::version) {
         std::fputs("bubblewrap 0.11.0\n", stdout);
-        return 0;
+        return ExitCode::done;
     }
     if (request.command.argv.empty()) {
-        std::fputs(bwrap_help, stderr);
-        return failed;
+        std::fputs(bwrap_help().c_str(), stderr);
+        return ExitCode::bwrap_failed;
     }
     return start_and_wait(request);
 }
@@ -167,7 +167,7 @@ int bwrap(const std::vector<std::string>& arguments) {
         // Of a command line that is wrong, only the option that comes first could have asked for levels.
         request.has_level_prefix = !arguments.empty() && arguments.front() == "--level-prefix";
         say(request, LOG_ERR, error.what());
-        return failed;
+        return ExitCode::bwrap_failed;
     }
 }
 

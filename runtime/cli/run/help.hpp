@@ -1,9 +1,10 @@
 // What `stagebox run --help` and `bwrap --help` say.
 #pragma once
+#include <string>
 
 namespace runtime::cli {
 
-extern const char* const run_help;
-extern const char* const bwrap_help;
+std::string run_help();
+std::string bwrap_help();
 
 }  // namespace runtime::cli

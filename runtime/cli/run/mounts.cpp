@@ -3,12 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <stdexcept>
 
 #include "sandbox/os/fd.hpp"
@@ -93,16 +93,40 @@ std::string take_content(int fd, const std::string& option) {
     }
 }
 
+const std::vector<HelpRow>& MountOptions::rows() {
+    static const std::vector<HelpRow> all = {
+        {"--bind", "SRC DEST", "Show SRC, writable"},
+        {"--ro-bind", "SRC DEST", "Show SRC, read-only"},
+        {"--dev-bind", "SRC DEST", "Show SRC, writable, with its device files"},
+        {"--bind-try", "SRC DEST", "The same, or nothing where there is no SRC"},
+        {"--ro-bind-try", "SRC DEST", "The same, or nothing where there is no SRC"},
+        {"--dev-bind-try", "SRC DEST", "The same, or nothing where there is no SRC"},
+        {"--bind-fd", "FD DEST", "Show the open directory or file FD"},
+        {"--ro-bind-fd", "FD DEST", "Show the open directory or file FD"},
+        {"--remount-ro", "DEST", "Make the mount at DEST, and none below it, read-only"},
+        {"--overlay-src", "SRC", "A layer of the overlay that follows; the first is the lowest"},
+        {"--overlay", "RWSRC WORKDIR DEST", "The layers with RWSRC on top, which takes the changes"},
+        {"--tmp-overlay", "DEST", "The layers; changes are kept in memory and forgotten"},
+        {"--ro-overlay", "DEST", "The layers, read-only"},
+        {"--tmpfs", "DEST", "An empty file system in memory"},
+        {"--proc", "DEST", "The jail's own procfs"},
+        {"--dev", "DEST", "A minimal /dev"},
+        {"--mqueue", "DEST", "POSIX message queues"},
+        {"--dir", "DEST", "An empty directory"},
+        {"--file", "FD DEST", "A file with what can be read from FD"},
+        {"--bind-data", "FD DEST", "The same, mounted over DEST"},
+        {"--ro-bind-data", "FD DEST", "The same, mounted over DEST"},
+        {"--symlink", "TEXT DEST", "A symbolic link"},
+        {"--perms", "OCTAL", "The mode of what the next option makes"},
+        {"--size", "BYTES", "The size of the next --tmpfs"},
+        {"--chmod", "OCTAL PATH", "Change the mode of PATH"}};
+    return all;
+}
+
 std::optional<int> MountOptions::values_of(const std::string& option) {
-    static const std::map<std::string, int> known = {
-        {"--bind", 2},        {"--bind-try", 2}, {"--dev-bind", 2},     {"--dev-bind-try", 2}, {"--ro-bind", 2},
-        {"--ro-bind-try", 2}, {"--bind-fd", 2},  {"--ro-bind-fd", 2},   {"--remount-ro", 1},   {"--overlay-src", 1},
-        {"--overlay", 3},     {"--proc", 1},     {"--tmp-overlay", 1},  {"--ro-overlay", 1},   {"--dev", 1},
-        {"--tmpfs", 1},       {"--mqueue", 1},   {"--dir", 1},          {"--file", 2},         {"--bind-data", 2},
-        {"--symlink", 2},     {"--perms", 1},    {"--ro-bind-data", 2}, {"--size", 1},         {"--chmod", 2}};
-    const auto found = known.find(option);
-    if (found == known.end()) return std::nullopt;
-    return found->second;
+    const auto found = std::ranges::find(rows(), option, &HelpRow::name);
+    if (found == rows().end()) return std::nullopt;
+    return count_words(found->values);
 }
 
 void MountOptions::take(const std::string& option, const std::vector<std::string>& values) {
@@ -151,8 +175,8 @@ std::uint32_t MountOptions::mode_or(std::uint32_t standard) {
     return mode;
 }
 
-// A target is always below the root, and doubled or trailing slashes mean nothing. bubblewrap takes relative ones to begin
-// there, and "." and ".." by their words; here they are mistakes.
+// A target is always below the root, and doubled or trailing slashes mean nothing. bubblewrap takes relative ones to
+// begin there, and "." and ".." by their words; here they are mistakes.
 std::string MountOptions::target_of(const std::string& text) const {
     const auto refuse_target = [&] {
         refuse(format("the target \"{}\" is not an absolute path without . and ..", text));

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cli/run/options.hpp"
+#include "runtime/cli/help_rows.hpp"
+#include "runtime/cli/run/contract.hpp"
+#include "sandbox/spec/spec.hpp"
 
 namespace runtime::cli {
 
@@ -17,6 +19,8 @@ class MountOptions {
   public:
     explicit MountOptions(Contract contract) : contract_(contract) {}
 
+    // All options of this class, in the order of the help.
+    static const std::vector<HelpRow>& rows();
     // How many values an option of this class takes; none: it is not one.
     static std::optional<int> values_of(const std::string& option);
     void take(const std::string& option, const std::vector<std::string>& values);

@@ -114,6 +114,8 @@ class Reader {
         }
     }
 
+    static std::vector<HelpRow> help_rows(Contract contract);
+
     RunRequest read(const std::vector<std::string>& arguments) {
         std::deque<std::string> left(arguments.begin(), arguments.end());
         total_ = left.size();
@@ -128,18 +130,23 @@ class Reader {
   private:
     using Values = std::vector<std::string>;
     enum class Source : unsigned char { command_line, descriptor };
-    struct Option {
-        int values;
+    struct Row {
+        const char* name;
+        const char* values;  // a word for each, as the help shows them
         void (Reader::*take)(const std::string& option, const Values& values);
+        // Empty: the help does not name it, since it is refused.
+        const char* doc;
+        const char* bubblewrap_doc = nullptr;  // where that is another
         bool is_stageboxs = false;
     };
 
-    static const std::map<std::string, Option>& options();
+    static const Row rows[];
+    [[nodiscard]] const Row* find_row(const std::string& option) const;
     void read_options(std::deque<std::string>& left, Source source);
     void read_option(const std::string& option, std::deque<std::string>& left, Source source);
     Values take_values(const std::string& option, int count, std::deque<std::string>& left) const;
-    void read_more(const std::string& descriptor);
 
+    void more(const std::string& option, const Values& values);
     void general(const std::string& option, const Values& values);
     void namespaces(const std::string& option, const Values& values);
     void joined(const std::string& option, const Values& values);
@@ -154,6 +161,7 @@ class Reader {
     void finish();
     void finish_stagebox();
     void finish_bubblewrap();
+    void choose_directories(sandbox::BubblewrapTerms& terms);
     void check_bubblewrap(const sandbox::BubblewrapTerms& terms) const;
     // The value of an option that counts once.
     template <class Value>
@@ -180,37 +188,100 @@ class Reader {
     int gid_options_ = 0;
 };
 
-const std::map<std::string, Reader::Option>& Reader::options() {
-    static const std::map<std::string, Option> known = [] {
-        std::map<std::string, Option> all;
-        const auto add = [&](std::initializer_list<const char*> names, Option option) {
-            for (const char* name : names) all.emplace(name, option);
-        };
-        add({"--help", "--version", "--level-prefix"}, {0, &Reader::general});
-        add({"--argv0", "--chdir", "--hostname", "--exec-label", "--file-label"}, {1, &Reader::general});
-        add({"--unshare-all", "--unshare-user", "--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-net",
-             "--unshare-uts", "--unshare-cgroup", "--unshare-cgroup-try", "--share-net", "--disable-userns",
-             "--assert-userns-disabled"},
-            {0, &Reader::namespaces});
-        add({"--userns", "--userns2", "--pidns"}, {1, &Reader::joined});
-        add({"--uid", "--gid"}, {1, &Reader::identity});
-        add({"--setenv"}, {2, &Reader::environment});
-        add({"--unsetenv"}, {1, &Reader::environment});
-        add({"--clearenv"}, {0, &Reader::environment});
-        add({"--cap-add", "--cap-drop"}, {1, &Reader::capability});
-        add({"--sync-fd", "--block-fd", "--userns-block-fd", "--info-fd", "--json-status-fd"},
-            {1, &Reader::descriptor});
-        add({"--seccomp", "--add-seccomp-fd"}, {1, &Reader::filter});
-        add({"--lock-file"}, {1, &Reader::life});
-        add({"--new-session", "--die-with-parent", "--as-pid-1"}, {0, &Reader::life});
-        add({"--ids", "--profile", "--root", "--network", "--report"}, {1, &Reader::own, true});
-        add({"--limit-pids", "--limit-memory", "--limit-cpu", "--limit-io-weight", "--limit-time", "--limit-idle",
-             "--limit-fallback"},
-            {1, &Reader::own, true});
-        add({"--keepenv", "--tty", "--timings", "--fakeroot", "--no-fakeroot", "-h"}, {0, &Reader::own, true});
-        return all;
-    }();
-    return known;
+constexpr const char* always_so = "Accepted; always so";
+constexpr const char* own_namespace = "A namespace of its own";
+constexpr const char* own_if_possible = "The same where it is possible";
+constexpr const char* network_doc = "No network (default), one of its own that reaches the host's, or the host's";
+constexpr const char* ids_doc = "Which ids the jail has: the caller's alone (default), or a range from /etc/subuid";
+constexpr const char* fakeroot_doc = "With one id: owners and ids as a root with all ids sees them, or not (default)";
+constexpr const char* root_doc =
+    "What is the root: a directory, writable; an archive, unpacked for this run; what a stage of a pipeline has made, "
+    "changes forgotten. With /proc, /sys, /dev, /run and /tmp";
+constexpr const char* time_doc = "End the command after 90s, 30m, 2h; or after so long without output";
+constexpr const char* use_doc = "What the jail may use at one time; kept by a cgroup, which doctor tries";
+constexpr const char* id_writer_doc = "Wait until something can be read from FD; somebody else writes the id maps";
+constexpr const char* no_labels = "SELinux labels; not supported";
+
+// In the order of the help, after those that make mounts.
+const Reader::Row Reader::rows[] = {
+    {"--setenv", "NAME VALUE", &Reader::environment, "Set an environment variable"},
+    {"--unsetenv", "NAME", &Reader::environment, "Remove one"},
+    {"--clearenv", "", &Reader::environment, "Remove all (the default)", "Remove all"},
+    {"--chdir", "DIR", &Reader::general, "The working directory"},
+    {"--argv0", "TEXT", &Reader::general, "The command's name, as it will see it"},
+    {"--keepenv", "", &Reader::own, "Start from the caller's environment", nullptr, true},
+    {"--hostname", "NAME", &Reader::general, "The jail's host name", "A host name"},
+    {"--root", "DIR|TAR|FILE:STAGE", &Reader::own, root_doc, nullptr, true},
+    {"--uid", "ID", &Reader::identity, "Which ids the command has"},
+    {"--gid", "ID", &Reader::identity, "Which ids the command has"},
+    {"--network", "none|user|host", &Reader::own, network_doc, nullptr, true},
+    {"--ids", "single|range", &Reader::own, ids_doc, nullptr, true},
+    {"--fakeroot", "", &Reader::own, fakeroot_doc, nullptr, true},
+    {"--no-fakeroot", "", &Reader::own, fakeroot_doc, nullptr, true},
+    {"--profile", "NAME|FILE", &Reader::own, "What the jail allows (default: build)", nullptr, true},
+    {"--cap-add", "CAP", &Reader::capability, "Give or take a capability, or ALL"},
+    {"--cap-drop", "CAP", &Reader::capability, "Give or take a capability, or ALL"},
+    {"--args", "FD", &Reader::more, "More options, each ended by a NUL byte, from FD"},
+    {"--seccomp", "FD", &Reader::filter, "A system call filter, as seccomp(2) takes it, from FD"},
+    {"--add-seccomp-fd", "FD", &Reader::filter, "The same; may be given several times"},
+    {"--sync-fd", "FD", &Reader::descriptor, "Keep FD open as long as the jail has a process"},
+    {"--block-fd", "FD", &Reader::descriptor, "Wait until something can be read from FD"},
+    {"--info-fd", "FD", &Reader::descriptor, "Write the jail's process and namespaces to FD, as JSON"},
+    {"--json-status-fd", "FD", &Reader::descriptor, "The same, and the command's exit code, a line each"},
+    {"--limit-time", "VALUE", &Reader::own, time_doc, nullptr, true},
+    {"--limit-idle", "VALUE", &Reader::own, time_doc, nullptr, true},
+    {"--limit-pids", "VALUE", &Reader::own, use_doc, nullptr, true},
+    {"--limit-memory", "VALUE", &Reader::own, use_doc, nullptr, true},
+    {"--limit-cpu", "VALUE", &Reader::own, use_doc, nullptr, true},
+    {"--limit-io-weight", "VALUE", &Reader::own, use_doc, nullptr, true},
+    {"--limit-fallback", "WORD", &Reader::own, "Without one: refuse (the default), or rlimits, which count less",
+     nullptr, true},
+    {"--tty", "", &Reader::own, "A terminal of the jail's own", nullptr, true},
+    {"--report", "FILE", &Reader::own, "Write what was enforced to FILE, as JSON", nullptr, true},
+    {"--timings", "", &Reader::own, "Say where the time of the start went", nullptr, true},
+    {"--unshare-user", "", &Reader::namespaces, always_so, own_namespace},
+    {"--unshare-ipc", "", &Reader::namespaces, always_so, own_namespace},
+    {"--unshare-pid", "", &Reader::namespaces, always_so, own_namespace},
+    {"--unshare-net", "", &Reader::namespaces, always_so, own_namespace},
+    {"--unshare-uts", "", &Reader::namespaces, always_so, own_namespace},
+    {"--unshare-cgroup", "", &Reader::namespaces, always_so, own_namespace},
+    {"--unshare-user-try", "", &Reader::namespaces, always_so, own_if_possible},
+    {"--unshare-cgroup-try", "", &Reader::namespaces, always_so, own_if_possible},
+    {"--unshare-all", "", &Reader::namespaces, always_so, "All of these"},
+    {"--share-net", "", &Reader::namespaces, "As --network host", "Keep the network, after --unshare-all"},
+    {"--userns", "FD", &Reader::joined, "", "Enter the user namespace FD"},
+    {"--userns2", "FD", &Reader::joined, "", "Enter the user namespace FD when all is mounted"},
+    {"--pidns", "FD", &Reader::joined, "", "Enter the PID namespace FD"},
+    {"--disable-userns", "", &Reader::namespaces, always_so, "No user namespaces inside"},
+    {"--assert-userns-disabled", "", &Reader::namespaces, always_so, "Fail if there could be user namespaces inside"},
+    {"--userns-block-fd", "FD", &Reader::descriptor, "", id_writer_doc},
+    {"--lock-file", "DEST", &Reader::life, "", "Keep a read lock on DEST as long as the jail has a process"},
+    {"--new-session", "", &Reader::life, always_so, "A session of its own"},
+    {"--die-with-parent", "", &Reader::life, always_so, "End with the caller"},
+    {"--as-pid-1", "", &Reader::life, "", "The command is process 1"},
+    {"--exec-label", "LABEL", &Reader::general, "", no_labels},
+    {"--file-label", "LABEL", &Reader::general, "", no_labels},
+    {"--level-prefix", "", &Reader::general, "", "Begin messages with their level, as <3>"},
+    {"--version", "", &Reader::general, "The version", "The version of bubblewrap whose options these are"},
+    {"-h", "", &Reader::own, "This text", nullptr, true},
+    {"--help", "", &Reader::general, "This text"},
+};
+
+const Reader::Row* Reader::find_row(const std::string& option) const {
+    const auto* found = std::ranges::find_if(rows, [&](const Row& row) { return option == row.name; });
+    if (found == std::end(rows) || (found->is_stageboxs && contract_ == Contract::bubblewrap)) return nullptr;
+    return found;
+}
+
+std::vector<HelpRow> Reader::help_rows(Contract contract) {
+    std::vector<HelpRow> all = MountOptions::rows();
+    const bool is_bubblewrap = contract == Contract::bubblewrap;
+    for (const Row& row : rows) {
+        if (row.is_stageboxs && is_bubblewrap) continue;
+        const bool has_own = is_bubblewrap && row.bubblewrap_doc != nullptr;
+        all.push_back({row.name, row.values, has_own ? row.bubblewrap_doc : row.doc});
+    }
+    return all;
 }
 
 void Reader::read_options(std::deque<std::string>& left, Source source) {
@@ -228,18 +299,14 @@ void Reader::read_option(const std::string& option, std::deque<std::string>& lef
         mounts_.take(option, take_values(option, *count, left));
         return;
     }
-    if (option == "--args") {
-        if (source == Source::descriptor) refuse("--args not supported in arguments file");
-        read_more(take_values(option, 1, left).front());
-    } else {
-        const auto found = options().find(option);
-        if (found == options().end() || (found->second.is_stageboxs && contract_ == Contract::bubblewrap)) {
-            refuse(contract_ == Contract::bubblewrap
-                       ? format("Unknown option {}", option)
-                       : format("{} is not an option of run; see stagebox run --help", option));
-        }
-        (this->*found->second.take)(option, take_values(option, found->second.values, left));
+    const Row* row = find_row(option);
+    if (row == nullptr) {
+        refuse(contract_ == Contract::bubblewrap
+                   ? format("Unknown option {}", option)
+                   : format("{} is not an option of run; see stagebox run --help", option));
     }
+    if (option == "--args" && source == Source::descriptor) refuse("--args not supported in arguments file");
+    (this->*row->take)(option, take_values(option, count_words(row->values), left));
     mounts_.settle(option);
 }
 
@@ -256,8 +323,8 @@ Reader::Values Reader::take_values(const std::string& option, int count, std::de
 }
 
 // Words that each end with a NUL; the last may lack it. What is no option, and all after it, is passed over.
-void Reader::read_more(const std::string& descriptor) {
-    const std::string content = take_content(parse_fd(descriptor), "--args");
+void Reader::more(const std::string& option, const Values& values) {
+    const std::string content = take_content(parse_fd(values[0]), option);
     std::deque<std::string> words;
     for (std::size_t start = 0; start < content.size();) {
         const std::size_t end = std::min(content.find('\0', start), content.size());
@@ -515,7 +582,11 @@ void Reader::finish_bubblewrap() {
     if (!is_root || request_.changes_capabilities) terms.capabilities = kept;
     const bool has_pids = terms.pid == Share::own || terms.pid_namespace >= 0;
     request_.spec.mounts = mounts_.finish(has_pids ? Share::own : Share::caller);
+    choose_directories(terms);
+}
 
+// Where the command starts: the first of them that is there.
+void Reader::choose_directories(sandbox::BubblewrapTerms& terms) {
     terms.directories = {directory_};
     if (directory_.empty()) {
         terms.directories = {current_directory(environment_)};
@@ -527,6 +598,10 @@ void Reader::finish_bubblewrap() {
 }
 
 }  // namespace
+
+std::vector<HelpRow> option_rows(Contract contract) {
+    return Reader::help_rows(contract);
+}
 
 RunRequest parse_run(const std::vector<std::string>& arguments, Contract contract) {
     return Reader(contract).read(arguments);

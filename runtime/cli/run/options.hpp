@@ -7,13 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/cli/help_rows.hpp"
+#include "runtime/cli/run/contract.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace runtime::cli {
-
-// stagebox:   everything fenced that can be, unless an option says otherwise; a few options more.
-// bubblewrap: everything shared, unless an option says otherwise: what callers of bwrap(1) rely on.
-enum class Contract : std::uint8_t { stagebox, bubblewrap };
 
 enum class Wants : std::uint8_t { command, help, version };
 
@@ -51,5 +49,8 @@ struct RunRequest {
 
 // Throws std::invalid_argument for what is no option, lacks its value, or has a wrong one.
 RunRequest parse_run(const std::vector<std::string>& arguments, Contract contract = Contract::stagebox);
+
+// Those options, for a help: first those that make mounts.
+std::vector<HelpRow> option_rows(Contract contract);
 
 }  // namespace runtime::cli

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/cli/commands.hpp"
 #include "runtime/cli/run/help.hpp"
 #include "runtime/cli/run/jail_status.hpp"
 #include "runtime/cli/run/report.hpp"
@@ -108,14 +109,42 @@ int start(RunRequest& request, Timings& timings) {
     if (!request.report.empty()) {
         hearing.at_end = [&](const jail::DenialLog& log) { report["denials"] = jail::to_json(log); };
     }
-    const int code = request.has_terminal ? jail::run_on_terminal(request.spec, request.command, follower)
-                                          : jail::run_in_foreground(request.spec, request.command, hearing, follower);
+    const int code = request.has_terminal ? run_on_terminal(request.spec, request.command, follower)
+                                          : run_in_foreground(request.spec, request.command, hearing, follower);
     timings.mark("command");
     if (has_started && request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
     if (has_started && !request.report.empty()) {
         report["exit"] = code;
         write_report(request, report);
     }
+    return code;
+}
+
+// The command's own exit code, 128+N for signal N, 126/127 where it cannot be executed, 125 where there was no jail.
+int run(const std::vector<std::string>& arguments) {
+    Timings timings;
+    RunRequest request = parse_run(arguments);
+    if (request.wants == Wants::help) {
+        std::fputs(run_help().c_str(), stdout);
+        return ExitCode::done;
+    }
+    if (request.wants == Wants::version) {
+        std::puts(STAGEBOX_VERSION);
+        return ExitCode::done;
+    }
+    for (const std::string& warning : request.warnings) std::fprintf(stderr, "stagebox: %s\n", warning.c_str());
+    timings.mark("options");
+    prepare_run(request);
+    timings.mark("profile");
+    request.spec.ids = sandbox::resolve_idmap(request.ids).map;
+    timings.mark("ids");
+    std::optional<RunRoot> root;
+    if (!request.root.empty()) {
+        root.emplace(request);
+        timings.mark("root");
+    }
+    const int code = start(request, timings);
+    if (request.has_timings) timings.print();
     return code;
 }
 
@@ -141,31 +170,11 @@ void prepare_run(RunRequest& request) {
     if (request.has_terminal && term != nullptr) request.command.env.emplace_back("TERM", term);
 }
 
-int run(const std::vector<std::string>& arguments) {
-    Timings timings;
-    RunRequest request = parse_run(arguments);
-    if (request.wants == Wants::help) {
-        std::fputs(run_help, stdout);
-        return 0;
-    }
-    if (request.wants == Wants::version) {
-        std::puts(STAGEBOX_VERSION);
-        return 0;
-    }
-    for (const std::string& warning : request.warnings) std::fprintf(stderr, "stagebox: %s\n", warning.c_str());
-    timings.mark("options");
-    prepare_run(request);
-    timings.mark("profile");
-    request.spec.ids = sandbox::resolve_idmap(request.ids).map;
-    timings.mark("ids");
-    std::optional<RunRoot> root;
-    if (!request.root.empty()) {
-        root.emplace(request);
-        timings.mark("root");
-    }
-    const int code = start(request, timings);
-    if (request.has_timings) timings.print();
-    return code;
+Command run_command() {
+    return {.name = "run",
+            .doc = "One command in a jail (stagebox run --help)",
+            .how = OwnReader{.run = run, .help = run_help},
+            .codes = {.wrong_input = ExitCode::jail_not_built, .cannot_run = ExitCode::jail_not_built}};
 }
 
 }  // namespace runtime::cli

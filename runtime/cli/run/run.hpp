@@ -7,13 +7,8 @@
 
 namespace runtime::cli {
 
-inline constexpr int jail_not_built = 125;
-
-// Completes what the options say by the profile that they name, and by the caller's streams. Throws where the profile cannot
-// be had, or the request asks for more than it allows or for what cannot be kept.
+// Completes what the options say by the profile that they name, and by the caller's streams. Throws where the profile
+// cannot be had, or the request asks for more than it allows or for what cannot be kept.
 void prepare_run(RunRequest& request);
-
-// The command's own exit code, 128+N for signal N, 126/127 where it cannot be executed, jail_not_built.
-int run(const std::vector<std::string>& arguments);
 
 }  // namespace runtime::cli

@@ -1,10 +1,10 @@
-// `store check`.
-#include "runtime/store/store_check.hpp"
-
+// `store check`: whether the store is whole; what is damaged is set aside.
 #include <cstdio>
 
 #include "runtime/cli/commands.hpp"
+#include "runtime/cli/open_store.hpp"
 #include "runtime/report/console.hpp"
+#include "runtime/store/store_check.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/os/text.hpp"
@@ -15,6 +15,20 @@ using sandbox::os::format;
 using sandbox::os::Json;
 
 namespace {
+
+struct StoreCheckWords {
+    std::string store;
+    store::CheckDepth depth = store::CheckDepth::contents;
+    OutputFormat format = OutputFormat::text;
+};
+
+void declare(Options& options, StoreCheckWords& words) {
+    declare_store(options, words.store);
+    options.push_back({.names = "--quick",
+                       .into = sets(words.depth, store::CheckDepth::names),
+                       .doc = "Look at names only, and read no contents"});
+    declare_json(options, words.format);
+}
 
 const char* word_for(store::LeftOver::Until until) {
     return until == store::LeftOver::Until::next_build ? "next build" : "gc";
@@ -65,17 +79,20 @@ std::string to_text(const store::CheckReport& report, const std::string& path) {
     return text;
 }
 
+int run(const StoreCheckWords& words) {
+    store::Store store = open_store(words.store);
+    const sandbox::os::Fd shared = store.share();
+    const store::CheckReport report = store::check(store, words.depth);
+    const std::string text = words.format == OutputFormat::json ? to_json(report, store.path()).dump(2) + "\n"
+                                                                : to_text(report, store.path());
+    std::fputs(text.c_str(), stdout);
+    return report.damaged.empty() ? ExitCode::done : ExitCode::answer_is_no;
+}
+
 }  // namespace
 
-int store_check(const StoreCheckOptions& options) {
-    store::Store store(options.path.empty() ? store::Store::default_path() : options.path);
-    const sandbox::os::Fd shared = store.share();
-    const store::CheckReport report = store::check(store, options.depth);
-    const std::string text = options.format == StoreCheckOptions::Format::json
-                                 ? to_json(report, store.path()).dump(2) + "\n"
-                                 : to_text(report, store.path());
-    std::fputs(text.c_str(), stdout);
-    return report.damaged.empty() ? 0 : 1;
+Command store_check_command() {
+    return make_command("store check", "Whether it is whole; what is damaged is set aside", declare, run);
 }
 
 }  // namespace runtime::cli

@@ -1,4 +1,4 @@
-// `import`: what a build script does to the session, and a first pipeline in its place.
+// `import SCRIPT`: names what is a hazard to the session in a build script, and writes a first pipeline in its place.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +24,28 @@ using stages::script::DraftFile;
 using stages::script::Script;
 
 namespace {
+
+enum class ImportWrites : unsigned char { pipeline, nothing };
+
+struct ImportWords {
+    std::string script;
+    std::string output = ".";  // the directory to write to
+    ImportWrites writes = ImportWrites::pipeline;
+    OutputFormat format = OutputFormat::text;
+};
+
+void declare(Options& options, ImportWords& words) {
+    options.push_back({.names = "SCRIPT", .into = &words.script, .doc = "The script", .is_required = true});
+    options.push_back({.names = "-o,--output",
+                       .into = &words.output,
+                       .doc = "Write the pipeline and its scripts into this directory",
+                       .type = "DIR",
+                       .shown_default = words.output});
+    options.push_back({.names = "-n,--dry-run",
+                       .into = sets(words.writes, ImportWrites::nothing),
+                       .doc = "Only name the hazards, write nothing"});
+    declare_json(options, words.format);
+}
 
 // All of them or none: nothing that is there is written over, and what was begun is taken back.
 void write_draft(const Draft& draft, const std::string& output) {
@@ -61,33 +83,37 @@ Json draft_json(const Draft& draft) {
     return {{"seam", words_of(draft.seam)}, {"stages", draft.phases}, {"files", files}};
 }
 
-}  // namespace
-
-int import(const ImportOptions& options) {
-    const std::vector<Script> scripts = script::load(options.script);
+int run(const ImportWords& words) {
+    const std::vector<Script> scripts = script::load(words.script);
     std::vector<script::Found> found;
     found.reserve(scripts.size());
     for (const Script& one : scripts) found.push_back({&one, find_hazards(one)});
     const Draft draft = make_draft(scripts);
-    if (options.writes == ImportWrites::pipeline) write_draft(draft, options.output);
+    if (words.writes == ImportWrites::pipeline) write_draft(draft, words.output);
 
-    if (options.format == OutputFormat::json) {
+    if (words.format == OutputFormat::json) {
         Json all = {{"hazards", script::to_json(found)}};
-        if (options.writes == ImportWrites::pipeline) all["draft"] = draft_json(draft);
+        if (words.writes == ImportWrites::pipeline) all["draft"] = draft_json(draft);
         std::cout << all.dump(2) << "\n";
-        return 0;
+        return ExitCode::done;
     }
-    std::cout << script::hazards_text(found) << format("{}: {}\n", options.script, script::count_text(found));
+    std::cout << script::hazards_text(found) << format("{}: {}\n", words.script, script::count_text(found));
     for (const Script& one : scripts) {
         for (const auto& unread : one.unread) {
             std::cout << format("{}:{}: not read: a text for a shell that only becomes one when the script runs\n",
                                 one.name, one.at(unread.span.begin).line);
         }
     }
-    if (options.writes != ImportWrites::pipeline) return 0;
-    std::cout << format("{}/stagebox.toml: {} stage{}, cut at {}; with {} scripts\n", options.output, draft.phases,
+    if (words.writes != ImportWrites::pipeline) return ExitCode::done;
+    std::cout << format("{}/stagebox.toml: {} stage{}, cut at {}; with {} scripts\n", words.output, draft.phases,
                         draft.phases == 1 ? "" : "s", words_of(draft.seam), draft.files.size() - 1);
-    return 0;
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command import_command() {
+    return make_command("import", "Name the hazards of a build script, and draft a pipeline from it", declare, run);
 }
 
 }  // namespace runtime::cli

@@ -1,22 +1,20 @@
-#include "runtime/cli/profile_command.hpp"
-
+// `profile learn`: the smallest profile under which a command, or a stage's command, would have run the same.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <iostream>
-#include <optional>
 #include <set>
 #include <stdexcept>
 
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/run/run.hpp"
+#include "runtime/engine/stage_jail.hpp"
 #include "runtime/jail/denial_lesson.hpp"
 #include "runtime/jail/foreground.hpp"
 #include "sandbox/filter/compile.hpp"
 #include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/profile/embedded.hpp"
 #include "sandbox/profile/profile.hpp"
 
 namespace runtime::cli {
@@ -26,72 +24,66 @@ using sandbox::os::format;
 
 namespace {
 
-constexpr const char* help = R"(Usage: stagebox profile ls
-       stagebox profile show NAME|FILE
-       stagebox profile learn [-o FILE] [OPTIONS OF RUN] [--] COMMAND [ARGUMENTS]
-       stagebox profile learn [-o FILE] -f PIPELINE STAGE
-
-engine::Profiles say what a jail allows. `ls` names those that ship, `show` prints one, and `learn` runs a command, or a stage's
-command, and writes the smallest profile under which it would have run the same: the system calls that it made, of those
-that its own profile (--profile, of a stage its own) allows. What that one denies stays denied.
-
-  -o, --output FILE      The profile to write, FILE.toml; its seccomp file is put beside it (default: learned.toml)
-  -f, --file PIPELINE    Learn from a stage of this pipeline; the stages before it must be built
-  -h, --help             This text
-
-The options of run are those of stagebox run --help.
-)";
-
-int list() {
-    for (const std::string_view name : sandbox::profile_names()) {
-        std::cout << format("{:<12}{}\n", name, sandbox::load_profile(std::string(name)).file.description);
-    }
-    return 0;
-}
-
-int show(const std::string& name) {
-    if (name.find('/') != std::string::npos) {
-        std::cout << sandbox::os::read_file(AT_FDCWD, name);
-        return 0;
-    }
-    for (const sandbox::EmbeddedFile& file : sandbox::embedded_files()) {
-        if (file.name != name + ".toml") continue;
-        std::cout << file.text;
-        return 0;
-    }
-    throw std::invalid_argument(format("no profile {} ships; stagebox profile ls names those that do", name));
-}
-
 struct LearnRequest {
     std::string output = "learned.toml";
     std::string pipeline;              // with -f
     std::vector<std::string> command;  // of run: its options too; with -f: the stage
 };
 
-LearnRequest parse_learn(const std::vector<std::string>& arguments) {
+// Its own options, which come before those of run.
+struct LearnOption {
+    HelpRow row;
+    std::string LearnRequest::*into;
+};
+
+constexpr std::string_view output_doc =
+    "The profile to write, FILE.toml; its seccomp file is put beside it (default: learned.toml)";
+constexpr std::string_view file_doc = "Learn from a stage of this pipeline; the stages before it must be built";
+
+constexpr LearnOption learn_options[] = {{{"-o", "FILE", output_doc}, &LearnRequest::output},
+                                         {{"--output", "FILE", output_doc}, &LearnRequest::output},
+                                         {{"-f", "PIPELINE", file_doc}, &LearnRequest::pipeline},
+                                         {{"--file", "PIPELINE", file_doc}, &LearnRequest::pipeline}};
+
+std::string learn_help() {
+    std::vector<HelpRow> rows;
+    for (const LearnOption& option : learn_options) rows.push_back(option.row);
+    rows.push_back({"-h", "", "This text"});
+    rows.push_back({"--help", "", "This text"});
+    return R"(Usage: stagebox profile learn [-o FILE] [OPTIONS OF RUN] [--] COMMAND [ARGUMENTS]
+       stagebox profile learn [-o FILE] -f PIPELINE STAGE
+
+Runs a command, or a stage's command, and writes the smallest profile under which it would have run the same: the system
+calls that it made, of those that its own profile (--profile, of a stage its own) allows. What that one denies stays denied.
+
+)" + help_of_rows(rows) +
+           R"(
+The options of run are those of stagebox run --help.
+)";
+}
+
+LearnRequest parse_learn(const std::vector<std::string>& words) {
     LearnRequest request;
-    std::size_t at = 0;
-    const auto take = [&](const char* name, const char* full) -> std::optional<std::string> {
-        if (arguments[at] != name && arguments[at] != full) return std::nullopt;
-        if (at + 1 == arguments.size()) throw std::invalid_argument(format("{} lacks a value", arguments[at]));
-        at += 2;
-        return arguments[at - 1];
-    };
-    while (at < arguments.size()) {
-        if (const auto output = take("-o", "--output")) {
-            request.output = *output;
-        } else if (const auto pipeline = take("-f", "--file")) {
-            request.pipeline = *pipeline;
-        } else {
-            break;
-        }
+    auto word = words.begin();
+    while (word != words.end()) {
+        const auto* option =
+            std::ranges::find(learn_options, *word, [](const LearnOption& one) { return one.row.name; });
+        if (option == std::end(learn_options)) break;
+        if (word + 1 == words.end()) throw std::invalid_argument(format("{} lacks a value", *word));
+        request.*option->into = *++word;
+        ++word;
     }
-    request.command.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+    request.command.assign(word, words.end());
     if (!request.output.ends_with(".toml")) {
         throw std::invalid_argument(format("-o {}: a profile's file ends in .toml", request.output));
     }
     if (request.command.empty()) throw std::invalid_argument("there is no command to learn from");
     return request;
+}
+
+int tell(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    return ExitCode::done;
 }
 
 std::string in_words(const std::vector<std::string>& argv) {
@@ -156,25 +148,27 @@ void write_profile(const LearnRequest& request, const Student& student, const st
 
 int learn_from_run(const LearnRequest& request) {
     RunRequest run = parse_run(request.command);
+    if (run.wants == Wants::help) return tell(learn_help());
+    if (run.wants == Wants::version) return tell(STAGEBOX_VERSION "\n");
     prepare_run(run);
     run.spec.ids = sandbox::resolve_idmap(run.ids).map;
     run.spec.denials = sandbox::Denials::observed;
     Student student;
     const int code = jail::run_in_foreground(run.spec, run.command, student.hearing());
-    if (code == jail_not_built) return code;
+    if (code == ExitCode::jail_not_built) return code;
     write_profile(request, student, run.profile, run.command.argv);
     return code;
 }
 
 int learn_from_stage(const LearnRequest& request) {
     if (request.command.size() != 1) throw std::invalid_argument("learn -f takes one stage");
-    PipelineOptions options;
+    engine::PipelineOptions options;
     options.file = request.pipeline;
     Student student;
     std::vector<std::string> argv;
     std::string base;
-    const int code =
-        engine::in_stage(options, request.command.front(), ShellAt::before, [&](stages::kinds::Lowered& lowered) {
+    const int code = engine::in_stage(
+        options, request.command.front(), engine::ShellAt::before, [&](stages::kinds::Lowered& lowered) {
             lowered.spec.denials = sandbox::Denials::observed;
             if (lowered.spec.fakeroot == sandbox::Fakeroot::on) {
                 lowered.spec.fakeroot = sandbox::Fakeroot::off;
@@ -184,29 +178,24 @@ int learn_from_stage(const LearnRequest& request) {
             base = lowered.spec.profile;
             return jail::run_in_foreground(lowered.spec, lowered.command, student.hearing());
         });
-    if (code == jail_not_built) return code;
+    if (code == ExitCode::jail_not_built) return code;
     write_profile(request, student, base, argv);
     return code;
 }
 
-int learn(const std::vector<std::string>& arguments) {
-    const LearnRequest request = parse_learn(arguments);
+// The exit code of the command that was run.
+int run_learn(const std::vector<std::string>& words) {
+    if (!words.empty() && (words.front() == "--help" || words.front() == "-h")) return tell(learn_help());
+    const LearnRequest request = parse_learn(words);
     return request.pipeline.empty() ? learn_from_run(request) : learn_from_stage(request);
 }
 
 }  // namespace
 
-int profile(const std::vector<std::string>& arguments) {
-    const std::string word = arguments.empty() ? "--help" : arguments.front();
-    if (word == "ls" && arguments.size() == 1) return list();
-    if (word == "show" && arguments.size() == 2) return show(arguments[1]);
-    if (word == "learn" && arguments.size() > 1 && arguments[1] != "--help" && arguments[1] != "-h") {
-        return learn({arguments.begin() + 1, arguments.end()});
-    }
-    const bool is_help = arguments.empty() || arguments.back() == "--help" || arguments.back() == "-h";
-    if (!is_help) throw std::invalid_argument(format("profile {}: see stagebox profile --help", in_words(arguments)));
-    std::fputs(help, stdout);
-    return 0;
+Command profile_learn_command() {
+    return {.name = "profile learn",
+            .doc = "Write the smallest one under which a command would have run the same",
+            .how = OwnReader{.run = run_learn, .help = learn_help}};
 }
 
 }  // namespace runtime::cli

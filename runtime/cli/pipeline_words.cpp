@@ -1,0 +1,48 @@
+#include "runtime/cli/pipeline_words.hpp"
+
+#include "sandbox/config/text.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::cli {
+namespace {
+
+std::string check_variable(const std::string& text) {
+    const bool has_name = text.find('=') != std::string::npos;
+    return has_name ? "" : sandbox::os::format("{} is not of the form NAME=VALUE", sandbox::quote(text));
+}
+
+}  // namespace
+
+engine::PipelineOptions PipelineWords::options() const {
+    engine::PipelineOptions options{.file = file, .vars = {}, .store = store};
+    for (const std::string& var : vars) {
+        const std::size_t equals = var.find('=');
+        options.vars.emplace_back(var.substr(0, equals), var.substr(equals + 1));
+    }
+    return options;
+}
+
+void declare_file(Options& options, PipelineWords& words) {
+    options.push_back({.names = "-f,--file",
+                       .into = &words.file,
+                       .doc = "The pipeline file",
+                       .type = "FILE",
+                       .shown_default = "stagebox.toml"});
+    options.push_back({.names = "--var",
+                       .into = &words.vars,
+                       .doc = "Sets a variable of the pipeline file",
+                       .type = "NAME=VALUE",
+                       .check = check_variable});
+}
+
+void declare_pipeline(Options& options, PipelineWords& words) {
+    declare_file(options, words);
+    options.push_back(
+        {.names = "--store", .into = &words.store, .doc = "Where layers and artifacts are kept", .type = "DIR"});
+}
+
+void declare_stage(Options& options, std::string& stage) {
+    options.push_back({.names = "STAGE", .into = &stage, .doc = "The stage", .is_required = true});
+}
+
+}  // namespace runtime::cli

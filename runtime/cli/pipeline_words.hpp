@@ -1,0 +1,26 @@
+// Which pipeline a command is about, as it is told.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "runtime/cli/options.hpp"
+#include "runtime/engine/stage_jail.hpp"
+
+namespace runtime::cli {
+
+struct PipelineWords {
+    std::string file = "stagebox.toml";
+    std::vector<std::string> vars;  // each NAME=VALUE
+    std::string store;              // empty: the default
+
+    [[nodiscard]] engine::PipelineOptions options() const;
+};
+
+// --file and --var.
+void declare_file(Options& options, PipelineWords& words);
+// Those and --store.
+void declare_pipeline(Options& options, PipelineWords& words);
+// STAGE, which must be given.
+void declare_stage(Options& options, std::string& stage);
+
+}  // namespace runtime::cli

@@ -1,0 +1,50 @@
+// `store ls`: records, by pipeline and stage.
+#include <iostream>
+
+#include "runtime/cli/commands.hpp"
+#include "runtime/cli/open_store.hpp"
+#include "runtime/report/console.hpp"
+#include "sandbox/os/format.hpp"
+
+namespace runtime::cli {
+
+using sandbox::os::format;
+
+namespace {
+
+struct ListWords {
+    std::string store;
+};
+
+void declare(Options& options, ListWords& words) {
+    declare_store(options, words.store);
+}
+
+double bytes_of(const store::Record& record) {
+    double bytes = record.layer ? static_cast<double>(record.layer->bytes) : 0;
+    for (const auto& [name, object] : record.artifacts) bytes += static_cast<double>(object.bytes);
+    return bytes;
+}
+
+int run(const ListWords& words) {
+    const store::Store store = open_store(words.store);
+    const store::Store::Listing listing = store.list();
+    double total = 0;
+    for (const store::Record& record : listing.records) {
+        total += bytes_of(record);
+        std::cout << format("{}  {:<20}  {:<20}  {:>9}  {}\n", record.key.substr(0, 12), record.pipeline, record.stage,
+                            report::human_bytes(bytes_of(record)), record.finished);
+    }
+    std::cout << format("{} results, {}; {} failed stages kept; {} unnamed layers and artifacts\n",
+                        listing.records.size(), report::human_bytes(total), listing.failed.size(),
+                        listing.orphans.size());
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command store_ls_command() {
+    return make_command("store ls", "What is in it", declare, run);
+}
+
+}  // namespace runtime::cli
