@@ -38,14 +38,6 @@ void print_summary(const BuildView& build, report::Console& console) {
     }
 }
 
-void print_results(const BuildEnd& end, report::Console& console) {
-    for (const stages::Result& result : end.build.pipeline.results) {
-        const auto found = end.build.results.find(result.stage);
-        if (found == end.build.results.end()) continue;
-        console.result(result.name, end.store.artifact_path(found->second.record.artifacts.at(result.artifact).id));
-    }
-}
-
 }  // namespace
 
 int exit_code(const BuildEnd& end) {
@@ -68,7 +60,9 @@ int tell_end(const BuildEnd& end, report::Console& console) {
     console.note(host::to_text(end.receipt));
     if (!end.receipt_fault.empty()) console.warning(format("the receipt is not kept: {}", end.receipt_fault));
     if (!end.export_fault.empty()) console.error(end.export_fault);
-    if (end.build.options.output.empty()) print_results(end, console);
+    if (end.build.options.output.empty()) {
+        for (const supervisor::BuiltResult& result : end.results) console.result(result.name, result.path);
+    }
     return exit_code(end);
 }
 

@@ -109,6 +109,18 @@ std::string keep_receipt(const store::Store& store, const std::string& place, co
     return {};
 }
 
+// Where the pipeline's results are whose stages are done.
+std::vector<BuiltResult> results_of(const stages::Pipeline& pipeline, const engine::Results& done,
+                                    const store::Store& store) {
+    std::vector<BuiltResult> all;
+    for (const stages::Result& result : pipeline.results) {
+        const auto found = done.find(result.stage);
+        if (found == done.end()) continue;
+        all.push_back({result.name, store.artifact_path(found->second.record.artifacts.at(result.artifact).id)});
+    }
+    return all;
+}
+
 // What one build works with.
 struct Setting {
     const BuildOptions& options;
@@ -134,8 +146,8 @@ int finish(BuildRun& run, const Setting& setting, host::HostServices& services) 
     run.events().write("usage", usage_event(run.view()));
     run.events().write("receipt", host::to_short_json(receipt));
     const BuildEnd end{.build = run.view(),
-                       .store = setting.store,
                        .receipt = receipt,
+                       .results = results_of(setting.pipeline, run.results(), setting.store),
                        .receipt_fault = keep_receipt(setting.store, run.place(), receipt),
                        .services = services.summary(),
                        .has_services_as_found = services.is_as_found(),

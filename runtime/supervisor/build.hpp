@@ -2,21 +2,27 @@
 #pragma once
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "runtime/host/receipt/receipt.hpp"
 #include "runtime/report/console.hpp"
-#include "runtime/store/store.hpp"
 #include "runtime/supervisor/build_view.hpp"
 
 namespace runtime::supervisor {
 
+// One of the pipeline's results, in the store.
+struct BuiltResult {
+    std::string name;
+    std::string path;
+};
+
 // How a build ended.
 struct BuildEnd {
     BuildView build;
-    const store::Store& store;
     const host::Receipt& receipt;
-    std::string receipt_fault = {};  // why it is not kept; empty: it is
-    std::string services = {};       // what became of those of the host that it required; empty: none was started
+    std::vector<BuiltResult> results = {};  // those that are there
+    std::string receipt_fault = {};         // why it is not kept; empty: it is
+    std::string services = {};  // what became of those of the host that it required; empty: none was started
     bool has_services_as_found = true;
     std::string export_fault = {};  // why the results are not where they were asked for; empty: they are
 };

@@ -74,7 +74,6 @@ BuildView BuildRun::view() const {
             .options = options_,
             .schedule = schedule_,
             .stages = stages_,
-            .results = results_,
             .signal = signal_,
             .counted_by = cgroups_.words()};
 }

@@ -42,6 +42,7 @@ class BuildRun {
 
     // As long as this lives.
     [[nodiscard]] BuildView view() const;
+    [[nodiscard]] const engine::Results& results() const noexcept { return results_; }
     [[nodiscard]] report::EventLog& events() const noexcept { return events_; }
     // Of the run, in the store.
     [[nodiscard]] const std::string& place() const noexcept { return context_.run; }

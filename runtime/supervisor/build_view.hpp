@@ -42,8 +42,7 @@ struct BuildView {
     const BuildOptions& options;
     const stages::Schedule& schedule;
     const std::vector<StageStatus>& stages;  // in the order of the schedule
-    const engine::Results& results;
-    int signal = 0;  // that ended the build; 0: none did
+    int signal = 0;                          // that ended the build; 0: none did
     // What kept the limits and counted the use of its jails; empty where none was started.
     std::string counted_by;
 
