@@ -133,8 +133,8 @@ void copy_window_size(int from, int to) {
     if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(to, TIOCSWINSZ, &size);
 }
 
-// Standard input on its way to the terminal. Nothing here waits for the payload to read: what the terminal does not take
-// yet is kept and tried again, or a payload that only writes would never be heard.
+// Standard input on its way to the terminal. Nothing here waits for the payload to read: what the terminal does not
+// take yet is kept and tried again, or a payload that only writes would never be heard.
 class Input {
   public:
     Input(sandbox::os::EventLoop& loop, int terminal) : loop_(loop), terminal_(terminal) {

@@ -53,8 +53,9 @@ std::string learn_help() {
     return R"(Usage: stagebox profile learn [-o FILE] [OPTIONS OF RUN] [--] COMMAND [ARGUMENTS]
        stagebox profile learn [-o FILE] -f PIPELINE STAGE
 
-Runs a command, or a stage's command, and writes the smallest profile under which it would have run the same: the system
-calls that it made, of those that its own profile (--profile, of a stage its own) allows. What that one denies stays denied.
+Runs a command, or a stage's command, and writes the smallest profile under which it would have run the same: the
+system calls that it made, of those that its own profile (--profile, of a stage its own) allows. What that one denies
+stays denied.
 
 )" + help_of_rows(rows) +
            R"(

@@ -7,10 +7,10 @@ namespace runtime::cli {
 std::string run_help() {
     return R"(Usage: stagebox run [OPTIONS] [--] COMMAND [ARGUMENTS]
 
-One command in a fresh jail: user, mount, PID, network, IPC, UTS and cgroup namespaces of its own, a system call filter,
-few capabilities, no descriptors but 0, 1 and 2. The options are bubblewrap's, and work in the order in which they stand.
-Without any that mounts, the jail's root is the host's /usr, read-only, with the few files of /etc that programs need and a
-fresh /proc, /sys, /dev, /run and /tmp.
+One command in a fresh jail: user, mount, PID, network, IPC, UTS and cgroup namespaces of its own, a system call
+filter, few capabilities, no descriptors but 0, 1 and 2. The options are bubblewrap's, and work in the order in which
+they stand. Without any that mounts, the jail's root is the host's /usr, read-only, with the few files of /etc that
+programs need and a fresh /proc, /sys, /dev, /run and /tmp.
 
 )" + help_of_rows(option_rows(Contract::stagebox)) +
            R"(
