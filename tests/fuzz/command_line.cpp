@@ -1,11 +1,14 @@
-// The words of a command line, one a line; nothing is run. `run` has a reader of its own.
+// The words of a command line, one a line; nothing is run. `run` and `profile learn` have readers of their own.
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "runtime/cli/command_line.hpp"
+#include "runtime/cli/profile/learn.hpp"
 #include "runtime/cli/run/run.hpp"
 #include "sandbox/config/config.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -33,20 +36,47 @@ void be_quiet() {
     tests::fuzz::must(done, "standard output can be put aside");
 }
 
+using Words = std::vector<std::string>;
+
+bool begins_with(const Words& words, const Words& name) {
+    return words.size() >= name.size() && std::equal(name.begin(), name.end(), words.begin());
+}
+
+Words words_after(const Words& words, std::ptrdiff_t count) {
+    return {words.begin() + count, words.end()};
+}
+
+void read_run(const Words& words) {
+    const runtime::cli::RunRequest request = runtime::cli::parse_run(words);
+    tests::fuzz::must(request.wants != runtime::cli::Wants::command || !request.command.argv.empty(),
+                      "a run has a command");
+}
+
+void read_learn(const Words& words) {
+    const runtime::cli::LearnRequest request = runtime::cli::parse_learn(words);
+    tests::fuzz::must(!request.command.empty() && request.output.ends_with(".toml"),
+                      "what is learned from has a command and a place to write to");
+}
+
+void read(const Words& words, void (*reader)(const Words&)) {
+    try {
+        reader(words);
+    } catch (const std::invalid_argument& error) {
+        tests::fuzz::must(*error.what() != '\0', "an error says something");
+    }
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     be_quiet();
     std::vector<std::string> words = words_of(tests::fuzz::text_of(data, size));
-    if (!words.empty() && words.front() == "run") {
-        words.erase(words.begin());
-        try {
-            const runtime::cli::RunRequest request = runtime::cli::parse_run(words);
-            tests::fuzz::must(request.wants != runtime::cli::Wants::command || !request.command.argv.empty(),
-                              "a run has a command");
-        } catch (const std::invalid_argument& error) {
-            tests::fuzz::must(*error.what() != '\0', "an error says something");
-        }
+    if (begins_with(words, {"run"})) {
+        read(words_after(words, 1), read_run);
+        return 0;
+    }
+    if (begins_with(words, {"profile", "learn"})) {
+        read(words_after(words, 2), read_learn);
         return 0;
     }
     words.insert(words.begin(), "stagebox");

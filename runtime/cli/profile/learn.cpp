@@ -1,4 +1,5 @@
-// `profile learn`: the smallest profile under which a command, or a stage's command, would have run the same.
+#include "runtime/cli/profile/learn.hpp"
+
 #include <fcntl.h>
 
 #include <algorithm>
@@ -23,12 +24,6 @@ using jail::Lesson;
 using sandbox::os::format;
 
 namespace {
-
-struct LearnRequest {
-    std::string output = "learned.toml";
-    std::string pipeline;              // with -f
-    std::vector<std::string> command;  // of run: its options too; with -f: the stage
-};
 
 // Its own options, which come before those of run.
 struct LearnOption {
@@ -61,25 +56,6 @@ stays denied.
            R"(
 The options of run are those of stagebox run --help.
 )";
-}
-
-LearnRequest parse_learn(const std::vector<std::string>& words) {
-    LearnRequest request;
-    auto word = words.begin();
-    while (word != words.end()) {
-        const auto* option =
-            std::ranges::find(learn_options, *word, [](const LearnOption& one) { return one.row.name; });
-        if (option == std::end(learn_options)) break;
-        if (word + 1 == words.end()) throw std::invalid_argument(format("{} lacks a value", *word));
-        request.*option->into = *++word;
-        ++word;
-    }
-    request.command.assign(word, words.end());
-    if (!request.output.ends_with(".toml")) {
-        throw std::invalid_argument(format("-o {}: a profile's file ends in .toml", request.output));
-    }
-    if (request.command.empty()) throw std::invalid_argument("there is no command to learn from");
-    return request;
 }
 
 int tell(const std::string& text) {
@@ -192,6 +168,25 @@ int run_learn(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+LearnRequest parse_learn(const std::vector<std::string>& words) {
+    LearnRequest request;
+    auto word = words.begin();
+    while (word != words.end()) {
+        const auto* option =
+            std::ranges::find(learn_options, *word, [](const LearnOption& one) { return one.row.name; });
+        if (option == std::end(learn_options)) break;
+        if (word + 1 == words.end()) throw std::invalid_argument(format("{} lacks a value", *word));
+        request.*option->into = *++word;
+        ++word;
+    }
+    request.command.assign(word, words.end());
+    if (!request.output.ends_with(".toml")) {
+        throw std::invalid_argument(format("-o {}: a profile's file ends in .toml", request.output));
+    }
+    if (request.command.empty()) throw std::invalid_argument("there is no command to learn from");
+    return request;
+}
 
 Command profile_learn_command() {
     return {.name = "profile learn",
