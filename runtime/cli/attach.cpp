@@ -18,8 +18,12 @@ namespace {
 
 constexpr std::size_t attach_lines = 20;
 
-void declare(Options& options, RunWords& words) {
-    declare_run(options, words);
+struct AttachWords {
+    RunWords which;
+};
+
+void declare(Options& options, AttachWords& words) {
+    declare_run(options, words.which);
 }
 
 std::string running_run(const store::Store& store) {
@@ -34,9 +38,9 @@ std::string running_run(const store::Store& store) {
     throw std::runtime_error("more than one build goes on; name one:" + names);
 }
 
-int run(const RunWords& words) {
-    const store::Store store = open_store(words.store);
-    const std::string run = words.run.empty() ? running_run(store) : named_run(run_names(store), words.run);
+int run(const AttachWords& words) {
+    const store::Store store = open_store(words.which.store);
+    const std::string run = words.which.run.empty() ? running_run(store) : named_run(run_names(store), words.which.run);
     RunFollower follower(store, run);
     follower.skip_to_last(attach_lines);
     if (follower.is_running()) {
@@ -59,7 +63,7 @@ int run(const RunWords& words) {
 }  // namespace
 
 Command attach_command() {
-    return make_command("attach", "Follow a build that goes on; Ctrl-C interrupts it", declare, run);
+    return make_command<AttachWords>("attach", "Follow a build that goes on; Ctrl-C interrupts it");
 }
 
 }  // namespace runtime::cli

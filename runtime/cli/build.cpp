@@ -45,7 +45,7 @@ int run(const BuildWords& words) {
 }  // namespace
 
 Command build_command() {
-    return make_command("build", "Build the pipeline, or what the named stages need", declare, run);
+    return make_command<BuildWords>("build", "Build the pipeline, or what the named stages need");
 }
 
 }  // namespace runtime::cli

@@ -14,8 +14,16 @@ namespace {
 
 using sandbox::os::format;
 
-int run(const PipelineWords& words) {
-    const engine::PipelineOptions options = words.options();
+struct CheckWords {
+    PipelineWords pipeline;
+};
+
+void declare(Options& options, CheckWords& words) {
+    declare_file(options, words.pipeline);
+}
+
+int run(const CheckWords& words) {
+    const engine::PipelineOptions options = words.pipeline.options();
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     std::vector<const stages::Stage*> all;
     engine::Profiles profiles(pipeline);
@@ -41,7 +49,7 @@ int run(const PipelineWords& words) {
 }  // namespace
 
 Command check_command() {
-    return make_command("check", "Validate the pipeline file, run nothing", declare_file, run);
+    return make_command<CheckWords>("check", "Validate the pipeline file, run nothing");
 }
 
 }  // namespace runtime::cli

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -38,14 +39,16 @@ struct Command {
     ErrorCodes codes = {};
 };
 
-// `Told`: a struct of what the command can be told, with what it does when it is told nothing.
+// `Told`: a struct of what the command can be told, with what it does when it is told nothing. Beside it are
+// declare(Options&, Told&), which puts the rows of its options into the table, and run(const Told&), which answers the
+// exit code.
 template <class Told>
-Command make_command(const char* name, const char* doc, void (*declare)(Options&, Told&), int (*run)(const Told&)) {
+Command make_command(const char* name, const char* doc) {
     const auto told = std::make_shared<Told>();
     return {.name = name,
             .doc = doc,
-            .how = Declared{.declare = [=](Options& options) { declare(options, *told); },
-                            .run = [=] { return run(*told); }}};
+            .how = Declared{.declare = [told](Options& options) { declare(options, *told); },
+                            .run = [told] { return run(std::as_const(*told)); }}};
 }
 
 }  // namespace runtime::cli

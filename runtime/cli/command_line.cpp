@@ -52,7 +52,7 @@ bool begins_with(const std::vector<std::string>& words, const std::vector<std::s
     return words.size() >= name.size() && std::equal(name.begin(), name.end(), words.begin());
 }
 
-std::vector<std::string> words_of(const std::string& name) {
+std::vector<std::string> name_words(const std::string& name) {
     const std::size_t space = name.find(' ');
     if (space == std::string::npos) return {name};
     return {name.substr(0, space), name.substr(space + 1)};
@@ -61,13 +61,13 @@ std::vector<std::string> words_of(const std::string& name) {
 // The command that these words name, where it is one that reads what follows itself.
 const Command* find_own_reader(const std::vector<Command>& commands, const std::vector<std::string>& words) {
     const auto found = std::ranges::find_if(commands, [&](const Command& command) {
-        return std::holds_alternative<OwnReader>(command.how) && begins_with(words, words_of(command.name));
+        return std::holds_alternative<OwnReader>(command.how) && begins_with(words, name_words(command.name));
     });
     return found == commands.end() ? nullptr : &*found;
 }
 
 int run_own_reader(const Command& command, const std::vector<std::string>& words) {
-    const auto named = static_cast<std::ptrdiff_t>(words_of(command.name).size());
+    const auto named = static_cast<std::ptrdiff_t>(name_words(command.name).size());
     return std::get<OwnReader>(command.how).run({words.begin() + named, words.end()});
 }
 

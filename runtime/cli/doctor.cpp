@@ -105,7 +105,7 @@ int run(const DoctorWords& words) {
 }  // namespace
 
 Command doctor_command() {
-    return make_command("doctor", "What this machine allows, and how to mend what it does not", declare, run);
+    return make_command<DoctorWords>("doctor", "What this machine allows, and how to mend what it does not");
 }
 
 }  // namespace runtime::cli

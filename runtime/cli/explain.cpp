@@ -174,7 +174,7 @@ int run(const ExplainWords& words) {
 }  // namespace
 
 Command explain_command() {
-    return make_command("explain", "Why a stage would run, or why it is cached", declare, run);
+    return make_command<ExplainWords>("explain", "Why a stage would run, or why it is cached");
 }
 
 }  // namespace runtime::cli

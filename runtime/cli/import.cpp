@@ -113,7 +113,7 @@ int run(const ImportWords& words) {
 }  // namespace
 
 Command import_command() {
-    return make_command("import", "Name the hazards of a build script, and draft a pipeline from it", declare, run);
+    return make_command<ImportWords>("import", "Name the hazards of a build script, and draft a pipeline from it");
 }
 
 }  // namespace runtime::cli

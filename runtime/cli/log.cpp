@@ -57,7 +57,7 @@ int run(const LogWords& words) {
 }  // namespace
 
 Command log_command() {
-    return make_command("log", "What a build has shown", declare, run);
+    return make_command<LogWords>("log", "What a build has shown");
 }
 
 }  // namespace runtime::cli

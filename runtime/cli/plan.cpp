@@ -56,7 +56,7 @@ int run(const PlanWords& words) {
 }  // namespace
 
 Command plan_command() {
-    return make_command("plan", "Print the operations that make a stage's jail, run nothing", declare, run);
+    return make_command<PlanWords>("plan", "Print the operations that make a stage's jail, run nothing");
 }
 
 }  // namespace runtime::cli

@@ -58,7 +58,7 @@ int run(const ReceiptWords& words) {
 }  // namespace
 
 Command receipt_command() {
-    return make_command("receipt", "The receipt of a run: the host before and after", declare, run);
+    return make_command<ReceiptWords>("receipt", "The receipt of a run: the host before and after");
 }
 
 }  // namespace runtime::cli

@@ -54,7 +54,7 @@ int run(const ShellWords& words) {
 }  // namespace
 
 Command shell_command() {
-    return make_command("shell", "A terminal in a stage's jail; what it changes is discarded", declare, run);
+    return make_command<ShellWords>("shell", "A terminal in a stage's jail; what it changes is discarded");
 }
 
 }  // namespace runtime::cli

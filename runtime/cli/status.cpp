@@ -66,7 +66,7 @@ int run(const StatusWords& words) {
 }  // namespace
 
 Command status_command() {
-    return make_command("status", "The builds that go on, and the last ones", declare, run);
+    return make_command<StatusWords>("status", "The builds that go on, and the last ones");
 }
 
 }  // namespace runtime::cli

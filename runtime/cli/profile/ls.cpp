@@ -9,11 +9,11 @@
 namespace runtime::cli {
 namespace {
 
-struct Nothing {};
+struct NoWords {};
 
-void declare(Options& /*options*/, Nothing& /*words*/) {}
+void declare(Options& /*options*/, NoWords& /*words*/) {}
 
-int run(const Nothing& /*words*/) {
+int run(const NoWords& /*words*/) {
     for (const std::string_view name : sandbox::profile_names()) {
         std::cout << sandbox::os::format("{:<12}{}\n", name, sandbox::load_profile(std::string(name)).file.description);
     }
@@ -23,7 +23,7 @@ int run(const Nothing& /*words*/) {
 }  // namespace
 
 Command profile_ls_command() {
-    return make_command("profile ls", "Name those that ship", declare, run);
+    return make_command<NoWords>("profile ls", "Name those that ship");
 }
 
 }  // namespace runtime::cli

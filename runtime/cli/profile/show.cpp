@@ -40,7 +40,7 @@ int run(const ShowWords& words) {
 }  // namespace
 
 Command profile_show_command() {
-    return make_command("profile show", "Print one", declare, run);
+    return make_command<ShowWords>("profile show", "Print one");
 }
 
 }  // namespace runtime::cli

@@ -136,7 +136,7 @@ int run(const SessionCheckWords& words) {
 }  // namespace
 
 Command session_check_command() {
-    return make_command("session check", "What in it would be unsafe for a build", declare, run);
+    return make_command<SessionCheckWords>("session check", "What in it would be unsafe for a build");
 }
 
 }  // namespace runtime::cli

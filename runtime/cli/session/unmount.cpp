@@ -149,7 +149,7 @@ int run(const UnmountWords& words) {
 }  // namespace
 
 Command session_unmount_command() {
-    return make_command("session unmount", "Take away what other scripts left mounted in a directory", declare, run);
+    return make_command<UnmountWords>("session unmount", "Take away what other scripts left mounted in a directory");
 }
 
 }  // namespace runtime::cli

@@ -92,7 +92,7 @@ int run(const StoreCheckWords& words) {
 }  // namespace
 
 Command store_check_command() {
-    return make_command("store check", "Whether it is whole; what is damaged is set aside", declare, run);
+    return make_command<StoreCheckWords>("store check", "Whether it is whole; what is damaged is set aside");
 }
 
 }  // namespace runtime::cli

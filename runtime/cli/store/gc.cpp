@@ -82,7 +82,7 @@ int run(const CollectWords& words) {
 }  // namespace
 
 Command store_gc_command() {
-    return make_command("store gc", "Delete what is not needed any more", declare, run);
+    return make_command<CollectWords>("store gc", "Delete what is not needed any more");
 }
 
 }  // namespace runtime::cli

@@ -44,7 +44,7 @@ int run(const ListWords& words) {
 }  // namespace
 
 Command store_ls_command() {
-    return make_command("store ls", "What is in it", declare, run);
+    return make_command<ListWords>("store ls", "What is in it");
 }
 
 }  // namespace runtime::cli

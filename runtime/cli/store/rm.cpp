@@ -76,7 +76,7 @@ int run(const RemoveWords& words) {
 }  // namespace
 
 Command store_rm_command() {
-    return make_command("store rm", "Delete results of stages", declare, run);
+    return make_command<RemoveWords>("store rm", "Delete results of stages");
 }
 
 }  // namespace runtime::cli

@@ -51,8 +51,8 @@ std::string own_help() {
 }
 
 Vocabulary vocabulary() {
-    return {.commands = {make_command("make", "Makes", declare, run),
-                         make_command("house keep", "Keeps", declare, run),
+    return {.commands = {make_command<Told>("make", "Makes"),
+                         make_command<Told>("house keep", "Keeps"),
                          {.name = "house own", .doc = "Reads", .how = OwnReader{.run = run_own, .help = own_help}}},
             .groups = {{"house", "About the house"}},
             .former_names = {{"produce", "make"}}};
