@@ -32,6 +32,4 @@ namespace runtime::cli {
 STAGEBOX_COMMANDS(STAGEBOX_DECLARE)
 #undef STAGEBOX_DECLARE
 
-std::vector<Command> all_commands();
-
 }  // namespace runtime::cli
