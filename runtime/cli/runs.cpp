@@ -5,6 +5,7 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "runtime/report/exit_codes.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 
