@@ -5,9 +5,9 @@
 
 namespace runtime::cli {
 
-void declare_json(Options& options, OutputFormat& format, const std::string& needs) {
+void declare_json(Options& options, OutputFormat& output, const std::string& needs) {
     options.push_back(
-        {.names = "--json", .into = sets(format, OutputFormat::json), .doc = "For programs", .needs = needs});
+        {.names = "--json", .into = sets(output, OutputFormat::json), .doc = "For programs", .needs = needs});
 }
 
 void declare_store(Options& options, std::string& store) {

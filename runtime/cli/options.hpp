@@ -36,7 +36,7 @@ std::function<void()> sets(Value& place, Value value) {
 }
 
 // --json, as every command has it that can print for programs.
-void declare_json(Options& options, OutputFormat& format, const std::string& needs = {});
+void declare_json(Options& options, OutputFormat& output, const std::string& needs = {});
 // --store, as every command has it that uses one.
 void declare_store(Options& options, std::string& store);
 

@@ -22,10 +22,6 @@ using sandbox::os::format;
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& text) {
-    throw std::invalid_argument(text);
-}
-
 // The path of a source without links; nothing where `may_lack` and there is none.
 enum class Missing : unsigned char { refuse, skip };
 std::optional<std::string> find_source(const std::string& path, Missing missing) {
@@ -73,6 +69,10 @@ bool starts_root(const sandbox::Mount& mount) {
 }
 
 }  // namespace
+
+void refuse(const std::string& text) {
+    throw std::invalid_argument(text);
+}
 
 int parse_fd(const std::string& text) {
     int fd = -1;

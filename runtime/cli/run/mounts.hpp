@@ -10,6 +10,8 @@
 
 namespace runtime::cli {
 
+// Throws std::invalid_argument, for words that are no options or have a wrong value.
+[[noreturn]] void refuse(const std::string& text);
 // A decimal descriptor. Throws std::invalid_argument.
 int parse_fd(const std::string& text);
 // All that can be read from a descriptor that an option named, which is closed then: it was given for this.

@@ -32,10 +32,6 @@ namespace {
 
 constexpr std::size_t most_arguments = 9000;
 
-[[noreturn]] void refuse(const std::string& text) {
-    throw std::invalid_argument(text);
-}
-
 Environment caller_environment() {
     Environment environment;
     for (char** one = environ; *one != nullptr; ++one) {

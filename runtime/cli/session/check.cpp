@@ -19,7 +19,6 @@
 
 namespace runtime::cli {
 
-using host::Finding;
 using host::Findings;
 using host::Severity;
 using sandbox::os::format;
@@ -128,7 +127,7 @@ int run(const SessionCheckWords& words) {
         std::printf("%s\n", host::to_json(here, findings).dump(2).c_str());
     } else {
         std::printf("%s\n", host::describe(here).c_str());
-        for (const Finding& finding : findings) std::printf("%s\n", host::to_text(finding).c_str());
+        for (const host::Finding& finding : findings) std::printf("%s\n", host::to_text(finding).c_str());
     }
     return host::has_harm(findings) ? ExitCode::cannot_run : ExitCode::done;
 }
