@@ -38,7 +38,7 @@ constexpr std::array<Carrier, 32> carriers{{
 constexpr std::array<std::string_view, 8> long_options_with_value{
     "--user", "--group", "--chdir", "--unset", "--signal", "--kill-after", "--directory", "--setenv"};
 
-std::string_view file_name(std::string_view path) {
+std::string_view program_name(std::string_view path) {
     // An expansion is a name of its own: ${0##*/} is not the program "}".
     return path.find('$') != path.npos ? path : path.substr(path.rfind('/') + 1);
 }
@@ -177,7 +177,7 @@ std::vector<Command> commands_of(const Call& call, const Script& script) {
     bool is_in_chroot = call.is_in_chroot;
     bool is_in_namespaces = false;
     while (!words.empty()) {
-        Command command{.program = std::string(file_name(words.front().value())),
+        Command command{.program = std::string(program_name(words.front().value())),
                         .words = {words.begin(), words.end()},
                         .span = {words.front().span.begin, words.back().span.end},
                         .function = call.function,
