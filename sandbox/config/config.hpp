@@ -137,6 +137,7 @@ class ConfigValue {
     [[nodiscard]] std::vector<std::string> as_strings() const;
     [[nodiscard]] const ConfigTable& as_table() const;
     // A string that is one of `words`; else an error that lists them.
+    [[nodiscard]] const std::string& as_one_of(std::span<const std::string_view> words) const;
     [[nodiscard]] const std::string& as_one_of(std::initializer_list<std::string_view> words) const;
 
     // An error that points at this value.

@@ -165,11 +165,14 @@ const ConfigTable& ConfigValue::as_table() const {
     throw wrong_type("a table");
 }
 
+const std::string& ConfigValue::as_one_of(std::span<const std::string_view> words) const {
+    if (is_string() && std::ranges::find(words, as_string()) != words.end()) return as_string();
+    throw error(os::format("{} must be {}, but is {}", path_, list_choices(words), found()),
+                is_string() ? did_you_mean(as_string(), words) : std::string());
+}
+
 const std::string& ConfigValue::as_one_of(std::initializer_list<std::string_view> words) const {
-    const std::span<const std::string_view> choices(words.begin(), words.size());
-    if (is_string() && std::ranges::find(choices, as_string()) != choices.end()) return as_string();
-    throw error(os::format("{} must be {}, but is {}", path_, list_choices(choices), found()),
-                is_string() ? did_you_mean(as_string(), choices) : std::string());
+    return as_one_of(std::span(words.begin(), words.size()));
 }
 
 ConfigError ConfigValue::error(std::string message, std::string hint) const {

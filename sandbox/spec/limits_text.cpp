@@ -16,7 +16,7 @@ namespace {
 
 using os::format;
 
-constexpr std::array<std::string_view, 7> names = {"pids", "memory", "cpu", "io-weight", "time", "idle", "fallback"};
+constexpr std::uint64_t heaviest = 10000;  // io.weight, cgroups(7)
 constexpr std::string_view time_help = "a number and s, m or h: \"90s\", \"30m\", \"2h\"";
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
@@ -72,51 +72,144 @@ std::optional<std::uint32_t> cores_of(std::string_view text) {
     return static_cast<std::uint32_t>(std::lround(thousandths));
 }
 
+std::optional<std::uint64_t> count_of(std::string_view text) {
+    const std::optional<std::uint64_t> number = whole_number(text);
+    return number && *number > 0 ? number : std::nullopt;
+}
+
+std::optional<std::uint32_t> weight_of(std::string_view text) {
+    const std::optional<std::uint64_t> number = count_of(text);
+    if (!number || *number > heaviest) return std::nullopt;
+    return static_cast<std::uint32_t>(*number);
+}
+
+constexpr auto fallback_words =
+    std::to_array<Word<LimitFallback>>({{"refuse", LimitFallback::refuse}, {"rlimits", LimitFallback::rlimits}});
+constexpr auto fallback_names = words_in(fallback_words);
+
 std::optional<LimitFallback> fallback_of(std::string_view text) {
-    if (text == "refuse") return LimitFallback::refuse;
-    if (text == "rlimits") return LimitFallback::rlimits;
-    return std::nullopt;
+    const auto* const word = std::ranges::find(fallback_words, text, &Word<LimitFallback>::word);
+    return word == fallback_words.end() ? std::nullopt : std::optional(word->meaning);
 }
 
-std::string wrong(std::string_view name) {
-    if (name == "fallback") return "\"refuse\" or \"rlimits\"";
-    if (name == "pids") return "a number of processes, 1 or more: 4000";
-    if (name == "memory") return "bytes with K, M, G or T, powers of 1024: \"3G\"";
-    if (name == "cpu") return "a number of cores, or hundredths of one with %: 2.5, \"250%\"";
-    if (name == "io-weight") return "a number from 1 to 10000, where others have 100";
-    return std::string(time_help);
-}
-
-template <class T>
-bool take(std::optional<T>& limit, std::optional<T> value) {
-    if (value) limit = value;
+// What a row does with the member of Limits that it is of.
+template <auto member, auto parse>
+bool set_member(Limits& limits, std::string_view text) {
+    const auto value = parse(text);
+    if (value) limits.*member = value;
     return value.has_value();
 }
 
-bool try_set(Limits& limits, std::string_view name, std::string_view text) {
-    if (name == "memory") return take(limits.memory, bytes_of(text));
-    if (name == "cpu") return take(limits.cpu, cores_of(text));
-    if (name == "time") return take(limits.time, duration_of(text));
-    if (name == "idle") return take(limits.idle, duration_of(text));
-    if (name == "fallback") return take(limits.fallback, fallback_of(text));
-    const std::optional<std::uint64_t> number = whole_number(text);
-    if (!number || *number == 0) return false;
-    if (name == "pids") return take(limits.pids, number);
-    return *number <= 10000 && take(limits.io_weight, std::optional(static_cast<std::uint32_t>(*number)));
+template <auto member>
+void merge_member(Limits& under, const Limits& upper) {
+    if (upper.*member) under.*member = upper.*member;
 }
+
+template <auto member, auto print>
+std::string text_of(const Limits& limits) {
+    return limits.*member ? print(*(limits.*member)) : std::string();
+}
+
+void read_number_or_word(const LimitKey& key, const ConfigValue& value, Limits& limits) {
+    const std::string text = value.is_number()   ? format("{}", value.as_number())
+                             : value.is_string() ? value.as_string()
+                                                 : std::string();
+    if (!key.set(limits, text))
+        throw value.error(format("{} cannot be {}", value.path(), value.found()), std::string(key.right));
+}
+
+template <auto member>
+void read_time(const LimitKey&, const ConfigValue& value, Limits& limits) {
+    limits.*member = read_duration(value);
+}
+
+std::string plain(std::uint64_t number) {
+    return format("{}", number);
+}
+std::string cores(std::uint32_t thousandths) {
+    return format("{}", thousandths / 1000.0);
+}
+std::string seconds(std::chrono::seconds time) {
+    return format("{}s", time.count());
+}
+std::string fallback_word(LimitFallback fallback) {
+    return std::string(word_for(fallback, fallback_words));
+}
+
+constexpr Shape whole = shape::whole_from(1, INT64_MAX);
+constexpr Shape digits = shape::text_like("^0*[1-9][0-9]*$");
+constexpr Shape bytes = shape::text_like("^0*[1-9][0-9]*[KMGT]?$");
+constexpr Shape percent = shape::text_like("^[0-9.]+%?$");
+constexpr Shape weight = shape::whole_from(1, heaviest);
+
+using enum Presence;
+
+constexpr std::array keys = {
+    LimitKey{{"pids", shape::either(whole, digits), {}, optional, Effect::none, "Processes and threads at one time"},
+             "a number of processes, 1 or more: 4000",
+             set_member<&Limits::pids, count_of>,
+             read_number_or_word,
+             merge_member<&Limits::pids>,
+             text_of<&Limits::pids, plain>},
+    LimitKey{
+        {"memory", shape::either(bytes, whole), {}, optional, Effect::none, "Bytes of all together, page cache too"},
+        "bytes with K, M, G or T, powers of 1024: \"3G\"",
+        set_member<&Limits::memory, bytes_of>,
+        read_number_or_word,
+        merge_member<&Limits::memory>,
+        text_of<&Limits::memory, bytes_text>},
+    LimitKey{{"cpu", shape::either(shape::number, percent), {}, optional, Effect::none, "Cores that it may use"},
+             "a number of cores, or hundredths of one with %: 2.5, \"250%\"",
+             set_member<&Limits::cpu, cores_of>,
+             read_number_or_word,
+             merge_member<&Limits::cpu>,
+             text_of<&Limits::cpu, cores>},
+    LimitKey{{"io-weight", shape::either(weight, digits), {}, optional, Effect::none, "Its share of a busy disk"},
+             "a number from 1 to 10000, where others have 100",
+             set_member<&Limits::io_weight, weight_of>,
+             read_number_or_word,
+             merge_member<&Limits::io_weight>,
+             text_of<&Limits::io_weight, plain>},
+    LimitKey{{"time", duration_shape, {}, optional, Effect::none, "How long it may take"},
+             time_help,
+             set_member<&Limits::time, duration_of>,
+             read_time<&Limits::time>,
+             merge_member<&Limits::time>,
+             text_of<&Limits::time, seconds>},
+    LimitKey{{"idle", duration_shape, {}, optional, Effect::none, "How long it may be silent"},
+             time_help,
+             set_member<&Limits::idle, duration_of>,
+             read_time<&Limits::idle>,
+             merge_member<&Limits::idle>,
+             text_of<&Limits::idle, seconds>},
+    LimitKey{{"fallback", shape::one_of(fallback_names), "\"refuse\"", optional, Effect::none,
+              "What becomes of limits without a cgroup to keep them"},
+             "\"refuse\" or \"rlimits\"",
+             set_member<&Limits::fallback, fallback_of>,
+             read_number_or_word,
+             merge_member<&Limits::fallback>,
+             text_of<&Limits::fallback, fallback_word>},
+};
+static_assert(std::ranges::all_of(keys, is_complete, &LimitKey::info));
 
 }  // namespace
 
-std::span<const std::string_view> limit_names() {
-    return names;
+std::span<const LimitKey> limit_keys() {
+    return keys;
+}
+
+std::vector<KeyInfo> limit_infos() {
+    return infos_of(keys);
 }
 
 void set_limit(Limits& limits, std::string_view name, std::string_view text) {
-    if (std::ranges::find(names, name) == names.end()) {
-        throw std::invalid_argument(format("there is no limit {}; there are {}", quote(name), list_words(names)));
+    const LimitKey* const key = find_row(limit_keys(), name);
+    if (key == nullptr) {
+        throw std::invalid_argument(
+            format("there is no limit {}; there are {}", quote(name), list_words(names_in(keys))));
     }
-    if (!try_set(limits, name, text)) {
-        throw std::invalid_argument(format("{} is not right for the limit {}: {}", quote(text), name, wrong(name)));
+    if (!key->set(limits, text)) {
+        throw std::invalid_argument(format("{} is not right for the limit {}: {}", quote(text), name, key->right));
     }
 }
 
@@ -132,32 +225,13 @@ std::chrono::seconds read_duration(const ConfigValue& value) {
 }
 
 void read_limits(const ConfigTable& table, Limits& limits) {
-    for (const ConfigEntry& entry : table.entries()) {
-        const ConfigValue& value = entry.value;
-        if (std::ranges::find(names, entry.key) == names.end()) throw table.unknown_key(entry, names);
-        if (entry.key == "time") {
-            limits.time = read_duration(value);
-        } else if (entry.key == "idle") {
-            limits.idle = read_duration(value);
-        } else {
-            const std::string text = value.is_number()   ? format("{}", value.as_number())
-                                     : value.is_string() ? value.as_string()
-                                                         : std::string();
-            if (try_set(limits, entry.key, text)) continue;
-            throw value.error(format("{} cannot be {}", value.path(), value.found()), wrong(entry.key));
-        }
-    }
+    for_each_key(table, keys,
+                 [&](const LimitKey& key, const ConfigEntry& entry) { key.read(key, entry.value, limits); });
 }
 
 Limits merge_limits(const Limits& under, const Limits& upper) {
     Limits merged = under;
-    if (upper.pids) merged.pids = upper.pids;
-    if (upper.memory) merged.memory = upper.memory;
-    if (upper.cpu) merged.cpu = upper.cpu;
-    if (upper.io_weight) merged.io_weight = upper.io_weight;
-    if (upper.time) merged.time = upper.time;
-    if (upper.idle) merged.idle = upper.idle;
-    if (upper.fallback) merged.fallback = upper.fallback;
+    for (const LimitKey& key : keys) key.merge(merged, upper);
     return merged;
 }
 
@@ -173,16 +247,10 @@ std::string bytes_text(std::uint64_t bytes) {
 
 std::string describe_limits(const Limits& limits) {
     std::string text;
-    const auto add = [&](std::string_view name, const std::string& value) {
-        text += format("{}{} {}", text.empty() ? "" : ", ", name, value);
-    };
-    if (limits.pids) add("pids", format("{}", *limits.pids));
-    if (limits.memory) add("memory", bytes_text(*limits.memory));
-    if (limits.cpu) add("cpu", format("{}", *limits.cpu / 1000.0));
-    if (limits.io_weight) add("io-weight", format("{}", *limits.io_weight));
-    if (limits.time) add("time", format("{}s", limits.time->count()));
-    if (limits.idle) add("idle", format("{}s", limits.idle->count()));
-    if (limits.fallback) add("fallback", limits.fallback == LimitFallback::refuse ? "refuse" : "rlimits");
+    for (const LimitKey& key : keys) {
+        const std::string value = key.text(limits);
+        if (!value.empty()) text += format("{}{} {}", text.empty() ? "" : ", ", key.info.name, value);
+    }
     return text;
 }
 

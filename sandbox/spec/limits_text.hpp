@@ -6,14 +6,26 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "sandbox/config/config.hpp"
+#include "sandbox/config/keys.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
 
-// "pids", "memory", "cpu", "io-weight", "time", "idle", "fallback".
-std::span<const std::string_view> limit_names();
+// One limit: its key in a file, which is its name on a command line too, and what can be done with it.
+struct LimitKey {
+    KeyInfo info;
+    std::string_view right;  // what would be right, for an error
+    // From a word; false where that is none of the limit's.
+    bool (*set)(Limits& limits, std::string_view text);
+    void (*read)(const LimitKey& key, const ConfigValue& value, Limits& limits);
+    void (*merge)(Limits& under, const Limits& upper);
+    // Empty where it is not set.
+    std::string (*text)(const Limits& limits);
+};
+std::span<const LimitKey> limit_keys();
+std::vector<KeyInfo> limit_infos();
 
 // One limit by its name, from a word: "4000", "3G", "2.5" or "250%", "90s". Throws std::invalid_argument, which says what
 // would be right.
@@ -23,6 +35,7 @@ void set_limit(Limits& limits, std::string_view name, std::string_view text);
 void read_limits(const ConfigTable& table, Limits& limits);
 
 // "90s", "30m", "2h".
+inline constexpr Shape duration_shape = shape::text_like("^(?=.*[1-9])[0-9]{1,7}[smh]$");
 std::chrono::seconds read_duration(const ConfigValue& value);
 
 // `upper` where it says something, `under` elsewhere.

@@ -16,21 +16,15 @@ using sandbox::os::format;
 
 constexpr std::int64_t most_attempts = 100;
 
-ErrorMode read_errors(const ConfigValue& value) {
-    const std::string& word = value.as_one_of({"graceful", "strict", "permissive"});
-    if (word == "graceful") return ErrorMode::graceful;
-    return word == "strict" ? ErrorMode::strict : ErrorMode::permissive;
-}
-
 std::vector<FailureClass> read_classes(const ConfigValue& value) {
     std::vector<FailureClass> classes;
     for (const ConfigValue& element : value.as_array()) {
         const std::string& word = element.as_string();
         const auto found = retryable_class(word);
         if (!found) {
-            const std::string meant = sandbox::did_you_mean(word, retryable_classes());
+            const std::string meant = sandbox::did_you_mean(word, retryable_names);
             throw element.error(format("{} is not a failure that another attempt could mend", quote(word)),
-                                meant.empty() ? sandbox::list_words(retryable_classes()) : meant);
+                                meant.empty() ? sandbox::list_words(retryable_names) : meant);
         }
         if (std::ranges::find(classes, *found) != classes.end()) {
             throw element.error(format("the failure {} is there twice", quote(word)));
@@ -49,12 +43,43 @@ unsigned read_attempts(const ConfigValue& value) {
     return static_cast<unsigned>(number);
 }
 
-void read_retry(const ConfigValue& value, Retry& retry) {
-    const sandbox::ConfigTable& table = value.as_table();
-    table.allow_only({"on", "max", "wait"});
-    if (const ConfigValue* on = table.find("on")) retry.on = read_classes(*on);
-    if (const ConfigValue* max = table.find("max")) retry.max = read_attempts(*max);
-    if (const ConfigValue* wait = table.find("wait")) retry.wait = sandbox::read_duration(*wait);
+constexpr sandbox::Shape class_shape = sandbox::shape::one_of(retryable_names);
+
+struct RetryKey {
+    sandbox::KeyInfo info;
+    void (*read)(const ConfigValue& value, Retry& retry);
+};
+
+constexpr std::array retry_keys = {
+    RetryKey{{"on",
+              sandbox::shape::list_of(class_shape),
+              {},
+              sandbox::Presence::optional,
+              sandbox::Effect::none,
+              "The classes of failures that are tried again"},
+             [](const ConfigValue& value, Retry& retry) { retry.on = read_classes(value); }},
+    RetryKey{{"max",
+              sandbox::shape::whole_from(1, most_attempts),
+              {},
+              sandbox::Presence::optional,
+              sandbox::Effect::none,
+              "How many attempts there are, the first one counted"},
+             [](const ConfigValue& value, Retry& retry) { retry.max = read_attempts(value); }},
+    RetryKey{{"wait", sandbox::duration_shape, "\"5s\"", sandbox::Presence::optional, sandbox::Effect::none,
+              "How long before the second attempt; doubled before each further one"},
+             [](const ConfigValue& value, Retry& retry) { retry.wait = sandbox::read_duration(value); }},
+};
+static_assert(std::ranges::all_of(retry_keys, sandbox::is_complete, &RetryKey::info));
+
+}  // namespace
+
+std::vector<sandbox::KeyInfo> retry_infos() {
+    return sandbox::infos_of(retry_keys);
+}
+
+void read_retry(const sandbox::ConfigTable& table, Retry& retry) {
+    sandbox::for_each_key(table, retry_keys,
+                          [&](const RetryKey& key, const ConfigEntry& entry) { key.read(entry.value, retry); });
 }
 
 std::vector<std::string> read_recover(const ConfigValue& value, const Variables& variables) {
@@ -66,32 +91,6 @@ std::vector<std::string> read_recover(const ConfigValue& value, const Variables&
                           "recover = [\"PROGRAM\", \"ARGUMENT\"], or a string for a shell: \"dpkg --configure -a\"");
     }
     return command;
-}
-
-}  // namespace
-
-bool read_shared_failure_key(const ConfigEntry& entry, FailureRules& rules) {
-    if (entry.key == "errors") {
-        rules.errors = read_errors(entry.value);
-    } else if (entry.key == "retry") {
-        read_retry(entry.value, rules.retry);
-    } else if (entry.key == "grace") {
-        rules.grace = sandbox::read_duration(entry.value);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-bool read_stage_failure_key(const ConfigEntry& entry, const Variables& variables, FailureRules& rules) {
-    if (entry.key == "optional") {
-        rules.is_optional = entry.value.as_boolean();
-    } else if (entry.key == "recover") {
-        rules.recover = read_recover(entry.value, variables);
-    } else {
-        return false;
-    }
-    return true;
 }
 
 }  // namespace stages

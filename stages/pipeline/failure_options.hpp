@@ -1,15 +1,22 @@
-// The keys of a stage and of [defaults] that say what is to happen when a stage fails: errors, optional, retry, recover,
-// grace.
+// The keys of a stage that say what is to happen when it fails: errors, retry, recover.
 #pragma once
-#include "sandbox/config/config.hpp"
+#include <array>
+#include <string>
+#include <vector>
+
+#include "sandbox/config/keys.hpp"
 #include "stages/pipeline/failure_policy.hpp"
 #include "stages/pipeline/words.hpp"
 
 namespace stages {
 
-// Takes the entry into `rules` where it is one of "errors", "retry" and "grace", which [defaults] has too; else false.
-bool read_shared_failure_key(const sandbox::ConfigEntry& entry, FailureRules& rules);
-// The same for those that only a stage has, "optional" and "recover".
-bool read_stage_failure_key(const sandbox::ConfigEntry& entry, const Variables& variables, FailureRules& rules);
+inline constexpr auto error_words = std::to_array<sandbox::Word<ErrorMode>>(
+    {{"graceful", ErrorMode::graceful}, {"strict", ErrorMode::strict}, {"permissive", ErrorMode::permissive}});
+inline constexpr auto error_names = sandbox::words_in(error_words);
+
+std::vector<sandbox::KeyInfo> retry_infos();
+// The keys of the table over what is there already.
+void read_retry(const sandbox::ConfigTable& table, Retry& retry);
+std::vector<std::string> read_recover(const sandbox::ConfigValue& value, const Variables& variables);
 
 }  // namespace stages

@@ -1,13 +1,13 @@
-// How a stage can fail, and what a pipeline says is to happen then: error modes, classes of failures, retries. Values and
-// rules; how a class is found out is runtime/engine/classify.hpp's.
+// What a pipeline says is to happen when a stage fails: error modes, retries. Values and rules; how a class is found out is runtime/engine/classify.hpp's.
 #pragma once
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "stages/pipeline/failure_classes.hpp"
 
 namespace stages {
 
@@ -18,30 +18,10 @@ enum class ErrorMode : std::uint8_t {
     permissive,  // as graceful; of a stage that is optional, the build does not count as failed
 };
 
-enum class FailureClass : std::uint8_t {
-    network,            // a server that could not be reached, or broke off
-    hash_mismatch,      // what came is not what was announced
-    no_space,           // of the store's file system, or of one in the jail
-    out_of_memory,      // the kernel killed a process for want of memory
-    wall_time,          // limits.time
-    idle_time,          // limits.idle
-    denied_call,        // a system call that the profile denies
-    signal,             // ended by a signal
-    command_not_found,  // it, or what it calls, is not there or cannot be executed
-    script_error,       // ended with a code other than 0, and none of the above
-    service,            // one of its services was not ready in time, or ended before the command
-    output,             // an output is missing or refused
-    pin,                // the network gave something else than what is pinned
-    jail,               // could not be built
-    interrupted,        // stopped, by a signal to the build or by another stage's failure in the mode strict
-};
-
 // "network", "hash-mismatch", "no-space" ...: as pipeline files, reports and events have them.
 std::string_view name_of(FailureClass failure);
 std::string_view name_of(ErrorMode mode);
-// The classes that `retry.on` can name: those of a command that has run.
-std::span<const std::string_view> retryable_classes();
-// One of those; nothing for any other word.
+// One that `retry.on` can name; nothing for any other word.
 std::optional<FailureClass> retryable_class(std::string_view name);
 
 // `retry` as a pipeline file has it: what it does not say is as built in.

@@ -1,6 +1,7 @@
 #include "stages/pipeline/host_service_options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -11,8 +12,12 @@
 namespace stages {
 namespace {
 
+namespace shape = sandbox::shape;
+using enum sandbox::Presence;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
+using sandbox::Effect;
+using sandbox::KeyInfo;
 using sandbox::quote;
 using sandbox::os::format;
 
@@ -22,6 +27,10 @@ constexpr std::string_view name_hint = "a unit's name with its type: \"postgresq
 constexpr std::string_view types[] = {".service", ".socket"};
 constexpr std::string_view other_types[] = {".target", ".mount", ".automount", ".swap",  ".timer",
                                             ".path",   ".slice", ".scope",     ".device"};
+
+constexpr auto manager_words = std::to_array<sandbox::Word<HostService::Manager>>(
+    {{"system", HostService::Manager::system}, {"user", HostService::Manager::user}});
+constexpr auto manager_names = sandbox::words_in(manager_words);
 
 // systemd.unit(5): "a string of ASCII letters, digits, ":", "-", "_", "." and "\"", and "@" in instances.
 bool is_of_unit(char c) {
@@ -61,11 +70,37 @@ std::string read_unit(const ConfigValue& value, const Variables& variables) {
     return name;
 }
 
+struct HostServiceKey {
+    KeyInfo info;
+    void (*read)(const ConfigValue& value, const Variables& variables, HostService& service);
+};
+
+constexpr std::array host_service_keys = {
+    HostServiceKey{{"name", shape::text, {}, required, Effect::none, "The unit, with its type"},
+                   [](const ConfigValue& value, const Variables& variables, HostService& service) {
+                       service.at = position_of(value.at());
+                       service.unit = read_unit(value, variables);
+                   }},
+    HostServiceKey{{"allow-start", shape::truth, "false", optional, Effect::none, "Whether the build may start it"},
+                   [](const ConfigValue& value, const Variables&, HostService& service) {
+                       service.may_start = value.as_boolean();
+                   }},
+    HostServiceKey{{"manager", shape::one_of(manager_names), "\"system\"", optional, Effect::none, "Whose unit it is"},
+                   [](const ConfigValue& value, const Variables&, HostService& service) {
+                       service.manager = read_word(value, manager_words);
+                   }},
+    HostServiceKey{
+        {"timeout", sandbox::duration_shape, "\"30s\"", optional, Effect::none, "How long it may take to be active"},
+        [](const ConfigValue& value, const Variables&, HostService& service) {
+            service.timeout = sandbox::read_duration(value);
+        }},
+};
+static_assert(std::ranges::all_of(host_service_keys, sandbox::is_complete, &HostServiceKey::info));
+
 HostService read_host_service(const ConfigValue& value, const Variables& variables) {
     HostService service;
-    service.at = position_of(value.at());
     if (value.is_string()) {
-        service.unit = read_unit(value, variables);
+        host_service_keys.front().read(value, variables, service);
         return service;
     }
     if (!value.is_table()) {
@@ -73,20 +108,18 @@ HostService read_host_service(const ConfigValue& value, const Variables& variabl
                           "\"postgresql.service\", or { name = \"postgresql.service\", allow-start = true }");
     }
     const ConfigTable& table = value.as_table();
-    table.allow_only({"name", "allow-start", "manager", "timeout"});
-    const ConfigValue& name = table.require("name");
-    service.at = position_of(name.at());
-    service.unit = read_unit(name, variables);
-    if (const ConfigValue* allowed = table.find("allow-start")) service.may_start = allowed->as_boolean();
-    if (const ConfigValue* manager = table.find("manager")) {
-        const bool is_users = manager->as_one_of({"system", "user"}) == "user";
-        service.manager = is_users ? HostService::Manager::user : HostService::Manager::system;
-    }
-    if (const ConfigValue* timeout = table.find("timeout")) service.timeout = sandbox::read_duration(*timeout);
+    sandbox::for_each_key(table, host_service_keys, [&](const HostServiceKey& key, const sandbox::ConfigEntry& entry) {
+        key.read(entry.value, variables, service);
+    });
+    sandbox::require_keys(table, host_service_keys);
     return service;
 }
 
 }  // namespace
+
+std::vector<KeyInfo> host_service_infos() {
+    return sandbox::infos_of(host_service_keys);
+}
 
 std::vector<HostService> read_host_services(const ConfigValue& value, const Variables& variables) {
     std::vector<HostService> services;

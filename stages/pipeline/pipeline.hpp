@@ -56,6 +56,8 @@ struct HostNeed {
     Position at;
 };
 
+using Environment = std::vector<std::pair<std::string, std::string>>;  // sorted by name
+
 struct Stage {
     std::string name;
     Position at;
@@ -66,7 +68,7 @@ struct Stage {
     std::optional<LocalPath> script;
     std::vector<std::string> run;
     std::vector<Output> outputs;
-    std::vector<std::pair<std::string, std::string>> env;  // sorted by name
+    Environment env;
     sandbox::Network network = sandbox::Network::none;
     sandbox::IdMode ids = sandbox::IdMode::range;
     // A name, or a path beside the pipeline file that begins with "./".

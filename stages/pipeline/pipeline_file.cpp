@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -18,11 +19,15 @@
 namespace stages {
 namespace {
 
+namespace shape = sandbox::shape;
+using enum sandbox::Presence;
 using sandbox::ConfigEntry;
 using sandbox::ConfigError;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
+using sandbox::Effect;
 using sandbox::quote;
+using sandbox::Shape;
 using sandbox::os::format;
 
 constexpr std::int64_t file_version = 1;
@@ -37,14 +42,12 @@ std::string directory_of(const std::string& path) {
     return real.get();
 }
 
-void check_keys(const ConfigTable& top) {
-    top.allow_only({"version", "name", "vars", "defaults", "requires-services", "stage", "result"});
-}
+void check_names(const ConfigTable& top);
 
 void check_version(const ConfigTable& top) {
     const ConfigValue* version = top.find("version");
     if (version == nullptr) {
-        check_keys(top);  // it may be there under a misspelt name
+        check_names(top);  // it may be there under a misspelt name
         throw top.source().error({1, 1}, "the file does not say which version of the format it is written in",
                                  "begin it with version = 1");
     }
@@ -92,43 +95,99 @@ std::string read_name(const ConfigValue& value) {
                       "a name is a lower-case letter and then lower-case letters, digits and dashes");
 }
 
-void read_stages(const ConfigTable& table, const StageReader& reader, Problems& problems, Pipeline& pipeline) {
-    pipeline.stages.reserve(table.entries().size());
+// What the keys at the top of the file are read with and into.
+struct Reading {
+    const Variables& variables;
+    const LocalFiles& files;
+    Problems& problems;
+    Defaults& defaults;
+    Pipeline& pipeline;
+};
+
+void read_stages(const ConfigTable& table, Reading& reading) {
+    std::vector<Stage>& stages = reading.pipeline.stages;
+    stages.reserve(table.entries().size());
     for (const ConfigEntry& entry : table.entries()) {
-        problems.attempt([&] { pipeline.stages.push_back(reader.read(table, entry)); });
+        reading.problems.attempt(
+            [&] { stages.push_back(read_stage(table, entry, reading.defaults, reading.variables, reading.files)); });
     }
 }
 
-void read_results(const ConfigTable& table, const Variables& variables, Problems& problems, Pipeline& pipeline) {
+void read_results(const ConfigTable& table, Reading& reading) {
     for (const ConfigEntry& entry : table.entries()) {
-        problems.attempt([&] {
+        reading.problems.attempt([&] {
             check_name(table, entry, "a result");
-            ArtifactTree artifact = read_artifact(entry.value, expand(entry.value, variables));
-            pipeline.results.push_back(
+            ArtifactTree artifact = read_artifact(entry.value, expand(entry.value, reading.variables));
+            reading.pipeline.results.push_back(
                 {entry.key, std::move(artifact.stage), std::move(artifact.artifact), position_of(entry.value.at())});
         });
     }
 }
 
+constexpr std::array<std::string_view, 2> commands = {"script", "run"};
+constexpr Shape named_texts{.kind = Shape::Kind::names, .pattern = name_pattern, .of = &shape::text};
+constexpr Shape stage_shape = shape::table_of(stage_infos, commands);
+constexpr Shape stages_shape{.kind = Shape::Kind::names, .pattern = stage_name_pattern, .of = &stage_shape};
+constexpr Shape host_service_table = shape::table_of(host_service_infos);
+constexpr Shape host_service_shape = shape::either(shape::text, host_service_table);
+
+struct TopKey {
+    sandbox::KeyInfo info;
+    void (*read)(const ConfigValue& value, Reading& reading);  // nullptr: what the rest is read with, read before it
+};
+
+// In the order in which they are read: what [defaults] says, the stages begin with.
+constexpr std::array top_keys = {
+    TopKey{{"version",
+            shape::whole_from(file_version, file_version),
+            {},
+            required,
+            Effect::none,
+            "The version of this format"},
+           nullptr},
+    TopKey{{"name", shape::text_like(name_pattern), {}, required, Effect::none, "The name of the pipeline"},
+           [](const ConfigValue& value, Reading& reading) { reading.pipeline.name = read_name(value); }},
+    TopKey{{"vars", named_texts, {}, optional, Effect::none, "Variables, with their values"}, nullptr},
+    TopKey{{"defaults",
+            shape::table_of(default_infos),
+            {},
+            optional,
+            Effect::of_its_keys,
+            "What holds for every stage that does not say otherwise"},
+           [](const ConfigValue& value, Reading& reading) {
+               reading.defaults = read_defaults(value.as_table(), reading.variables, reading.files);
+               reading.pipeline.on_disconnect = reading.defaults.on_disconnect;
+           }},
+    TopKey{{"requires-services",
+            shape::list_of(host_service_shape),
+            {},
+            optional,
+            Effect::none,
+            "Services of the host that the build needs active"},
+           [](const ConfigValue& value, Reading& reading) {
+               reading.pipeline.host_services = read_host_services(value, reading.variables);
+           }},
+    TopKey{{"stage", stages_shape, {}, required, Effect::of_its_keys, "A stage, by its name"},
+           [](const ConfigValue& value, Reading& reading) { read_stages(value.as_table(), reading); }},
+    TopKey{{"result", named_texts, {}, optional, Effect::none, "What the build hands out: a name, STAGE.ARTIFACT"},
+           [](const ConfigValue& value, Reading& reading) { read_results(value.as_table(), reading); }},
+};
+static_assert(std::ranges::all_of(top_keys, sandbox::is_complete, &TopKey::info));
+
+void check_names(const ConfigTable& top) {
+    sandbox::for_each_key(top, top_keys, [](const TopKey&, const ConfigEntry&) {});
+}
+
 // Everything but what stages say about each other.
 void read_values(const ConfigTable& top, const Variables& variables, const LocalFiles& files, Pipeline& pipeline) {
     Problems problems;
-    // A key of the top, where it is there.
-    const auto with = [&](std::string_view key, const auto& read) {
-        problems.attempt([&] {
-            if (const ConfigValue* value = top.find(key)) read(*value);
-        });
-    };
-    StageDefaults defaults;
-    problems.attempt([&] { check_keys(top); });
-    with("name", [&](const ConfigValue& value) { pipeline.name = read_name(value); });
-    with("defaults", [&](const ConfigValue& value) { defaults = read_defaults(value.as_table(), variables); });
-    pipeline.on_disconnect = defaults.on_disconnect;
-    const StageReader reader(variables, files, defaults);
-    with("requires-services",
-         [&](const ConfigValue& value) { pipeline.host_services = read_host_services(value, variables); });
-    with("stage", [&](const ConfigValue& value) { read_stages(value.as_table(), reader, problems, pipeline); });
-    with("result", [&](const ConfigValue& value) { read_results(value.as_table(), variables, problems, pipeline); });
+    Defaults defaults;
+    Reading reading{variables, files, problems, defaults, pipeline};
+    problems.attempt([&] { check_names(top); });
+    for (const TopKey& key : top_keys) {
+        const ConfigValue* const value = key.read == nullptr ? nullptr : top.find(key.info.name);
+        if (value != nullptr) problems.attempt([&] { key.read(*value, reading); });
+    }
     problems.raise();
     // Last, because what is missing may be there under a misspelt name.
     if (pipeline.name.empty()) {
@@ -140,6 +199,10 @@ void read_values(const ConfigTable& top, const Variables& variables, const Local
 }
 
 }  // namespace
+
+std::vector<sandbox::KeyInfo> top_infos() {
+    return sandbox::infos_of(top_keys);
+}
 
 Pipeline read_pipeline(const std::string& path, const Overrides& overrides, const std::string& name) {
     if (sandbox::os::try_sys([&] { return ::access(path.c_str(), F_OK); }) == -ENOENT) {

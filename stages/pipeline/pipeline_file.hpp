@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "sandbox/config/config.hpp"
+#include "sandbox/config/keys.hpp"
 #include "stages/pipeline/pipeline.hpp"
 
 namespace stages {
@@ -19,6 +19,9 @@ using Overrides = std::vector<std::pair<std::string, std::string>>;
 Pipeline read_pipeline(const std::string& path, const Overrides& overrides = {});
 // `name` is how errors call the file.
 Pipeline read_pipeline(const std::string& path, const Overrides& overrides, const std::string& name);
+
+// The keys at the top of a pipeline file, and below them all others.
+std::vector<sandbox::KeyInfo> top_infos();
 
 // An error about a place of the file, found later than reading: the same form, the file's line shown again if
 // it can still be read.

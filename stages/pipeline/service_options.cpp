@@ -1,6 +1,7 @@
 #include "stages/pipeline/service_options.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
@@ -9,13 +10,18 @@
 namespace stages {
 namespace {
 
+namespace shape = sandbox::shape;
+using enum sandbox::Presence;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
+using sandbox::Effect;
+using sandbox::KeyInfo;
 using sandbox::quote;
 using sandbox::Ready;
 using sandbox::ReadyCheck;
 using sandbox::Service;
 using sandbox::os::format;
+using sandbox::os::Json;
 
 constexpr std::size_t longest_socket_path = 107;  // unix(7)
 constexpr std::size_t longest_text = 1024;        // of a log, to be looked for
@@ -47,19 +53,51 @@ std::string read_text(const ConfigValue& value, const Variables& variables) {
                       "a part of the line that the service writes when it is ready");
 }
 
+struct ReadyKey {
+    KeyInfo info;
+    ReadyCheck (*read)(const ConfigValue& value, const Variables& variables);
+};
+
+constexpr std::array ready_keys = {
+    ReadyKey{{"tcp",
+              shape::whole_from(1, 65535),
+              {},
+              optional,
+              Effect::on_result,
+              "It is when this port of the jail's loopback device takes a connection"},
+             [](const ConfigValue& value, const Variables&) -> ReadyCheck {
+                 return {Ready::tcp, read_port(value), {}};
+             }},
+    ReadyKey{{"unix", shape::text, {}, optional, Effect::on_result, "It is when this socket takes a connection"},
+             [](const ConfigValue& value, const Variables& variables) -> ReadyCheck {
+                 return {Ready::unix_socket, read_socket(value, variables), {}};
+             }},
+    ReadyKey{{"log", shape::text, {}, optional, Effect::on_result, "It is when its output has this in it"},
+             [](const ConfigValue& value, const Variables& variables) -> ReadyCheck {
+                 return {Ready::log, read_text(value, variables), {}};
+             }},
+    ReadyKey{{"command", shape::list_of_texts, {}, optional, Effect::on_result, "It is when this command ends with 0"},
+             [](const ConfigValue& value, const Variables& variables) -> ReadyCheck {
+                 return {Ready::command, {}, read_words(value, variables)};
+             }},
+};
+constexpr std::array ready_names = sandbox::names_in(ready_keys);
+static_assert(std::ranges::all_of(ready_keys, sandbox::is_complete, &ReadyKey::info));
+
+std::vector<KeyInfo> ready_infos() {
+    return sandbox::infos_of(ready_keys);
+}
+
 ReadyCheck read_ready(const ConfigValue& value, const Variables& variables) {
+    ReadyCheck ready;
     const ConfigTable& table = value.as_table();
-    table.allow_only({"tcp", "unix", "log", "command"});
-    if (table.entries().size() != 1) {
-        throw value.error(format("{} needs exactly one of \"tcp\", \"unix\", \"log\" and \"command\"", value.path()),
-                          "ready = { tcp = 5432 }, { unix = \"/run/x.sock\" }, { log = \"ready\" } or { command = "
-                          "[\"pg_isready\"] }");
-    }
-    const auto& entry = table.entries().front();
-    if (entry.key == "tcp") return {Ready::tcp, read_port(entry.value), {}};
-    if (entry.key == "unix") return {Ready::unix_socket, read_socket(entry.value, variables), {}};
-    if (entry.key == "log") return {Ready::log, read_text(entry.value, variables), {}};
-    return {Ready::command, {}, read_words(entry.value, variables)};
+    sandbox::for_each_key(table, ready_keys, [&](const ReadyKey& key, const sandbox::ConfigEntry& entry) {
+        ready = key.read(entry.value, variables);
+    });
+    if (table.entries().size() == 1) return ready;
+    throw value.error(format("{} needs exactly one of \"tcp\", \"unix\", \"log\" and \"command\"", value.path()),
+                      "ready = { tcp = 5432 }, { unix = \"/run/x.sock\" }, { log = \"ready\" } or { command = "
+                      "[\"pg_isready\"] }");
 }
 
 std::string read_service_name(const ConfigValue& value, const std::vector<Service>& before) {
@@ -74,18 +112,75 @@ std::string read_service_name(const ConfigValue& value, const std::vector<Servic
     return name;
 }
 
+struct ServiceEntry {
+    const ConfigValue& value;
+    const Variables& variables;
+    const std::vector<Service>& before;
+};
+
+// The parts that a key adds to the action key of the stage come service by service, in the order of the rows.
+struct ServiceKey {
+    KeyInfo info;
+    void (*read)(const ServiceEntry& entry, Service& service);
+    void (*write)(Json& key, const Service& service) = nullptr;
+};
+
+void write_ready(Json& key, const Service& service) {
+    if (service.ready.kind == Ready::at_once) return;
+    Json ready = Json::array({std::string(1, static_cast<char>(service.ready.kind)), service.ready.value});
+    for (const std::string& word : service.ready.command) ready.push_back(word);
+    key[format("readiness of {}", service.name)] = std::move(ready);
+}
+
+constexpr std::array service_keys = {
+    ServiceKey{{"name", shape::text_like(name_pattern), {}, required, Effect::on_result, "What it is called"},
+               [](const ServiceEntry& e, Service& service) { service.name = read_service_name(e.value, e.before); },
+               [](Json& key, const Service& service) { key["services"].push_back(service.name); }},
+    ServiceKey{{"run", shape::list_of_texts, {}, required, Effect::on_result, "The program and its arguments"},
+               [](const ServiceEntry& e, Service& service) { service.run = read_words(e.value, e.variables); },
+               [](Json& key, const Service& service) { key[format("service {}", service.name)] = service.run; }},
+    ServiceKey{{"ready",
+                shape::table_of(ready_infos, ready_names),
+                {},
+                optional,
+                Effect::on_result,
+                "How it shows that it is ready"},
+               [](const ServiceEntry& e, Service& service) { service.ready = read_ready(e.value, e.variables); },
+               write_ready},
+    ServiceKey{{"timeout", sandbox::duration_shape, "\"30s\"", optional, Effect::none, "How long that may take"},
+               [](const ServiceEntry& e, Service& service) { service.timeout = sandbox::read_duration(e.value); }},
+};
+
+constexpr bool is_decided(const ServiceKey& key) {
+    return is_complete(key.info) && (key.write != nullptr) == (key.info.effect == Effect::on_result);
+}
+static_assert(std::ranges::all_of(service_keys, is_decided));
+
 Service read_service(const ConfigValue& value, const Variables& variables, const std::vector<Service>& before) {
     const ConfigTable& table = value.as_table();
-    table.allow_only({"name", "run", "ready", "timeout"});
     Service service;
-    service.name = read_service_name(table.require("name"), before);
-    service.run = read_words(table.require("run"), variables);
-    if (const ConfigValue* ready = table.find("ready")) service.ready = read_ready(*ready, variables);
-    if (const ConfigValue* timeout = table.find("timeout")) service.timeout = sandbox::read_duration(*timeout);
+    sandbox::for_each_key(table, service_keys, [&](const ServiceKey& key, const sandbox::ConfigEntry& entry) {
+        key.read({entry.value, variables, before}, service);
+    });
+    sandbox::require_keys(table, service_keys);
     return service;
 }
 
 }  // namespace
+
+std::vector<KeyInfo> service_infos() {
+    return sandbox::infos_of(service_keys);
+}
+
+void write_services(Json& key, const Stage& stage, const KeyMaterial&) {
+    if (stage.services.empty()) return;
+    key["services"] = Json::array();
+    for (const Service& service : stage.services) {
+        for (const ServiceKey& row : service_keys) {
+            if (row.write != nullptr) row.write(key, service);
+        }
+    }
+}
 
 std::vector<Service> read_services(const ConfigValue& value, const Variables& variables) {
     std::vector<Service> services;

@@ -1,6 +1,7 @@
 #include "stages/pipeline/stage_options.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
@@ -40,25 +41,51 @@ bool is_package(std::string_view name) {
 
 }  // namespace
 
-sandbox::Network read_network(const ConfigValue& value) {
-    const std::string& word = value.as_one_of({"none", "user", "host"});
-    if (word == "none") return sandbox::Network::none;
-    return word == "user" ? sandbox::Network::user : sandbox::Network::host;
+void refuse_second_command(const ConfigTable& table, const ConfigEntry& entry, bool is_second) {
+    if (!is_second) return;
+    throw table.source().error(entry.key_at, "a stage has either \"script\" or \"run\", not both",
+                               "keep the one that it is to do");
 }
 
-sandbox::IdMode read_ids(const ConfigValue& value) {
-    return value.as_one_of({"range", "single"}) == "single" ? sandbox::IdMode::single : sandbox::IdMode::range;
+LocalPath read_script(const ConfigValue& value, const Variables& variables, const LocalFiles& files) {
+    const std::string text = expand(value, variables);
+    std::string path = text.starts_with("./") ? text.substr(2) : text;
+    if (const std::string fault = relative_path_fault(path); !fault.empty()) {
+        throw value.error(format("the script's path {} {}", quote(text), fault),
+                          "a script lies beside the pipeline file: \"build.sh\", \"scripts/build.sh\"");
+    }
+    if (const std::string fault = files.script_fault(path); !fault.empty()) {
+        throw value.error(format("the script {} {}", quote(text), fault),
+                          "a script is a file beside the pipeline file that begins with a line such as #!/bin/sh");
+    }
+    return {std::move(path)};
 }
 
-void read_env(const ConfigTable& table, const Variables& variables, std::map<std::string, std::string>& env) {
+std::vector<std::string> read_run(const ConfigValue& value, const Variables& variables) {
+    if (value.is_string()) {
+        throw value.error(
+            format("{} must be an array of strings, but is {}", value.path(), value.found()),
+            "run = [\"PROGRAM\", \"ARGUMENT\"]; no shell reads it, unless it is [\"sh\", \"-c\", \"...\"]");
+    }
+    std::vector<std::string> run;
+    for (const ConfigValue& element : value.as_array()) run.push_back(expand(element, variables));
+    if (run.empty() || run.front().empty()) {
+        throw value.error(format("{} names no program", value.path()), "run = [\"PROGRAM\", \"ARGUMENT\"]");
+    }
+    return run;
+}
+
+void read_env(const ConfigTable& table, const Variables& variables, Environment& env) {
+    std::map<std::string, std::string> all(env.begin(), env.end());
     for (const ConfigEntry& entry : table.entries()) {
         if (!is_env_name(entry.key)) {
             throw table.source().error(entry.key_at,
                                        format("{} cannot be the name of an environment variable", quote(entry.key)),
                                        "letters, digits and underscores, not beginning with a digit");
         }
-        env[entry.key] = expand(entry.value, variables);
+        all[entry.key] = expand(entry.value, variables);
     }
+    env.assign(all.begin(), all.end());
 }
 
 std::string read_profile_name(const ConfigValue& value) {
@@ -81,7 +108,7 @@ std::vector<std::string> read_devices(const ConfigValue& value) {
         if (element.is_string() && element.as_string() == "/dev/kvm") {
             throw element.error("a device is named without \"/dev/\"", "write \"kvm\"");
         }
-        const std::string& device = element.as_one_of({"kvm"});
+        const std::string& device = element.as_one_of(device_names);
         if (std::ranges::find(devices, device) != devices.end()) {
             throw element.error(format("the device {} is there twice", quote(device)));
         }

@@ -13,6 +13,11 @@ namespace stages {
 Position position_of(sandbox::ConfigPosition at);
 sandbox::ConfigPosition position_of(Position at);
 
+// The names of stages, artifacts, variables and results, for name_fault() and for the schema.
+inline constexpr std::string_view name_pattern = "^[a-z][a-z0-9-]{0,62}$";
+// The same without the words that name roots.
+inline constexpr std::string_view stage_name_pattern = "^(?!(host|empty)$)[a-z][a-z0-9-]{0,62}$";
+
 // Why `name` cannot name a stage, an artifact, a variable or a result; empty where it can:
 // ^[a-z][a-z0-9-]{0,62}$, so that a name is also a file's name, a word of a command line and a part of
 // "stage.artifact".
