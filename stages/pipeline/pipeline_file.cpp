@@ -13,6 +13,8 @@
 #include "stages/pipeline/local_files.hpp"
 #include "stages/pipeline/problems.hpp"
 #include "stages/pipeline/references.hpp"
+#include "stages/pipeline/root_options.hpp"
+#include "stages/pipeline/stage_keys.hpp"
 #include "stages/pipeline/stage_reader.hpp"
 #include "stages/pipeline/words.hpp"
 

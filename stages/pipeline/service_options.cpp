@@ -151,10 +151,10 @@ constexpr std::array service_keys = {
                [](const ServiceEntry& e, Service& service) { service.timeout = sandbox::read_duration(e.value); }},
 };
 
-constexpr bool is_decided(const ServiceKey& key) {
+constexpr bool is_decided_service(const ServiceKey& key) {
     return is_complete(key.info) && (key.write != nullptr) == (key.info.effect == Effect::on_result);
 }
-static_assert(std::ranges::all_of(service_keys, is_decided));
+static_assert(std::ranges::all_of(service_keys, is_decided_service));
 
 Service read_service(const ConfigValue& value, const Variables& variables, const std::vector<Service>& before) {
     const ConfigTable& table = value.as_table();

@@ -116,11 +116,11 @@ constexpr std::array keys = {
              [](const StageEntry& e, Stage& stage) { stage.on_failure.grace = sandbox::read_duration(e.entry.value); }},
 };
 
-constexpr bool is_decided(const StageKey& key) {
+constexpr bool is_decided_stage_key(const StageKey& key) {
     const bool is_in_key = key.part.write != nullptr;
     return is_complete(key.info) && key.read != nullptr && is_in_key == (key.info.effect == Effect::on_result);
 }
-static_assert(std::ranges::all_of(keys, is_decided), "a row that lacks its line, its reader or its effect");
+static_assert(std::ranges::all_of(keys, is_decided_stage_key), "a row that lacks its line, its reader or its effect");
 
 }  // namespace
 
