@@ -24,6 +24,7 @@
     ROW(session_unmount)       \
     ROW(receipt)               \
     ROW(import)                \
+    ROW(schema)                \
     ROW(doctor)
 
 namespace runtime::cli {

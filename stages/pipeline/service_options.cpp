@@ -64,19 +64,19 @@ constexpr std::array ready_keys = {
               {},
               optional,
               Effect::on_result,
-              "It is when this port of the jail's loopback device takes a connection"},
+              "Ready when this port of the jail's loopback device takes a connection"},
              [](const ConfigValue& value, const Variables&) -> ReadyCheck {
                  return {Ready::tcp, read_port(value), {}};
              }},
-    ReadyKey{{"unix", shape::text, {}, optional, Effect::on_result, "It is when this socket takes a connection"},
+    ReadyKey{{"unix", shape::text, {}, optional, Effect::on_result, "Ready when this socket takes a connection"},
              [](const ConfigValue& value, const Variables& variables) -> ReadyCheck {
                  return {Ready::unix_socket, read_socket(value, variables), {}};
              }},
-    ReadyKey{{"log", shape::text, {}, optional, Effect::on_result, "It is when its output has this in it"},
+    ReadyKey{{"log", shape::text, {}, optional, Effect::on_result, "Ready when its output has this in it"},
              [](const ConfigValue& value, const Variables& variables) -> ReadyCheck {
                  return {Ready::log, read_text(value, variables), {}};
              }},
-    ReadyKey{{"command", shape::list_of_texts, {}, optional, Effect::on_result, "It is when this command ends with 0"},
+    ReadyKey{{"command", shape::list_of_texts, {}, optional, Effect::on_result, "Ready when this command ends with 0"},
              [](const ConfigValue& value, const Variables& variables) -> ReadyCheck {
                  return {Ready::command, {}, read_words(value, variables)};
              }},
