@@ -18,6 +18,7 @@
 #include "sandbox/profile/find.hpp"
 #include "sandbox/profile/permissions.hpp"
 #include "sandbox/profile/profile.hpp"
+#include "sandbox/spec/limits_text.hpp"
 
 namespace {
 
@@ -64,83 +65,84 @@ std::string literal(std::string_view text) {
     return format("R\"~embedded~({})~embedded~\"", text);
 }
 
-template <class Items, class Print>
-std::string list_of(const Items& items, Print print) {
-    std::string text = "{";
-    for (const auto& item : items) text += format("{}, ", print(item));
-    return text + "}";
+// Statements that give a member of `file` the value that it has in a profile. What a new member is made of may need one more.
+std::string assign(std::string_view field, const std::string& text) {
+    return format("    file.{} = {};\n", field, literal(text));
 }
 
-// The values of one profile, as arrays before it: a span needs something to show.
+std::string assign(std::string_view field, std::uint64_t number) {
+    return format("    file.{} = 0x{:x}U;\n", field, number);
+}
+
+std::string assign(std::string_view field, const std::vector<std::string>& texts) {
+    std::string lines;
+    for (const std::string& text : texts) lines += format("    file.{}.emplace_back({});\n", field, literal(text));
+    return lines;
+}
+
+std::string assign(std::string_view field, const std::vector<sandbox::SeccompFile>& filters) {
+    std::string lines;
+    for (const sandbox::SeccompFile& filter : filters) {
+        lines += format("    file.{}.push_back({{{}, {{}}}});\n", field, literal(filter.name));
+    }
+    return lines;
+}
+
+std::string assign(std::string_view field, const std::vector<sandbox::RlimitValue>& rlimits) {
+    std::string lines;
+    for (const sandbox::RlimitValue& limit : rlimits) {
+        lines += format("    file.{}.push_back({{{}, {}U, {}U}});\n", field, limit.resource, limit.soft, limit.hard);
+    }
+    return lines;
+}
+
+std::string assign(std::string_view field, const sandbox::Permissions& permissions) {
+    std::string lines;
+    for (const std::string_view word : sandbox::words_of(permissions)) {
+        lines += format("    file.{}.add(permission_named({}).value());\n", field, literal(word));
+    }
+    return lines;
+}
+
+std::string assign(std::string_view field, const sandbox::Limits& limits) {
+    std::string lines;
+    for (const sandbox::LimitKey& key : sandbox::limit_keys()) {
+        const std::string text = key.text(limits);
+        if (text.empty()) continue;
+        lines += format("    set_limit(file.{}, {}, {});\n", field, literal(key.info.name), literal(text));
+    }
+    return lines;
+}
+
+// One profile: what it is made by, and its entry in the array of all.
 class ProfileText {
   public:
-    ProfileText(const sandbox::Profile& profile, const std::vector<std::string>& chain, std::size_t number)
-        : number_(number) {
-        const sandbox::ProfileFile& file = profile.file;
-        std::vector<std::string> filters;
-        for (const sandbox::SeccompFile& filter : file.filters) filters.push_back(filter.name);
-        const auto print_limit = [](const sandbox::RlimitValue& limit) {
-            return format("{{{}, {}U, {}U}}", limit.resource, limit.soft, limit.hard);
-        };
-        const auto print_word = [](const std::string_view word) {
-            return format("static_cast<Permission>({})", static_cast<int>(sandbox::permission_named(word).value()));
-        };
-        const auto print_instruction = [](std::uint64_t one) { return format("0x{:x}", one); };
-        entry_ = "    {";
-        add("std::string_view", chain, literal);
-        entry_ += format("{}, {}, {}, ", literal(file.name), literal(file.description), literal(file.hostname));
-        add("std::string_view", filters, literal);
-        add("std::string_view", file.opened, literal);
-        add("std::string_view", file.closed, literal);
-        entry_ += format("0x{:x}U, ", file.capabilities);
-        add("Permission", sandbox::words_of(file.allowed), print_word);
-        add("RlimitValue", file.rlimits, print_limit);
-        add_limits(file.limits);
-        add("std::string_view", file.read_only_paths, literal);
-        add("std::string_view", file.masked_paths, literal);
-        entry_ += format("{}, ", literal(profile.filter_id));
-        add("std::uint64_t", profile.filter.instructions, print_instruction);
-        entry_ += "},\n";
+    ProfileText(const sandbox::Profile& profile, const std::vector<std::string>& chain, std::size_t number) {
+        std::string names;
+        for (const std::string& name : chain) names += format("{}, ", literal(name));
+        std::string instructions;
+        for (const std::uint64_t one : profile.filter.instructions) instructions += format("0x{:x}, ", one);
+        std::string statements;
+        sandbox::for_each_field(profile.file,
+                                [&](std::string_view field, const auto& value) { statements += assign(field, value); });
+        parts_ = format(
+            "constexpr std::string_view chain_{0}[] = {{{1}}};\nconstexpr std::uint64_t filter_{0}[] = {{{2}}};\n"
+            "ProfileFile file_{0}() {{\n    ProfileFile file;\n{3}    return file;\n}}\n",
+            number, names, instructions, statements);
+        entry_ = format("    {{chain_{0}, file_{0}, {1}, filter_{0}}},\n", number, literal(profile.filter_id));
     }
 
-    [[nodiscard]] const std::string& arrays() const { return arrays_; }
+    [[nodiscard]] const std::string& parts() const { return parts_; }
     [[nodiscard]] const std::string& entry() const { return entry_; }
 
   private:
-    template <class Items, class Print>
-    void add(std::string_view type, const Items& items, Print print) {
-        if (items.empty()) {
-            entry_ += "{}, ";
-            return;
-        }
-        const std::string name = format("list_{}_{}", number_, lists_++);
-        arrays_ += format("constexpr {} {}[] = {};\n", type, name, list_of(items, print));
-        entry_ += name + ", ";
-    }
-
-    void add_limits(const sandbox::Limits& limits) {
-        const auto number = [](const auto& limit) { return limit ? format("{}", *limit) : "std::nullopt"; };
-        const auto seconds = [](const auto& limit) {
-            return limit ? format("std::chrono::seconds({})", limit->count()) : "std::nullopt";
-        };
-        const auto fallback = [](sandbox::LimitFallback which) {
-            return which == sandbox::LimitFallback::refuse ? "sandbox::LimitFallback::refuse"
-                                                           : "sandbox::LimitFallback::rlimits";
-        };
-        entry_ += format("{{{}, {}, {}, {}, {}, {}, {}}}, ", number(limits.pids), number(limits.memory),
-                         number(limits.cpu), number(limits.io_weight), seconds(limits.time), seconds(limits.idle),
-                         limits.fallback ? fallback(*limits.fallback) : "std::nullopt");
-    }
-
-    std::size_t number_;
-    std::size_t lists_ = 0;
-    std::string arrays_;
+    std::string parts_;
     std::string entry_;
 };
 
 std::string generate() {
     std::string files;
-    std::string arrays;
+    std::string parts;
     std::string profiles;
     std::size_t number = 0;
     for (const Source& source : sources()) {
@@ -148,17 +150,18 @@ std::string generate() {
         if (!source.name.ends_with(".toml")) continue;
         const std::string name = source.name.substr(0, source.name.size() - 5);
         const ProfileText text(sandbox::load_profile(name, {}), sandbox::find_profile(name, {}).chain, number++);
-        arrays += text.arrays();
+        parts += text.parts();
         profiles += text.entry();
     }
     return format(
-        "// Generated from profiles/. Not to be edited.\n#include \"sandbox/profile/embedded.hpp\"\n\n"
+        "// Generated from profiles/. Not to be edited.\n#include \"sandbox/profile/embedded.hpp\"\n"
+        "#include \"sandbox/profile/permissions.hpp\"\n#include \"sandbox/spec/limits_text.hpp\"\n\n"
         "namespace sandbox {{\nnamespace {{\n\nconstexpr EmbeddedFile files[] = {{\n{}}};\n{}"
         "constexpr EmbeddedProfile profiles[] = {{\n{}}};\n\n}}  // namespace\n\n"
         "std::span<const EmbeddedFile> embedded_files() {{\n    return files;\n}}\n\n"
         "std::span<const EmbeddedProfile> embedded_profiles() {{\n    return profiles;\n}}\n\n"
         "}}  // namespace sandbox\n",
-        files, arrays, profiles);
+        files, parts, profiles);
 }
 
 }  // namespace

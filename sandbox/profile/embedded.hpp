@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "sandbox/spec/spec.hpp"
+#include "sandbox/profile/file.hpp"
 
 namespace sandbox {
 
@@ -15,22 +15,11 @@ struct EmbeddedFile {
     std::string_view text;
 };
 
-// A profile that ships, as read_profile_file() reads it, with its filter ready to be installed.
+// A profile that ships, with its filter ready to be installed.
 struct EmbeddedProfile {
-    std::span<const std::string_view>
-        chain;  // the names of the files it is made of, without ".toml"; its own is the first
-    std::string_view name;
-    std::string_view description;
-    std::string_view hostname;
-    std::span<const std::string_view> filters;  // names of seccomp files that ship
-    std::span<const std::string_view> opened;
-    std::span<const std::string_view> closed;
-    std::uint64_t capabilities = 0;
-    std::span<const Permission> allowed;
-    std::span<const RlimitValue> rlimits;
-    Limits limits;
-    std::span<const std::string_view> read_only_paths;
-    std::span<const std::string_view> masked_paths;
+    // The names of the files it is made of, without ".toml"; its own is the first.
+    std::span<const std::string_view> chain;
+    ProfileFile (*file)();       // what read_profile_file() has read
     std::string_view filter_id;  // filter_id() of what the filter was made from
     std::span<const std::uint64_t> filter;
 };

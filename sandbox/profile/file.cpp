@@ -22,20 +22,20 @@ struct LimitName {
     int resource;
 };
 // getrlimit(2), without the ones that mean nothing on Linux today.
-constexpr std::array<LimitName, 14> limit_names = {{{"as", RLIMIT_AS},
-                                                    {"core", RLIMIT_CORE},
-                                                    {"cpu", RLIMIT_CPU},
-                                                    {"data", RLIMIT_DATA},
-                                                    {"fsize", RLIMIT_FSIZE},
-                                                    {"memlock", RLIMIT_MEMLOCK},
-                                                    {"msgqueue", RLIMIT_MSGQUEUE},
-                                                    {"nice", RLIMIT_NICE},
-                                                    {"nofile", RLIMIT_NOFILE},
-                                                    {"nproc", RLIMIT_NPROC},
-                                                    {"rtprio", RLIMIT_RTPRIO},
-                                                    {"rttime", RLIMIT_RTTIME},
-                                                    {"sigpending", RLIMIT_SIGPENDING},
-                                                    {"stack", RLIMIT_STACK}}};
+constexpr std::array<LimitName, 14> rlimit_names = {{{"as", RLIMIT_AS},
+                                                     {"core", RLIMIT_CORE},
+                                                     {"cpu", RLIMIT_CPU},
+                                                     {"data", RLIMIT_DATA},
+                                                     {"fsize", RLIMIT_FSIZE},
+                                                     {"memlock", RLIMIT_MEMLOCK},
+                                                     {"msgqueue", RLIMIT_MSGQUEUE},
+                                                     {"nice", RLIMIT_NICE},
+                                                     {"nofile", RLIMIT_NOFILE},
+                                                     {"nproc", RLIMIT_NPROC},
+                                                     {"rtprio", RLIMIT_RTPRIO},
+                                                     {"rttime", RLIMIT_RTTIME},
+                                                     {"sigpending", RLIMIT_SIGPENDING},
+                                                     {"stack", RLIMIT_STACK}}};
 
 std::uint64_t limit_of(const ConfigValue& value) {
     if (value.is_string() && value.as_one_of({"unlimited"}) == "unlimited") return RLIM_INFINITY;
@@ -58,11 +58,11 @@ RlimitValue rlimit_of(int resource, const ConfigValue& value) {
 
 // Over those that are there: a resource has one limit.
 void read_rlimits(const ConfigTable& table, std::vector<RlimitValue>& limits) {
-    std::array<std::string_view, limit_names.size()> known;
-    std::ranges::transform(limit_names, known.begin(), &LimitName::name);
+    std::array<std::string_view, rlimit_names.size()> known;
+    std::ranges::transform(rlimit_names, known.begin(), &LimitName::name);
     for (const ConfigEntry& entry : table.entries()) {
-        const auto* const it = std::ranges::find(limit_names, entry.key, &LimitName::name);
-        if (it == limit_names.end()) throw table.unknown_key(entry, known);
+        const auto* const it = std::ranges::find(rlimit_names, entry.key, &LimitName::name);
+        if (it == rlimit_names.end()) throw table.unknown_key(entry, known);
         const RlimitValue limit = rlimit_of(it->resource, entry.value);
         const auto same = std::ranges::find(limits, limit.resource, &RlimitValue::resource);
         if (same == limits.end()) {
@@ -138,54 +138,48 @@ std::vector<std::string> calls_of(const ConfigValue& value) {
     return calls;
 }
 
-// A list of the parent's: written anew under its own name, or changed by KEY-add and KEY-drop.
-struct ListKeys {
-    const ConfigValue* whole = nullptr;
-    const ConfigValue* add = nullptr;
-    const ConfigValue* drop = nullptr;
+// One key as it is written, and what its value is read with.
+struct ProfileEntry {
+    const ConfigTable& table;
+    const ConfigValue& value;
+    const std::optional<std::string>& folder;
+    const ProfileFile* parent;
 };
 
-ListKeys list_keys(const ConfigTable& table, const std::string& key, const ProfileFile* parent) {
-    const ListKeys keys = {table.find(key), table.find(key + "-add"), table.find(key + "-drop")};
-    for (const ConfigValue* change : {keys.add, keys.drop}) {
-        if (change == nullptr) continue;
-        if (keys.whole != nullptr) {
-            throw change->error(os::format("{} is already written as a whole in this file", quote(key)),
+// KEY-add and KEY-drop change a list of the parent's, which KEY writes anew.
+void check_change(const ProfileEntry& entry, std::string_view key) {
+    if (entry.table.find(key) != nullptr) {
+        throw entry.value.error(os::format("{} is already written as a whole in this file", quote(key)),
                                 "keep the one or the other");
-        }
-        if (parent == nullptr) {
-            throw change->error(os::format("there is no list {} to change: this profile extends none", quote(key)),
-                                os::format("write {} = [...]", key));
-        }
     }
-    return keys;
+    if (entry.parent == nullptr) {
+        throw entry.value.error(os::format("there is no list {} to change: this profile extends none", quote(key)),
+                                os::format("write {} = [...]", key));
+    }
 }
 
-void read_capabilities(const ListKeys& keys, std::uint64_t& mask) {
-    if (keys.whole != nullptr) mask = capabilities_of(*keys.whole);
-    if (keys.add != nullptr) mask |= capabilities_of(*keys.add);
-    if (keys.drop != nullptr) mask &= ~capabilities_of(*keys.drop);
-}
-
-void read_allowed(const ListKeys& keys, Permissions& allowed) {
-    if (keys.whole != nullptr) allowed = permissions_of(*keys.whole);
-    const Permissions added = keys.add == nullptr ? Permissions{} : permissions_of(*keys.add);
-    const Permissions dropped = keys.drop == nullptr ? Permissions{} : permissions_of(*keys.drop);
+void add_permissions(const ConfigValue& value, Permissions& allowed) {
+    const Permissions added = permissions_of(value);
     for (const PermissionWord& one : permission_words()) {
         if (added.has(one.which)) allowed.add(one.which);
+    }
+}
+
+void drop_permissions(const ConfigValue& value, Permissions& allowed) {
+    const Permissions dropped = permissions_of(value);
+    for (const PermissionWord& one : permission_words()) {
         if (dropped.has(one.which)) allowed.drop(one.which);
     }
 }
 
-void read_paths(const ListKeys& keys, std::vector<std::string>& paths) {
-    if (keys.whole != nullptr) paths = paths_of(*keys.whole);
-    if (keys.add != nullptr) {
-        for (std::string& path : paths_of(*keys.add)) {
-            if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
-        }
+void add_paths(const ConfigValue& value, std::vector<std::string>& paths) {
+    for (std::string& path : paths_of(value)) {
+        if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
     }
-    if (keys.drop == nullptr) return;
-    for (const ConfigValue& element : keys.drop->as_array()) {
+}
+
+void drop_paths(const ConfigValue& value, std::vector<std::string>& paths) {
+    for (const ConfigValue& element : value.as_array()) {
         const auto it = std::ranges::find(paths, element.as_string());
         if (it == paths.end()) throw element.error("the profile that this one extends has no such path");
         paths.erase(it);
@@ -200,57 +194,136 @@ void move_calls(const std::vector<std::string>& calls, std::vector<std::string>&
 }
 
 // A child's word on a call goes over its parent's.
-void read_calls(const ConfigTable& table, ProfileFile& file) {
-    const ConfigValue* allow = table.find("seccomp-allow");
-    const ConfigValue* deny = table.find("seccomp-deny");
-    if (allow != nullptr) {
-        for (const ConfigValue& element : allow->as_array()) {
-            const std::optional<Permission> word = permission_of_call(element.as_string());
-            if (!word) continue;
-            throw element.error(
-                os::format("{} loosens what isolates, and has a word of its own", element.as_string()),
-                os::format("write allow-add = [\"{0}\"], or {0} into the list \"allow\"", word_of(*word)));
-        }
-        move_calls(calls_of(*allow), file.opened, file.closed);
+void allow_calls(const ProfileEntry& entry, ProfileFile& file) {
+    for (const ConfigValue& element : entry.value.as_array()) {
+        const std::optional<Permission> word = permission_of_call(element.as_string());
+        if (!word) continue;
+        throw element.error(os::format("{} loosens what isolates, and has a word of its own", element.as_string()),
+                            os::format("write allow-add = [\"{0}\"], or {0} into the list \"allow\"", word_of(*word)));
     }
-    if (deny == nullptr) return;
-    const std::vector<std::string> denied = calls_of(*deny);
-    if (allow != nullptr) {
+    move_calls(calls_of(entry.value), file.opened, file.closed);
+}
+
+void deny_calls(const ProfileEntry& entry, ProfileFile& file) {
+    const std::vector<std::string> denied = calls_of(entry.value);
+    if (const ConfigValue* allow = entry.table.find("seccomp-allow")) {
         const std::vector<std::string> allowed = calls_of(*allow);
         for (std::size_t i = 0; i < denied.size(); ++i) {
             if (std::ranges::find(allowed, denied[i]) == allowed.end()) continue;
-            throw deny->as_array()[i].error(os::format("{} is in seccomp-allow too", quote(denied[i])));
+            throw entry.value.as_array()[i].error(os::format("{} is in seccomp-allow too", quote(denied[i])));
         }
     }
     move_calls(denied, file.closed, file.opened);
 }
 
+struct ProfileKey {
+    KeyInfo info;
+    void (*read)(const ProfileEntry& entry, ProfileFile& file);  // nullptr: the caller's
+};
+
+// A profile is in the key of a stage with all its bytes, so that each of its keys has an effect on the result.
+constexpr KeyInfo profile_info(std::string_view name, const Shape& shape, std::string_view doc,
+                               Presence presence = Presence::optional) {
+    return {name, shape, {}, presence, Effect::on_result, doc};
+}
+
+constexpr std::array<std::string_view, 1> unlimited = {"unlimited"};
+constexpr Shape no_rlimit = shape::one_of(unlimited);
+constexpr Shape plain_rlimit = shape::whole_from(0, INT64_MAX);
+constexpr Shape one_rlimit = shape::either(plain_rlimit, no_rlimit);
+constexpr Shape two_rlimits = shape::list_of(one_rlimit);
+constexpr Shape rlimit_shape = shape::either(one_rlimit, two_rlimits);
+constexpr Shape rlimits_shape{.kind = Shape::Kind::names, .of = &rlimit_shape};
+
+// In the order in which they are read, and in which people are told of them.
+constexpr std::array profile_keys = {
+    ProfileKey{profile_info("name", shape::text, "For messages", Presence::required),
+               [](const ProfileEntry& e, ProfileFile& file) { file.name = e.value.as_string(); }},
+    ProfileKey{profile_info("description", shape::text, "One sentence"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.description = e.value.as_string(); }},
+    ProfileKey{profile_info("extends", shape::text, "Another profile: what is not said here is as there"), nullptr},
+    ProfileKey{profile_info("hostname", shape::text, "The jail's host name"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.hostname = e.value.as_string(); }},
+    ProfileKey{profile_info("seccomp", shape::list_of_texts, "Seccomp files, in the order in which they are asked"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.filters = filters_of(e.value, e.folder); }},
+    ProfileKey{profile_info("seccomp-allow", shape::list_of_texts, "System calls that are allowed with any arguments"),
+               allow_calls},
+    ProfileKey{profile_info("seccomp-deny", shape::list_of_texts, "System calls that are denied"), deny_calls},
+    ProfileKey{profile_info("capabilities", shape::list_of_texts, "What stays of the capabilities"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.capabilities = capabilities_of(e.value); }},
+    ProfileKey{profile_info("capabilities-add", shape::list_of_texts, "Capabilities beside the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "capabilities");
+                   file.capabilities |= capabilities_of(e.value);
+               }},
+    ProfileKey{profile_info("capabilities-drop", shape::list_of_texts, "Capabilities that are taken from the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "capabilities");
+                   file.capabilities &= ~capabilities_of(e.value);
+               }},
+    ProfileKey{profile_info("allow", shape::list_of_texts, "The words for what loosens isolation"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.allowed = permissions_of(e.value); }},
+    ProfileKey{profile_info("allow-add", shape::list_of_texts, "Words beside the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "allow");
+                   add_permissions(e.value, file.allowed);
+               }},
+    ProfileKey{profile_info("allow-drop", shape::list_of_texts, "Words that are taken from the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "allow");
+                   drop_permissions(e.value, file.allowed);
+               }},
+    ProfileKey{profile_info("rlimits", rlimits_shape, "Resource limits of each process"),
+               [](const ProfileEntry& e, ProfileFile& file) { read_rlimits(e.value.as_table(), file.rlimits); }},
+    ProfileKey{profile_info("limits", shape::table_of(limit_infos), "What a jail may use up"),
+               [](const ProfileEntry& e, ProfileFile& file) { read_limits(e.value.as_table(), file.limits); }},
+    ProfileKey{profile_info("read-only", shape::list_of_texts, "Paths that are made read-only where they exist"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.read_only_paths = paths_of(e.value); }},
+    ProfileKey{profile_info("read-only-add", shape::list_of_texts, "Paths beside the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "read-only");
+                   add_paths(e.value, file.read_only_paths);
+               }},
+    ProfileKey{profile_info("read-only-drop", shape::list_of_texts, "Paths that are taken from the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "read-only");
+                   drop_paths(e.value, file.read_only_paths);
+               }},
+    ProfileKey{profile_info("masked", shape::list_of_texts, "Paths that are hidden where they exist"),
+               [](const ProfileEntry& e, ProfileFile& file) { file.masked_paths = paths_of(e.value); }},
+    ProfileKey{profile_info("masked-add", shape::list_of_texts, "Paths beside the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "masked");
+                   add_paths(e.value, file.masked_paths);
+               }},
+    ProfileKey{profile_info("masked-drop", shape::list_of_texts, "Paths that are taken from the parent's"),
+               [](const ProfileEntry& e, ProfileFile& file) {
+                   check_change(e, "masked");
+                   drop_paths(e.value, file.masked_paths);
+               }},
+};
+static_assert(std::ranges::all_of(profile_keys, is_complete, &ProfileKey::info));
+
 }  // namespace
+
+std::vector<KeyInfo> profile_infos() {
+    return infos_of(profile_keys);
+}
 
 ProfileFile read_profile_file(const ConfigTable& table, const std::optional<std::string>& folder,
                               const ProfileFile* parent) {
-    table.allow_only({"name",          "description",   "extends",        "hostname",         "seccomp",
-                      "seccomp-allow", "seccomp-deny",  "capabilities",   "capabilities-add", "capabilities-drop",
-                      "allow",         "allow-add",     "allow-drop",     "rlimits",          "limits",
-                      "read-only",     "read-only-add", "read-only-drop", "masked",           "masked-add",
-                      "masked-drop"});
-    ProfileFile file = parent == nullptr ? ProfileFile{} : *parent;
-    file.name = table.require("name").as_string();
-    file.description.clear();
+    for_each_key(table, profile_keys, [](const ProfileKey&, const ConfigEntry&) {});
+    require_keys(table, profile_keys);
     if (parent == nullptr) {
         static_cast<void>(table.require("seccomp"));
         static_cast<void>(table.require("capabilities"));
     }
-    if (const ConfigValue* value = table.find("description")) file.description = value->as_string();
-    if (const ConfigValue* value = table.find("hostname")) file.hostname = value->as_string();
-    if (const ConfigValue* value = table.find("seccomp")) file.filters = filters_of(*value, folder);
-    read_calls(table, file);
-    read_capabilities(list_keys(table, "capabilities", parent), file.capabilities);
-    read_allowed(list_keys(table, "allow", parent), file.allowed);
-    if (const ConfigValue* value = table.find("rlimits")) read_rlimits(value->as_table(), file.rlimits);
-    if (const ConfigValue* value = table.find("limits")) read_limits(value->as_table(), file.limits);
-    read_paths(list_keys(table, "read-only", parent), file.read_only_paths);
-    read_paths(list_keys(table, "masked", parent), file.masked_paths);
+    ProfileFile file = parent == nullptr ? ProfileFile{} : *parent;
+    file.description.clear();
+    for (const ProfileKey& key : profile_keys) {
+        const ConfigValue* const value = key.read == nullptr ? nullptr : table.find(key.info.name);
+        if (value != nullptr) key.read({table, *value, folder, parent}, file);
+    }
     return file;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/config/config.hpp"
+#include "sandbox/config/keys.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
@@ -15,6 +15,7 @@ namespace sandbox {
 struct SeccompFile {
     std::string name;
     std::optional<std::string> folder;  // of that profile, with a slash at its end; nothing for one that ships
+    bool operator==(const SeccompFile&) const = default;
 };
 
 struct ProfileFile {
@@ -31,7 +32,30 @@ struct ProfileFile {
     Limits limits;
     std::vector<std::string> read_only_paths;
     std::vector<std::string> masked_paths;
+    bool operator==(const ProfileFile&) const = default;
 };
+
+// Calls `visit` with the name and the value of each member. One that is missing here is not compiled.
+template <class File, class Visit>
+void for_each_field(File& file, Visit&& visit) {
+    auto& [name, description, hostname, filters, opened, closed, capabilities, allowed, rlimits, limits,
+           read_only_paths, masked_paths] = file;
+    visit("name", name);
+    visit("description", description);
+    visit("hostname", hostname);
+    visit("filters", filters);
+    visit("opened", opened);
+    visit("closed", closed);
+    visit("capabilities", capabilities);
+    visit("allowed", allowed);
+    visit("rlimits", rlimits);
+    visit("limits", limits);
+    visit("read_only_paths", read_only_paths);
+    visit("masked_paths", masked_paths);
+}
+
+// The keys of a profile's file.
+std::vector<KeyInfo> profile_infos();
 
 // `folder`: where the profile is; see SeccompFile. `parent`: what it extends; without one, "seccomp" and "capabilities"
 // have to be there. The key "extends" itself is the caller's. Throws ConfigError.

@@ -92,32 +92,11 @@ Fence fence_of(const Permissions& allowed) {
     return allowed.has(Permission::mounts) ? Fence::processes : Fence::on;
 }
 
-std::vector<std::string> strings_of(std::span<const std::string_view> texts) {
-    return {texts.begin(), texts.end()};
-}
-
-ProfileFile file_of(const EmbeddedProfile& profile) {
-    ProfileFile file;
-    file.name = profile.name;
-    file.description = profile.description;
-    file.hostname = profile.hostname;
-    for (const std::string_view filter : profile.filters) file.filters.push_back({std::string(filter), std::nullopt});
-    file.opened = strings_of(profile.opened);
-    file.closed = strings_of(profile.closed);
-    file.capabilities = profile.capabilities;
-    for (const Permission one : profile.allowed) file.allowed.add(one);
-    file.rlimits.assign(profile.rlimits.begin(), profile.rlimits.end());
-    file.limits = profile.limits;
-    file.read_only_paths = strings_of(profile.read_only_paths);
-    file.masked_paths = strings_of(profile.masked_paths);
-    return file;
-}
-
 }  // namespace
 
 Profile load_profile(const std::string& name_or_path, const ProfilePlaces& places) {
     if (const EmbeddedProfile* shipped = shipped_profile(name_or_path, places)) {
-        return {file_of(*shipped), program_of(*shipped), ships, {}, std::string(shipped->filter_id)};
+        return {shipped->file(), program_of(*shipped), ships, {}, std::string(shipped->filter_id)};
     }
     FoundProfile found = find_profile(name_or_path, places);
     const FilterRecipe recipe = recipe_of(found.file);

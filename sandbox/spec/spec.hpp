@@ -133,6 +133,7 @@ struct RlimitValue {
     int resource = 0;  // RLIMIT_*, getrlimit(2)
     std::uint64_t soft = 0;
     std::uint64_t hard = 0;
+    bool operator==(const RlimitValue&) const = default;
 };
 
 // A compiled seccomp filter: classic BPF as the kernel takes it (struct sock_filter, 8 bytes each). Empty: none.

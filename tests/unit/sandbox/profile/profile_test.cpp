@@ -19,6 +19,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "sandbox/filter/compile.hpp"
@@ -27,6 +28,7 @@
 #include "sandbox/profile/filter.hpp"
 #include "sandbox/profile/filter_cache.hpp"
 #include "sandbox/profile/permissions.hpp"
+#include "sandbox/spec/limits_text.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/sandbox/filter/bpf.hpp"
 
@@ -96,25 +98,6 @@ std::string refusal(const std::string& text) {
     return "no error";
 }
 
-void check_equal(const ProfileFile& one, const ProfileFile& other) {
-    CHECK(one.name == other.name);
-    CHECK(one.description == other.description);
-    CHECK(one.hostname == other.hostname);
-    CHECK(std::ranges::equal(one.filters, other.filters, [](const SeccompFile& a, const SeccompFile& b) {
-        return a.name == b.name && a.folder == b.folder;
-    }));
-    CHECK(one.opened == other.opened);
-    CHECK(one.closed == other.closed);
-    CHECK(one.capabilities == other.capabilities);
-    CHECK(one.allowed == other.allowed);
-    CHECK(std::ranges::equal(one.rlimits, other.rlimits, [](const RlimitValue& a, const RlimitValue& b) {
-        return a.resource == b.resource && a.soft == b.soft && a.hard == b.hard;
-    }));
-    CHECK(one.limits == other.limits);
-    CHECK(one.read_only_paths == other.read_only_paths);
-    CHECK(one.masked_paths == other.masked_paths);
-}
-
 }  // namespace
 
 TEST_CASE("the profiles that ship are compiled in, and equal a compilation now", "[profile]") {
@@ -125,7 +108,7 @@ TEST_CASE("the profiles that ship are compiled in, and equal a compilation now",
         REQUIRE(shipped_profile(std::string(name), {}) != nullptr);
         const Profile profile = load_profile(std::string(name), {});
         CHECK(profile.file.name == name);
-        check_equal(profile.file, find_profile(std::string(name), {}).file);
+        CHECK(profile.file == find_profile(std::string(name), {}).file);
         CHECK(profile.origin == "ships with Stagebox");
         CHECK(profile.notes.empty());
         CHECK_FALSE(profile.file.description.empty());
@@ -236,6 +219,32 @@ TEST_CASE("a profile file is read strictly", "[profile]") {
     }));
     INFO(text);
     CHECK_THAT(refusal(text), Catch::Contains(message));
+}
+
+TEST_CASE("the keys of profiles are described in profiles/README.md, and no other", "[profile][keys]") {
+    std::ifstream page(STAGEBOX_SOURCE_DIR "/profiles/README.md");
+    const std::string text{std::istreambuf_iterator<char>(page), {}};
+    // The names in the first column of the table below the heading.
+    const auto described = [&](const std::string& heading) {
+        std::set<std::string> names;
+        std::istringstream lines(text.substr(text.find(heading)));
+        for (std::string line; std::getline(lines, line) && (names.empty() || line.starts_with('|'));) {
+            if (!line.starts_with("| `")) continue;
+            std::istringstream cell(line.substr(0, line.find('|', 1)));
+            for (std::string word; std::getline(cell, word, '`') && std::getline(cell, word, '`');) names.insert(word);
+        }
+        return names;
+    };
+    std::set<std::string> keys;
+    for (const KeyInfo& key : profile_infos()) {
+        CHECK(is_complete(key));
+        // The page has a paragraph on the two endings.
+        if (!key.name.ends_with("-add") && !key.name.ends_with("-drop")) keys.emplace(key.name);
+    }
+    CHECK(described("\n## Keys\n") == keys);
+    std::set<std::string> limits;
+    for (const KeyInfo& key : limit_infos()) limits.emplace(key.name);
+    CHECK(described("\n### Limits\n") == limits);
 }
 
 TEST_CASE("a profile extends another: tables merge, lists are replaced or changed", "[profile]") {
