@@ -12,6 +12,7 @@
 #include "sandbox/config/config.hpp"
 #include "sandbox/os/startup.hpp"
 #include "sandbox/os/text.hpp"
+#include "sandbox/plan/plan.hpp"
 
 namespace runtime::cli {
 
@@ -112,6 +113,8 @@ int run_command_line(int argc, char** argv) {
     } catch (const sandbox::ConfigError& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return codes.wrong_input;
+    } catch (const sandbox::PlanError& error) {
+        return complain(error.what(), codes.wrong_input);
     } catch (const std::invalid_argument& error) {
         return complain(error.what(), codes.wrong_input);
     } catch (const std::bad_alloc&) {

@@ -63,9 +63,9 @@ std::string to_text(const std::vector<Finding>& findings) {
     std::string text;
     for (const Finding& finding : findings) {
         const char* mark = mark_for(finding.status, utf8);
-        text += format("{} {:<{}}  {}\n", mark, finding.name, width, finding.detail);
-        if (finding.status == Status::ok || finding.remedy.empty()) continue;
-        text += format("{:{}}{} {}\n", "", width + (utf8 ? 4 : 5), utf8 ? "→" : "->", finding.remedy);
+        text += format("{} {:<{}}  {}\n", mark, finding.name, width, finding.problem.what);
+        if (finding.status == Status::ok || finding.problem.remedy.empty()) continue;
+        text += format("{:{}}{} {}\n", "", width + (utf8 ? 4 : 5), utf8 ? "→" : "->", finding.problem.remedy);
     }
     return text + verdict(findings) + "\n";
 }
@@ -75,8 +75,8 @@ Json to_json(const std::vector<Finding>& findings) {
     for (const Finding& finding : findings) {
         list.push_back({{"name", finding.name},
                         {"status", word_for(finding.status)},
-                        {"detail", finding.detail},
-                        {"remedy", finding.remedy}});
+                        {"detail", finding.problem.what},
+                        {"remedy", finding.problem.remedy}});
     }
     return {{"usable", sandbox::usable(findings)}, {"findings", std::move(list)}};
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sandbox/os/text.hpp"
+
 namespace runtime::cli {
 namespace {
 
@@ -54,7 +56,7 @@ std::string help_of_rows(const std::vector<HelpRow>& rows) {
         if (row->doc.empty() || std::any_of(rows.begin(), row, is_alike)) continue;
         std::string left;
         for (auto other = row; other != rows.end(); ++other) {
-            if (is_alike(*other)) left += (left.empty() ? "" : ", ") + std::string(other->name);
+            if (is_alike(*other)) sandbox::os::append_part(left, ", ", other->name);
         }
         if (!row->values.empty()) left += " " + std::string(row->values);
         text += entry(left, row->doc);

@@ -11,6 +11,7 @@
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/os/sys.hpp"
 #include "stages/script/draft.hpp"
 
@@ -54,9 +55,8 @@ void write_draft(const Draft& draft, const std::string& output) {
     const Fd directory = sandbox::os::open_directory(AT_FDCWD, output);
     for (const DraftFile& file : draft.files) {
         if (!sandbox::os::exists(directory.get(), file.name)) continue;
-        throw std::invalid_argument(
-            format("{}/{} is there already, and nothing is written over\n  help: stagebox import --output DIR SCRIPT",
-                   output, file.name));
+        throw std::invalid_argument(format("{}/{} is there already, and nothing is written over{}", output, file.name,
+                                           sandbox::os::help_line("stagebox import --output DIR SCRIPT")));
     }
     std::vector<const DraftFile*> written;
     try {

@@ -1,7 +1,7 @@
 #include "runtime/cli/options.hpp"
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 
@@ -16,7 +16,7 @@ void declare_store(Options& options, std::string& store) {
 
 std::string check_whole_number(const std::string& text) {
     const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-    return is_number ? std::string() : sandbox::os::format("{} is not a whole number", sandbox::quote(text));
+    return is_number ? std::string() : sandbox::os::format("{} is not a whole number", sandbox::os::quote(text));
 }
 
 }  // namespace runtime::cli

@@ -1,14 +1,14 @@
 #include "runtime/cli/pipeline_words.hpp"
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 namespace {
 
 std::string check_variable(const std::string& text) {
     const bool has_name = text.find('=') != std::string::npos;
-    return has_name ? "" : sandbox::os::format("{} is not of the form NAME=VALUE", sandbox::quote(text));
+    return has_name ? "" : sandbox::os::format("{} is not of the form NAME=VALUE", sandbox::os::quote(text));
 }
 
 }  // namespace

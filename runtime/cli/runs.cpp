@@ -8,6 +8,7 @@
 #include "runtime/report/exit_codes.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 
@@ -18,9 +19,7 @@ namespace {
 
 std::invalid_argument no_such_run(const std::string& name, const std::vector<std::string>& alike) {
     if (alike.empty()) return std::invalid_argument(format("there is no run {}; stagebox status lists them", name));
-    std::string names;
-    for (const std::string& one : alike) names += (names.empty() ? "" : ", ") + one;
-    return std::invalid_argument(format("more than one run begins with {}: {}", name, names));
+    return std::invalid_argument(format("more than one run begins with {}: {}", name, sandbox::os::join(alike)));
 }
 
 }  // namespace

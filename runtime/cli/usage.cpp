@@ -9,6 +9,7 @@
 #include "runtime/report/console.hpp"
 #include "runtime/store/ledger.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 
@@ -38,7 +39,7 @@ std::vector<StageRuns> read_runs(const store::Ledger& ledger, const std::string&
 using Row = std::vector<std::string>;
 
 std::string bytes(std::uint64_t number) {
-    return number == 0 ? "-" : report::human_bytes(static_cast<double>(number));
+    return number == 0 ? "-" : sandbox::os::human_bytes(static_cast<double>(number));
 }
 
 // "1.2 s +15%": against the run before.
@@ -65,8 +66,8 @@ Row row_of(const std::string& first, const LedgerEntry& entry, const LedgerEntry
     const double peak_before = old != nullptr && old->peak_of == now.peak_of ? static_cast<double>(old->peak_bytes) : 0;
     return {first,
             entry.result,
-            with_change(report::human_seconds(now.seconds), now.seconds, old == nullptr ? nullptr : &old->seconds),
-            with_change(report::human_seconds(now.cpu_seconds), now.cpu_seconds,
+            with_change(sandbox::os::human_seconds(now.seconds), now.seconds, old == nullptr ? nullptr : &old->seconds),
+            with_change(sandbox::os::human_seconds(now.cpu_seconds), now.cpu_seconds,
                         old == nullptr ? nullptr : &old->cpu_seconds),
             with_change(memory_of(now), static_cast<double>(now.peak_bytes), &peak_before),
             bytes(now.read_bytes),

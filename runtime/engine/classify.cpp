@@ -8,8 +8,8 @@
 #include <cstring>
 
 #include "runtime/engine/output_patterns.hpp"
-#include "runtime/report/console.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
 namespace runtime::engine {
@@ -31,11 +31,9 @@ struct Found {
 // The number of the signal that ended the command: its own, or that of the last program of a shell, whose exit code is then
 // 128 + N. Only signals that stand for a crash or a kill: programs have other uses for codes from 128.
 int signal_of(const EndFacts& facts) {
-    if (const auto* signaled = std::get_if<sandbox::Signaled>(&facts.how)) return signaled->number;
-    const auto* exited = std::get_if<sandbox::Exited>(&facts.how);
-    if (exited == nullptr) return SIGKILL;
+    if (!facts.how.has_exited()) return facts.how.shell_code() - 128;
     constexpr std::array fatal = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
-    return std::ranges::find(fatal, exited->code - 128) != fatal.end() ? exited->code - 128 : 0;
+    return std::ranges::find(fatal, facts.how.status - 128) != fatal.end() ? facts.how.status - 128 : 0;
 }
 
 std::string count(std::uint64_t number, const char* one, const char* many) {
@@ -64,8 +62,7 @@ std::optional<Found> by_end(const EndFacts& facts) {
     const int number = signal_of(facts);
     if (number == SIGSYS) return Found{FailureClass::denied_call, "SIGSYS"};
     if (number != 0) return Found{FailureClass::signal, format("signal {}", number)};
-    const auto* exited = std::get_if<sandbox::Exited>(&facts.how);
-    if (exited != nullptr && exited->code == 127) return Found{FailureClass::command_not_found, "exit code 127"};
+    if (facts.how.has_exited(127)) return Found{FailureClass::command_not_found, "exit code 127"};
     return std::nullopt;
 }
 
@@ -130,14 +127,12 @@ std::string describe_end(const EndFacts& facts) {
         return format("{} killed for want of memory: the machine's, or that of a limit around the build",
                       count(facts.oom_kills, "of its processes was", "of its processes were"));
     }
-    if (const auto* exited = std::get_if<sandbox::Exited>(&facts.how)) {
-        const int number = signal_of(facts);
-        return number == 0 ? format("its command ended with exit code {}", exited->code)
-                           : format("its command ended with exit code {}: a program in it was ended by signal {} ({})",
-                                    exited->code, number, ::strsignal(number));
-    }
-    if (const auto* signaled = std::get_if<sandbox::Signaled>(&facts.how)) {
-        return format("its command was ended by signal {} ({})", signaled->number, ::strsignal(signaled->number));
+    if (facts.how.is_seen()) {
+        const std::string end = "its command " + sandbox::os::in_words(facts.how);
+        const int number = facts.how.has_exited() ? signal_of(facts) : 0;
+        return number == 0
+                   ? end
+                   : format("{}: a program in it was ended by signal {} ({})", end, number, ::strsignal(number));
     }
     return "its jail was killed from outside, or by the kernel for want of memory";
 }
@@ -146,12 +141,10 @@ std::string describe_end(const EndFacts& facts) {
 
 Failure classify(const EndFacts& facts, const jail::DenialLog& denials, const std::deque<std::string>& lines) {
     const Found found = find_class(facts, denials, lines);
-    const auto* exited = std::get_if<sandbox::Exited>(&facts.how);
     return {.kind = found.kind,
-            .what = describe_end(facts),
-            .remedy = std::string(stages::advice_for(found.kind, facts.network)),
+            .problem = {describe_end(facts), std::string(stages::advice_for(found.kind, facts.network))},
             .found_by = found.by,
-            .exit_code = exited == nullptr ? std::nullopt : std::optional(exited->code),
+            .how = facts.how,
             .signal = signal_of(facts),
             .seconds = facts.seconds,
             .limits = nearness(facts)};
@@ -163,16 +156,16 @@ FailureClass class_of_error(int error, FailureClass otherwise) {
 
 std::string nearness(const EndFacts& facts) {
     std::string text;
-    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+    const auto add = [&](const std::string& part) { sandbox::os::append_part(text, ", ", part); };
     if (facts.limits.time) {
-        add(format("time {} of {}", report::human_seconds(facts.seconds),
-                   report::human_seconds(static_cast<double>(facts.limits.time->count()))));
+        add(format("time {} of {}", sandbox::os::human_seconds(facts.seconds),
+                   sandbox::os::human_seconds(static_cast<double>(facts.limits.time->count()))));
     }
     if (facts.limits.idle)
-        add(format("idle {}", report::human_seconds(static_cast<double>(facts.limits.idle->count()))));
+        add(format("idle {}", sandbox::os::human_seconds(static_cast<double>(facts.limits.idle->count()))));
     if (facts.limits.memory) {
-        add(format("memory {} of {} at the most", report::human_bytes(static_cast<double>(facts.peak_bytes)),
-                   report::human_bytes(static_cast<double>(*facts.limits.memory))));
+        add(format("memory {} of {} at the most", sandbox::os::human_bytes(static_cast<double>(facts.peak_bytes)),
+                   sandbox::os::human_bytes(static_cast<double>(*facts.limits.memory))));
     }
     if (facts.limits.pids) {
         const std::string refused =

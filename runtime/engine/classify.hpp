@@ -5,7 +5,6 @@
 #include <deque>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "runtime/engine/stage_failure.hpp"
 #include "runtime/jail/denial_log.hpp"
@@ -15,9 +14,9 @@
 namespace runtime::engine {
 
 struct EndFacts {
-    std::variant<sandbox::Exited, sandbox::Signaled, sandbox::Killed> how;
+    sandbox::os::WaitStatus how = sandbox::os::WaitStatus::exited(0);
     std::optional<jail::Limit> over;  // the limit of time at which the supervisor ended it
-    sandbox::Limits limits;     // in force
+    sandbox::Limits limits;           // in force
     double seconds = 0;
     // The most memory at one time, in bytes: the cgroup's own figure where there is one, else its largest process's.
     std::uint64_t peak_bytes = 0;

@@ -1,8 +1,8 @@
 #include "runtime/engine/profiles.hpp"
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/filter/oci_rules.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/profile/permissions.hpp"
 #include "sandbox/spec/limits_text.hpp"
 #include "stages/pipeline/pipeline_file.hpp"
@@ -34,7 +34,7 @@ const sandbox::Profile& Profiles::of(const stages::Stage& stage) {
         return profiles_.emplace(stage.profile, sandbox::load_profile(name_of(stage), places_)).first->second;
     } catch (const sandbox::ConfigError& error) {
         if (error.line() > 0) throw;  // inside the profile's file
-        throw stages::error_at(pipeline_, stage.profile_at, error.message(), error.hint());
+        throw stages::error_at(pipeline_, stage.profile_at, error.problem().what, error.problem().remedy);
     } catch (const sandbox::FilterError& error) {
         throw stages::error_at(pipeline_, stage.profile_at,
                                format("the profile {} cannot be used: {}", stage.profile, error.what()));
@@ -66,7 +66,7 @@ std::vector<std::string> Profiles::check_limits(const stages::Stage& stage, jail
     if (kept.limits.unkept.empty()) return std::move(kept.limits.otherwise);
     throw stages::error_at(pipeline_, stage.at,
                            format("the stage {} has limits that cannot be kept here: {}", stage.name,
-                                  sandbox::list_words(kept.limits.unkept)),
+                                  sandbox::os::list_words(kept.limits.unkept)),
                            kept.remedy);
 }
 

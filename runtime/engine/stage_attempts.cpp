@@ -7,6 +7,7 @@
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::engine {
 
@@ -69,7 +70,7 @@ void StageAttempts::run_ended(RunEnd end) {
 
 void StageAttempts::failed(Failure failure) {
     if (is_recovering_ && failure.kind != FailureClass::interrupted) {
-        last_->what += format("; and the command that was to recover failed: {}", failure.what);
+        last_->problem.what += format("; and the command that was to recover failed: {}", failure.problem.what);
         give_up(*last_);
         return;
     }
@@ -90,9 +91,9 @@ void StageAttempts::give_up(Failure failure) {
 void StageAttempts::pause(unsigned most) {
     const unsigned next = number_ + 1;
     const auto wait = stages::pause_before(next, stage_.on_failure.retry, chance());
-    context_.console.stage_note(stage_.name,
-                                format("{}: {}; attempt {} of {} in {}", name_of(last_->kind), last_->what, next, most,
-                                       report::human_seconds(std::chrono::duration<double>(wait).count())));
+    context_.console.stage_note(
+        stage_.name, format("{}: {}; attempt {} of {} in {}", name_of(last_->kind), last_->problem.what, next, most,
+                            sandbox::os::human_seconds(std::chrono::duration<double>(wait).count())));
     timer_ = context_.loop.after(wait, [this] { tell_.rested(); });
     tell_.paused(*last_);
 }
@@ -117,7 +118,7 @@ void StageAttempts::go_on() {
 void StageAttempts::recovered() {
     timer_ = context_.loop.after(std::chrono::milliseconds(0), [this] {
         if (is_stopped_) {
-            tell_.ended(Failure{.kind = FailureClass::interrupted, .what = "stopped", .remedy = {}});
+            tell_.ended(Failure{.kind = FailureClass::interrupted, .problem = {"stopped"}});
         } else {
             run_command(run_->take_left());
         }

@@ -133,7 +133,7 @@ std::variant<sandbox::Jail, sandbox::SetupError> StageRun::start_jail() {
         context_.cgroups.apply(lowered_.spec);
         cgroup = context_.cgroups.make(lowered_.spec.limits);
     } catch (const std::exception& error) {
-        return sandbox::SetupError{.point = sandbox::Point::cgroup, .what = error.what(), .remedy = {}};
+        return sandbox::SetupError{.point = sandbox::Point::cgroup, .problem = {error.what()}};
     }
     return jail::launch(lowered_.spec, lowered_.command, network_, {}, {}, std::move(cgroup));
 }
@@ -148,7 +148,8 @@ void StageRun::launch() {
     output_->close_writer();
     if (services_) services_->started();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
-        give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->what, error->remedy);
+        give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->problem.what,
+                error->problem.remedy);
         return;
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
@@ -224,7 +225,6 @@ EndFacts StageRun::facts_of(const sandbox::Outcome& outcome) const {
 }
 
 void StageRun::judge(const sandbox::Outcome& outcome) {
-    const auto* exited = std::get_if<sandbox::Exited>(&outcome.how);
     if (is_stopped_ && !over_limit_) {
         give_up(FailureClass::interrupted, "stopped");
     } else if (services_ && services_->failure() && !over_limit_) {
@@ -232,7 +232,7 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
         failure.seconds = record_.usage.seconds;
         failure.limits = nearness(facts_of(outcome));
         fail(std::move(failure));
-    } else if (over_limit_ || exited == nullptr || exited->code != 0) {
+    } else if (over_limit_ || !outcome.how.has_exited(0)) {
         fail(classify(facts_of(outcome), denials_, output_->last_lines()));
     } else if (which_ == RunStart::Command::recover) {
         end(Recovered{});
@@ -323,8 +323,7 @@ void StageRun::fail(Failure failure) {
 void StageRun::give_up(FailureClass kind, const std::string& what, const std::string& remedy) {
     const std::string_view advice = stages::advice_for(kind, stages::HasNetwork::no);
     fail({.kind = kind,
-          .what = what,
-          .remedy = remedy.empty() ? std::string(advice) : remedy,
+          .problem = {what, remedy.empty() ? std::string(advice) : remedy},
           .seconds = record_.usage.seconds});
 }
 
@@ -352,7 +351,7 @@ void StageRun::write_failed_note(const Failure& failure) const {
                  {"stage", stage_.name},
                  {"key", resolved_.key},
                  {"ended", now_text()},
-                 {"why", failure.what},
+                 {"why", failure.problem.what},
                  {"class", name_of(failure.kind)},
                  {"log", log_place(context_, stage_)},
                  {"root", resolved_.root},

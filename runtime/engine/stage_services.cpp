@@ -1,12 +1,12 @@
 #include "runtime/engine/stage_services.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace runtime::engine {
@@ -31,11 +31,6 @@ std::vector<Fd> open_logs(const stages::Stage& stage, const store::Store& store,
     return logs;
 }
 
-std::string how_it_ended(int code, int status) {
-    if (code == CLD_EXITED) return format("ended with exit code {}", status);
-    return format("was ended by signal {} ({})", status, ::strsignal(status));
-}
-
 std::string shown(const sandbox::ReadyCheck& ready) {
     switch (ready.kind) {
         case sandbox::Ready::at_once: return "it was started";
@@ -58,13 +53,9 @@ void StageServices::take_over(sandbox::Spec& spec, sandbox::Command& command) co
 
 void StageServices::look_back(sandbox::Outcome& outcome) {
     const auto told = runner_.what_was_told();
-    if (const auto* end = std::get_if<sandbox::CommandEnd>(&told)) {
+    if (const auto* end = std::get_if<sandbox::os::WaitStatus>(&told)) {
         // Where the jail was killed at the end of the services' grace, the command has ended before all the same.
-        if (end->code == CLD_EXITED) {
-            outcome.how = sandbox::Exited{end->status};
-        } else {
-            outcome.how = sandbox::Signaled{end->status};
-        }
+        outcome.how = *end;
     } else if (const auto* fault = std::get_if<ServiceFault>(&told)) {
         failure_ = failure_of(*fault);
         if (fault->service != nullptr) last_lines_ = tail_of(*fault->service);
@@ -74,28 +65,27 @@ void StageServices::look_back(sandbox::Outcome& outcome) {
 Failure StageServices::failure_of(const ServiceFault& fault) const {
     if (fault.service == nullptr) {
         return {.kind = FailureClass::command_not_found,
-                .what = format("execute {}: {}", stage_.script ? stage_.script->path : stage_.run.front(),
-                               std::strerror(fault.status)),
-                .remedy = std::string(stages::advice_for(FailureClass::command_not_found, stages::HasNetwork::no))};
+                .problem = {format("execute {}: {}", stage_.script ? stage_.script->path : stage_.run.front(),
+                                   std::strerror(fault.error)),
+                            std::string(stages::advice_for(FailureClass::command_not_found, stages::HasNetwork::no))}};
     }
     const Service& service = *fault.service;
     Failure failure = {.kind = FailureClass::service,
-                       .what = {},
-                       .remedy = std::string(stages::advice_for(FailureClass::service, stages::HasNetwork::no)),
+                       .problem = {{}, std::string(stages::advice_for(FailureClass::service, stages::HasNetwork::no))},
                        .found_by = "log " + store_.path() + "/" + log_place(service)};
     switch (fault.what) {
         case ServiceFault::What::ended:
-            failure.what = format("its service {} {} before the command did", service.name,
-                                  how_it_ended(fault.code, fault.status));
+            failure.problem.what =
+                format("its service {} {} before the command did", service.name, sandbox::os::in_words(fault.how));
             break;
         case ServiceFault::What::not_ready:
-            failure.what = format("its service {} was not ready after {} s: {}", service.name, service.timeout.count(),
-                                  shown(service.ready));
-            if (fault.code != 0) failure.what += format("; it {} last", how_it_ended(fault.code, fault.status));
+            failure.problem.what = format("its service {} was not ready after {} s: {}", service.name,
+                                          service.timeout.count(), shown(service.ready));
+            if (fault.how.is_seen()) failure.problem.what += format("; it {} last", sandbox::os::in_words(fault.how));
             break;
         case ServiceFault::What::not_executed:
-            failure.what = format("its service {} could not be started: execute {}: {}", service.name,
-                                  service.run.front(), std::strerror(fault.status));
+            failure.problem.what = format("its service {} could not be started: execute {}: {}", service.name,
+                                          service.run.front(), std::strerror(fault.error));
             break;
     }
     return failure;

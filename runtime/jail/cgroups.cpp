@@ -4,9 +4,9 @@
 
 #include <array>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::jail {
 
@@ -22,8 +22,8 @@ void JailCgroups::look() {
         tree_ = std::make_unique<CgroupTree>();
         words_ = format("a cgroup for each jail, in {}", tree_->words());
     } catch (const sandbox::CgroupMissing& missing) {
-        words_ = format("no cgroups: {}", missing.what());
-        remedy_ = missing.remedy();
+        words_ = format("no cgroups: {}", missing.problem().what);
+        remedy_ = missing.problem().remedy;
     }
 }
 
@@ -44,8 +44,8 @@ JailCgroups::Kept JailCgroups::keep(const sandbox::Limits& limits, sandbox::IdMo
 void JailCgroups::apply(sandbox::Spec& spec) {
     const Kept kept = keep(spec.limits, spec.ids.mode);
     if (!kept.limits.unkept.empty()) {
-        throw std::runtime_error(
-            format("limits that cannot be kept here: {}; {}", sandbox::list_words(kept.limits.unkept), kept.remedy));
+        throw std::runtime_error(format("limits that cannot be kept here: {}; {}",
+                                        sandbox::os::list_words(kept.limits.unkept), kept.remedy));
     }
     sandbox::add_rlimits(spec.allow.rlimits, kept.limits.rlimits);
 }
@@ -94,16 +94,16 @@ Finding probe_cgroups() {
         const CgroupTree::Lacking lacking = tree.lacking(all);
         const std::string where = format("jails have theirs in {}", tree.words());
         if (lacking.limits.empty()) return {name, Status::ok, where + ", with all limits", {}};
-        return {name, Status::limited, format("{}, without limits of {}", where, sandbox::list_words(lacking.limits)),
-                lacking.remedy};
+        return {name, Status::limited,
+                format("{}, without limits of {}", where, sandbox::os::list_words(lacking.limits)), lacking.remedy};
     } catch (const sandbox::CgroupMissing& missing) {
         return {
             name, Status::limited,
             format(
                 "{}; use is counted by wait4, and of limits only time and idle are kept, and pids of a jail with one "
                 "id",
-                missing.what()),
-            missing.remedy()};
+                missing.problem().what),
+            missing.problem().remedy};
     } catch (const std::exception& error) {
         return {name, Status::limited, format("no process can be put into one: {}", error.what()), {}};
     }

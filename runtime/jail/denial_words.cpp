@@ -185,10 +185,10 @@ std::string flags_of(std::span<const Word> words, std::uint64_t value) {
     std::string text;
     for (const Word& word : words) {
         if ((value & word.value) != word.value) continue;
-        text += format("{}{}", text.empty() ? "" : "|", word.name);
+        sandbox::os::append_part(text, "|", word.name);
         value &= ~word.value;
     }
-    if (value != 0 || text.empty()) text += format("{}{:#x}", text.empty() ? "" : "|", value);
+    if (value != 0 || text.empty()) sandbox::os::append_part(text, "|", format("{:#x}", value));
     return text;
 }
 

@@ -22,6 +22,7 @@
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/spec/limits_text.hpp"
+#include "stages/pipeline/failure_policy.hpp"
 
 namespace runtime::jail {
 
@@ -31,13 +32,6 @@ using sandbox::os::sys;
 using sandbox::os::try_sys;
 
 namespace {
-
-int exit_code(const sandbox::Outcome& outcome) {
-    if (const auto* exited = std::get_if<sandbox::Exited>(&outcome.how)) return exited->code;
-    if (const auto* signaled = std::get_if<sandbox::Signaled>(&outcome.how))
-        return ExitCode::by_signal(signaled->number);
-    return ExitCode::by_signal(SIGKILL);
-}
 
 int exit_code(const sandbox::SetupError& error) {
     std::fprintf(stderr, "stagebox: %s\n", sandbox::to_string(error).c_str());
@@ -76,7 +70,7 @@ int wait_in_loop(sandbox::os::EventLoop& loop, sandbox::Jail& jail, const sandbo
         std::fprintf(stderr, "stagebox: the command is ended: %s\n", what.c_str());
         is_over_limit = true;
         jail.signal(SIGTERM);
-        loop.after(grace, [&] { jail.kill(); });
+        loop.after(stages::default_grace, [&] { jail.kill(); });
     });
     loop.watch(jail.pidfd(), [&] { has_ended = true; });
     while (!has_ended) loop.run_once();
@@ -84,8 +78,7 @@ int wait_in_loop(sandbox::os::EventLoop& loop, sandbox::Jail& jail, const sandbo
     if (const auto why = network.why_lost()) std::fprintf(stderr, "stagebox: %s\n", why->c_str());
     const sandbox::Outcome outcome = jail.wait();
     tell_limits(outcome, limits);
-    const int code = exit_code(outcome);
-    return is_over_limit ? out_of_time : code;
+    return is_over_limit ? out_of_time : outcome.how.shell_code();
 }
 
 void tell_denials(const jail::DenialWatch* watch, const Hearing& hearing, int code) {

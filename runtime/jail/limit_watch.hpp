@@ -11,9 +11,6 @@
 
 namespace runtime::jail {
 
-// How long a payload that was asked to end may take.
-inline constexpr std::chrono::seconds grace{10};
-
 enum class Limit : std::uint8_t { time, idle };
 
 class LimitWatch {

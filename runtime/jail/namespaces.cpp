@@ -1,7 +1,6 @@
 #include "runtime/jail/namespaces.hpp"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
@@ -17,6 +16,7 @@
 #include <cstring>
 
 #include "sandbox/os/sys.hpp"
+#include "sandbox/raw/capabilities.hpp"
 #include "sandbox/raw/fd_message.hpp"
 
 namespace runtime::jail {
@@ -45,9 +45,7 @@ Fd receive_fd(const Fd& line) {
     groups.nl_family = AF_NETLINK;
     groups.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
     if (::bind(routes, reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0) ::_exit(1);
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const __user_cap_data_struct none[2] = {};
-    if (::syscall(SYS_capset, &header, none) != 0) ::_exit(1);
+    if (sandbox::set_capabilities(0) != 0) ::_exit(1);
     ::prctl(PR_SET_DUMPABLE, 1);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     sandbox::DescriptorMessage message(0, routes);
@@ -159,9 +157,9 @@ void close_way_to_loopback(const Namespaces& namespaces, int interface) {
         }
         ::_exit(0);
     }
-    const sandbox::os::Ending ending = Child(static_cast<pid_t>(pid), Fd(pidfd)).wait();
-    if (ending.code != CLD_EXITED || ending.status != 0) {
-        throw SysError(ending.code == CLD_EXITED ? ending.status : ECHILD,
+    const sandbox::os::WaitStatus how = Child(static_cast<pid_t>(pid), Fd(pidfd)).wait().how;
+    if (!how.has_exited(0)) {
+        throw SysError(how.has_exited() ? how.status : ECHILD,
                        "close the jail's way to the host's loopback device (xfrm policies)");
     }
 }

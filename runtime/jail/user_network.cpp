@@ -22,7 +22,9 @@
 
 #include "runtime/jail/namespaces.hpp"
 #include "sandbox/ids/idmap.hpp"
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::jail {
 
@@ -49,7 +51,7 @@ std::string find_pasta() {
 }
 
 SetupError network_error(int error, std::string what, std::string remedy) {
-    return {.point = Point::network, .error = error, .what = std::move(what), .remedy = std::move(remedy)};
+    return {.point = Point::network, .error = error, .problem = {std::move(what), std::move(remedy)}};
 }
 
 // No port of the jail on the host, none of the host's in the jail, and the gateway is not the host (--no-map-gw): only
@@ -79,9 +81,9 @@ Child start_pasta(const std::string& program, const Namespaces& namespaces, pid_
     argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    std::string path = format("PATH={}", sandbox::os::default_path);
     char locale[] = "LC_ALL=C.UTF-8";
-    char* const environment[] = {path, locale, nullptr};
+    char* const environment[] = {path.data(), locale, nullptr};
     const Fd null(sys([] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }, "open /dev/null"));
     const pid_t parent = ::getpid();
     int pidfd = -1;
@@ -114,7 +116,7 @@ std::string text_of(const Fd& log) {
         const std::string line = said.substr(start, end - start);
         start = end + 1;
         if (line.empty() || line.find("to syslog") != std::string::npos) continue;
-        kept += (kept.empty() ? "" : "; ") + line;
+        sandbox::os::append_part(kept, "; ", line);
     }
     return kept;
 }
@@ -310,17 +312,17 @@ std::variant<sandbox::Jail, SetupError> launch(const sandbox::Spec& spec, const 
 
 sandbox::Finding probe_user_network() {
     constexpr const char* name = "network user";
-    const auto limited = [](const std::string& what, const std::string& remedy) {
-        return sandbox::Finding{name, sandbox::Status::limited, what, remedy};
+    const auto limited = [](const sandbox::os::Problem& problem) {
+        return sandbox::Finding{name, sandbox::Status::limited, problem};
     };
-    if (const auto flaw = find_network_flaw()) return limited(flaw->what, flaw->remedy);
+    if (const auto flaw = find_network_flaw()) return limited(flaw->problem);
     try {
         const Child child = start_waiting(sandbox::resolve_idmap(sandbox::IdMode::single).map);
         UserNetwork network;
-        if (const auto flaw = network.start(child.pid())) return limited(flaw->what, flaw->remedy);
+        if (const auto flaw = network.start(child.pid())) return limited(flaw->problem);
         return {name, sandbox::Status::ok, format("{} gives a network namespace a way out", find_pasta()), {}};
     } catch (const std::exception& error) {
-        return limited(error.what(), {});
+        return limited({error.what()});
     }
 }
 

@@ -126,20 +126,4 @@ void Console::result(std::string_view name, std::string_view path) {
     write(1, format("{} {}\n", name, path));
 }
 
-std::string human_bytes(double bytes) {
-    const char* units[] = {"B", "kB", "MB", "GB", "TB"};
-    std::size_t unit = 0;
-    while (bytes >= 1000 && unit + 1 < std::size(units)) {
-        bytes /= 1000;
-        ++unit;
-    }
-    return unit == 0 ? format("{:.0f} B", bytes) : format("{:.1f} {}", bytes, units[unit]);
-}
-
-std::string human_seconds(double seconds) {
-    if (seconds < 60) return format("{:.1f} s", seconds);
-    const long whole = std::lround(seconds);
-    return format("{}:{:02} min", whole / 60, whole % 60);
-}
-
 }  // namespace runtime::report

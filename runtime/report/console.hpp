@@ -53,8 +53,4 @@ class Console {
     bool has_colours_ = false;
 };
 
-// "1.5 MB", "12.3 s": for summaries.
-std::string human_bytes(double bytes);
-std::string human_seconds(double seconds);
-
 }  // namespace runtime::report

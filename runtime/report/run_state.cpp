@@ -86,7 +86,7 @@ std::string counts(const std::vector<StageProgress>& stages) {
         }
     }
     std::string text;
-    for (const auto& [state, count] : all) text += format("{}{} {}", text.empty() ? "" : ", ", count, state);
+    for (const auto& [state, count] : all) sandbox::os::append_part(text, ", ", format("{} {}", count, state));
     return text;
 }
 

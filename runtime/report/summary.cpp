@@ -19,10 +19,10 @@ std::string summary_table(const Console& console, const std::vector<StageLine>& 
         if (stage.state == "failed") state = console.red(state);
         if (stage.state == "built") state = console.green(state);
         text += format("{:<{}}  {}  {:>9}  {:>9}  {:>9}  {:>9}\n", stage.name, width, state,
-                       stage.seconds > 0 ? human_seconds(stage.seconds) : "-",
-                       stage.seconds > 0 ? human_seconds(stage.cpu_seconds) : "-",
-                       stage.peak_bytes > 0 ? human_bytes(stage.peak_bytes) : "-",
-                       stage.layer_bytes > 0 ? human_bytes(stage.layer_bytes) : "-");
+                       stage.seconds > 0 ? sandbox::os::human_seconds(stage.seconds) : "-",
+                       stage.seconds > 0 ? sandbox::os::human_seconds(stage.cpu_seconds) : "-",
+                       stage.peak_bytes > 0 ? sandbox::os::human_bytes(stage.peak_bytes) : "-",
+                       stage.layer_bytes > 0 ? sandbox::os::human_bytes(stage.layer_bytes) : "-");
     }
     for (const StageLine& stage : stages) {
         if (!stage.granted.empty()) text += format("permissions: {}: {}\n", stage.name, stage.granted);
@@ -49,7 +49,7 @@ std::string facts_text(const FailedStage& failed) {
     std::string text = format("  class: {}{}\n", failed.failure_class,
                               failed.found_by.empty() ? "" : format(" ({})", shown(failed.found_by, 200)));
     text += format("  command: {}\n", shown(failed.command, 200));
-    if (failed.seconds > 0) text += format("  time: {}", human_seconds(failed.seconds));
+    if (failed.seconds > 0) text += format("  time: {}", sandbox::os::human_seconds(failed.seconds));
     if (failed.attempts > 1) text += format("{}attempts: {}", failed.seconds > 0 ? ", " : "  ", failed.attempts);
     if (failed.seconds > 0 || failed.attempts > 1) text += "\n";
     if (!failed.limits.empty()) text += format("  limits: {}\n", failed.limits);
@@ -59,22 +59,22 @@ std::string facts_text(const FailedStage& failed) {
 }  // namespace
 
 std::string failure_text(const Console& console, const FailedStage& failed) {
-    std::string text = format("{} stage {}: {}\n", console.red("failed:"), console.bold(failed.name), failed.what);
+    std::string text =
+        format("{} stage {}: {}\n", console.red("failed:"), console.bold(failed.name), failed.problem.what);
     if (failed.is_tolerated) text += "  it is optional: the build does not fail for it\n";
     text += facts_text(failed);
-    if (!failed.remedy.empty()) text += format("  help: {}\n", failed.remedy);
+    if (const std::string help = sandbox::os::help_line(failed.problem.remedy); !help.empty()) {
+        text += help.substr(1) + "\n";
+    }
     if (const std::vector<std::string> lines = shown_lines(failed.last_lines); !lines.empty()) {
         text += format("  the last {} lines of its output:\n", lines.size());
         for (const std::string& line : lines) text += format("    {}\n", sandbox::os::printable(line));
     }
     for (const std::string& denial : failed.denials) text += format("  {}\n", denial);
-    if (!failed.skipped.empty()) {
-        std::string names;
-        for (const std::string& name : failed.skipped) names += (names.empty() ? "" : ", ") + name;
-        text += format("  skipped for it: {}\n", names);
-    }
+    if (!failed.skipped.empty()) text += format("  skipped for it: {}\n", sandbox::os::join(failed.skipped));
     if (!failed.log.empty()) text += format("  log: {}\n", failed.log);
-    for (const auto& [word, command] : failed.ways_on) text += format("  {:<8} {}\n", word + ":", command);
+    for (const auto& [word, command] : failed.ways_on)
+        text += format("  {:<8} {}\n", word + ":", sandbox::os::printable(command));
     return text;
 }
 

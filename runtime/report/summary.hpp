@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/report/console.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace runtime::report {
 
@@ -21,14 +22,13 @@ struct StageLine {
 
 struct FailedStage {
     std::string name;
-    std::string what;
+    sandbox::os::Problem problem;
     std::string failure_class;  // "network"
     std::string found_by;       // what told the class; may be empty
     std::string command;
     unsigned attempts = 1;
     double seconds = 0;  // of the last attempt; 0 where its command did not start
     std::string limits;  // in force, and how near it came; may be empty
-    std::string remedy;
     std::string log;
     std::deque<std::string> last_lines;
     std::vector<std::string> denials;                          // what its filter denied it, and what would allow that

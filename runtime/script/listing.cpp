@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::script {
 
-using sandbox::printable;
 using sandbox::os::format;
 using sandbox::os::Json;
+using sandbox::os::printable;
 using stages::script::Harm;
 using stages::script::Rule;
 

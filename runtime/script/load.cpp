@@ -69,7 +69,7 @@ std::vector<Script> load(const std::string& path) {
     try {
         text = text_of(path);
     } catch (const sandbox::os::SysError& error) {
-        throw ConfigError(path, {}, format("cannot be read: {}", error.code().message()));
+        throw ConfigError(path, {}, format("cannot be read: {}", error.message()));
     }
     scripts.push_back(read(path, std::move(text)));
     const std::string directory = directory_of(path);

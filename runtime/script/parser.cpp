@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "sandbox/os/files.hpp"
+#include "sandbox/os/memory_file.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
 #include "stages/script/syntax.hpp"
@@ -35,15 +35,6 @@ constexpr const char* parser_remedy = "sudo apt-get install shfmt";
 const char* find_parser() {
     constexpr const char* program = "/usr/bin/shfmt";
     return ::access(program, X_OK) == 0 ? program : nullptr;
-}
-
-Fd memory_file(const char* name) {
-    return Fd(sys([&] { return ::memfd_create(name, MFD_CLOEXEC); }, "make a file in memory"));
-}
-
-std::string content_of(const Fd& file) {
-    sys([&] { return ::lseek(file.get(), 0, SEEK_SET); }, "go back in a file in memory");
-    return sandbox::os::read_all(file.get(), "what shfmt wrote");
 }
 
 struct Answer {
@@ -77,14 +68,14 @@ Child start(const char* program, const char* dialect, const Fd& in, const Fd& ou
 
 // Files in memory instead of pipes: neither side waits for the other, whatever the size.
 Answer ask(const char* program, const char* dialect, std::string_view text) {
-    const Fd in = memory_file("script");
-    const Fd out = memory_file("tree");
-    const Fd complaints = memory_file("complaints");
+    const Fd in = sandbox::os::new_memory_file("script");
+    const Fd out = sandbox::os::new_memory_file("tree");
+    const Fd complaints = sandbox::os::new_memory_file("complaints");
     sandbox::os::write_all(in.get(), text, "a script for shfmt");
     sys([&] { return ::lseek(in.get(), 0, SEEK_SET); }, "go back in a file in memory");
-    const sandbox::os::Ending ending = start(program, dialect, in, out, complaints).wait();
-    Answer answer{content_of(out), content_of(complaints)};
-    if (ending.code != CLD_EXITED || ending.status != 0) answer.tree.clear();
+    const sandbox::os::WaitStatus how = start(program, dialect, in, out, complaints).wait().how;
+    Answer answer{sandbox::os::content_of(out), sandbox::os::content_of(complaints)};
+    if (!how.has_exited(0)) answer.tree.clear();
     if (answer.tree.empty() && answer.complaint.empty()) answer.complaint = "1:1: shfmt gave no answer";
     return answer;
 }
@@ -130,7 +121,7 @@ Json parse(std::string_view text) {
     const char* program = find_parser();
     if (program == nullptr) {
         throw ParserMissing(
-            format("shfmt is not in /usr/bin, and scripts are read with it\n  help: {}", parser_remedy));
+            sandbox::os::Problem{"shfmt is not in /usr/bin, and scripts are read with it", parser_remedy});
     }
     // Nearly every script is one of bash's; the few that are not may still be POSIX's.
     const Answer answer = ask(program, "bash", text);

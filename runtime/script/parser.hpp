@@ -1,18 +1,18 @@
 // The shell grammar: shfmt, a program of the Debian package of that name, started for each text. Knows what it prints, not
 // what scripts mean.
 #pragma once
-#include <stdexcept>
 #include <string_view>
 
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/probe/probe.hpp"
 
 namespace runtime::script {
 
 // shfmt is not there; what() names its package.
-class ParserMissing : public std::runtime_error {
+class ParserMissing : public sandbox::os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 [[nodiscard]] bool has_parser();

@@ -6,17 +6,18 @@
 
 #include "runtime/script/load.hpp"
 #include "runtime/script/parser.hpp"
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/pipeline/local_files.hpp"
 #include "stages/script/hazards.hpp"
 
 namespace runtime::script {
 
-using sandbox::printable;
 using sandbox::os::format;
+using sandbox::os::printable;
 using stages::Stage;
 using stages::script::Finding;
 using stages::script::Script;
@@ -84,8 +85,8 @@ std::string stage_warnings(const stages::Pipeline& pipeline, engine::Profiles& p
         const std::optional<StageText> text = text_of(pipeline, stage);
         if (!text) continue;
         if (!has_parser()) {
-            return "the stages' scripts were not looked into: shfmt is not in /usr/bin\n"
-                   "  help: sudo apt-get install shfmt\n";
+            return "the stages' scripts were not looked into: shfmt is not in /usr/bin" +
+                   sandbox::os::help_line("sudo apt-get install shfmt") + "\n";
         }
         all += warnings_of(*text, stage, profiles);
     }

@@ -13,6 +13,7 @@
 #include "runtime/store/tree.hpp"
 #include "sandbox/os/event_loop.hpp"
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/spec/spec.hpp"
 #include "stages/lower/lower.hpp"
@@ -20,9 +21,9 @@
 namespace runtime::store {
 
 // A request that failed in the helper: its reason in words.
-class StoreHelperError : public std::runtime_error {
+class StoreHelperError : public sandbox::os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 // Why a request was not done.

@@ -3,10 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <sstream>
-
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::store {
 
@@ -24,13 +23,6 @@ constexpr std::string_view ending = ".jsonl";
 
 std::string place_of(std::string_view pipeline, std::string_view stage) {
     return format("usage/{}/{}{}", pipeline, stage, ending);
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream stream(text);
-    for (std::string line; std::getline(stream, line);) lines.push_back(std::move(line));
-    return lines;
 }
 
 LedgerEntry entry_from(const Json& json) {
@@ -70,10 +62,11 @@ void Ledger::add(std::string_view pipeline, std::string_view stage, const Ledger
 }
 
 void Ledger::shorten(const std::string& place) const {
-    const std::vector<std::string> lines = lines_of(sandbox::os::read_file(store_, place));
+    const std::string text = sandbox::os::read_file(store_, place);
+    const std::vector<std::string_view> lines = sandbox::os::lines(text);
     std::string kept;
     for (std::size_t i = lines.size() - std::min(lines.size(), lines_kept); i < lines.size(); ++i)
-        kept += lines[i] + "\n";
+        kept += format("{}\n", lines[i]);
     sandbox::os::write_file_atomically(store_, place, kept);
 }
 
@@ -81,7 +74,7 @@ std::vector<LedgerEntry> Ledger::entries(std::string_view pipeline, std::string_
     const auto text = sandbox::os::read_file_if_exists(store_, place_of(pipeline, stage));
     std::vector<LedgerEntry> entries;
     if (!text) return entries;
-    for (const std::string& line : lines_of(*text)) {
+    for (const std::string_view line : sandbox::os::lines(*text)) {
         try {
             entries.push_back(entry_from(Json::parse(line)));
         } catch (const Json::exception&) {  // half a line, after a power cut

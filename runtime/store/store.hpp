@@ -15,14 +15,15 @@
 
 #include "runtime/store/record.hpp"
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace runtime::store {
 
 // The store cannot be used; what() says why and what to do.
-class StoreError : public std::runtime_error {
+class StoreError : public sandbox::os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 class Store;

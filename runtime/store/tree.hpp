@@ -6,15 +6,16 @@
 #pragma once
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
+
+#include "sandbox/os/problem.hpp"
 
 namespace runtime::store {
 
 // A tree that is refused; what() says which path, and why.
-class TreeError : public std::runtime_error {
+class TreeError : public sandbox::os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 struct TreeFacts {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "runtime/report/console.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::supervisor {
 namespace {
@@ -13,7 +13,7 @@ using sandbox::os::format;
 constexpr double spare = 0.5;
 
 std::string bytes(std::uint64_t number) {
-    return report::human_bytes(static_cast<double>(number));
+    return sandbox::os::human_bytes(static_cast<double>(number));
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ void check_session(const host::HostState& host, const stages::Pipeline& pipeline
     for (const host::Finding& finding : host::check_host({host.mounts, host.processes}, ours)) {
         const std::string text = host::to_text(finding);
         if (finding.severity == host::Severity::warning) console.note(text);
-        if (finding.severity == host::Severity::harm) harm += (harm.empty() ? "" : "\n") + text;
+        if (finding.severity == host::Severity::harm) sandbox::os::append_part(harm, "\n", text);
     }
     if (!harm.empty()) throw std::runtime_error("the build does not start, it would do harm here\n" + harm);
 }

@@ -12,6 +12,7 @@
 #include "runtime/supervisor/stage_report.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::supervisor {
 
@@ -21,8 +22,7 @@ namespace {
 
 engine::Failure failure_of(const sandbox::os::SysError& error) {
     const engine::FailureClass kind = engine::class_of_error(error.error(), engine::FailureClass::jail);
-    return {
-        .kind = kind, .what = error.what(), .remedy = std::string(stages::advice_for(kind, stages::HasNetwork::no))};
+    return {.kind = kind, .problem = {error.what(), std::string(stages::advice_for(kind, stages::HasNetwork::no))}};
 }
 
 // nohup(1) has said so too, by ignoring the signal; it would come all the same, because it is blocked (signal(7)).
@@ -80,10 +80,7 @@ BuildView BuildRun::view() const {
 
 // Where no cgroup keeps them all, and the pipeline says that less will do.
 void BuildRun::say_limits(const stages::Stage& stage) {
-    std::string words;
-    for (const std::string& one : profiles_.check_limits(stage, cgroups_)) {
-        words += (words.empty() ? "" : ", ") + one;
-    }
+    const std::string words = sandbox::os::join(profiles_.check_limits(stage, cgroups_));
     if (!words.empty()) console_.warning(format("stage {} has no cgroup for its limits: {}", stage.name, words));
 }
 
@@ -374,7 +371,7 @@ void BuildRun::ended(StageStatus& status, engine::StageEnd end) {
 void BuildRun::give_up(StageStatus& status) {
     release_lock(status);
     note_usage(status, std::string(name_of(status.failure->kind)));
-    log_.warn("stage {}: {}: {}", status.stage->name, name_of(status.failure->kind), status.failure->what);
+    log_.warn("stage {}: {}: {}", status.stage->name, name_of(status.failure->kind), status.failure->problem.what);
     if (status.failure->kind == engine::FailureClass::interrupted) {
         schedule_.end_stopped(status.place);
         tell_over(status);
@@ -385,7 +382,7 @@ void BuildRun::give_up(StageStatus& status) {
 }
 
 void BuildRun::failed(StageStatus& status) {
-    console_.stage_note(status.stage->name, console_.red(format("failed: {}", status.failure->what)));
+    console_.stage_note(status.stage->name, console_.red(format("failed: {}", status.failure->problem.what)));
     const bool was_stopping = schedule_.is_stopping();
     const bool is_stopping = schedule_.fail(status.place);
     if (!is_stopping || was_stopping) {
@@ -418,12 +415,14 @@ void BuildRun::built(StageStatus& status, store::Record record) {
     schedule_.finish(status.place);
     release_lock(status);
     tell_over(status);
-    console_.stage_note(status.stage->name, format("done in {}", report::human_seconds(status.record.usage.seconds)));
+    console_.stage_note(status.stage->name,
+                        format("done in {}", sandbox::os::human_seconds(status.record.usage.seconds)));
 }
 
 void BuildRun::paused(StageStatus& status, const engine::Failure& failure) {
     schedule_.hold(status.place);
-    events_.write("pause", {{"stage", status.stage->name}, {"class", name_of(failure.kind)}, {"what", failure.what}});
+    events_.write("pause",
+                  {{"stage", status.stage->name}, {"class", name_of(failure.kind)}, {"what", failure.problem.what}});
 }
 
 void BuildRun::tell_start(const StageStatus& status) {

@@ -9,6 +9,7 @@
 #include "runtime/report/exit_codes.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/wait_status.hpp"
 
 namespace runtime::supervisor {
 
@@ -20,7 +21,7 @@ namespace {
 int exit_code_of(pid_t child) {
     int status = 0;
     sys([&] { return ::waitpid(child, &status, 0); }, "wait for the build");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : report::ExitCode::by_signal(WTERMSIG(status));
+    return sandbox::os::WaitStatus::of_wait(status).shell_code();
 }
 
 // Not before: until then a Ctrl-C is for both.

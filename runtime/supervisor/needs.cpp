@@ -6,6 +6,8 @@
 #include <set>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/problem.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::supervisor {
 
@@ -40,9 +42,8 @@ std::string to_text(const std::vector<MissingNeed>& missing) {
                        need.package);
         packages.insert(need.package);
     }
-    text += "  help: sudo apt-get install";
-    for (const std::string& package : packages) text += " " + package;
-    return text;
+    text.pop_back();  // the newline, which comes with the line of help
+    return text + sandbox::os::help_line("sudo apt-get install " + sandbox::os::join(packages, " "));
 }
 
 }  // namespace runtime::supervisor

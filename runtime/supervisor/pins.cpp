@@ -51,8 +51,8 @@ std::optional<engine::Failure> Pins::check(const stages::Stage& stage, const sto
     if (pinned == nullptr || *pinned == pin_of(record)) return std::nullopt;
     return engine::Failure{
         .kind = engine::FailureClass::pin,
-        .what = "the network gave something else than stagebox.lock has pinned",
-        .remedy = format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name),
+        .problem = {"the network gave something else than stagebox.lock has pinned",
+                    format("`stagebox build --refresh {}` takes what is there now, and pins it", stage.name)},
         .seconds = record.usage.seconds};
 }
 

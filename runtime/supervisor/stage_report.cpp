@@ -4,34 +4,29 @@
 #include <span>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::supervisor {
 
 using sandbox::os::format;
 using sandbox::os::Json;
+using sandbox::os::shell_word;
 
 namespace {
 
-std::string joined(std::span<const std::string_view> words) {
-    std::string text;
-    for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-    return text;
-}
-
-// The three ways on, as they are typed.
+// The three ways on, as they are typed: with the file, the store and the variables of this build.
 std::vector<std::pair<std::string, std::string>> ways_on(const std::string& stage, const BuildOptions& options) {
-    const std::string file = options.file == "stagebox.toml" ? "" : format(" -f {}", options.file);
-    const std::string store = options.store.empty() ? "" : format(" --store {}", options.store);
-    return {{"retry", format("stagebox build{}{} {}", file, store, stage)},
-            {"shell", format("stagebox shell{}{} {} --failed", file, store, stage)},
-            {"explain", format("stagebox explain{}{} {}", file, store, stage)}};
+    std::string given;
+    if (options.file != "stagebox.toml") given += format(" -f {}", shell_word(options.file));
+    if (!options.store.empty()) given += format(" --store {}", shell_word(options.store));
+    for (const auto& [name, value] : options.vars) given += format(" --var {}={}", name, shell_word(value));
+    return {{"retry", format("stagebox build{} {}", given, stage)},
+            {"shell", format("stagebox shell{} {} --failed", given, stage)},
+            {"explain", format("stagebox explain{} {}", given, stage)}};
 }
 
 std::string command_of(const stages::Stage& stage) {
-    if (stage.script) return stage.script->path;
-    std::string text;
-    for (const std::string& word : stage.run) text += (text.empty() ? "" : " ") + word;
-    return text;
+    return stage.script ? shell_word(stage.script->path) : sandbox::os::shell_words(stage.run);
 }
 
 // The stages that were skipped because this one failed.
@@ -45,13 +40,14 @@ std::vector<std::string> skipped_for(const BuildView& build, const StageStatus& 
 
 Json failure_event(const BuildView& build, const StageStatus& status) {
     const engine::Failure& failure = *status.failure;
-    Json event = {{"class", name_of(failure.kind)}, {"what", failure.what}, {"command", command_of(*status.stage)}};
+    Json event = {
+        {"class", name_of(failure.kind)}, {"what", failure.problem.what}, {"command", command_of(*status.stage)}};
     if (!failure.found_by.empty()) event["found_by"] = failure.found_by;
-    if (failure.exit_code) event["exit"] = *failure.exit_code;
+    if (failure.how.has_exited()) event["exit"] = failure.how.status;
     if (failure.signal != 0) event["signal"] = failure.signal;
     if (failure.seconds > 0) event["seconds"] = failure.seconds;
     if (!failure.limits.empty()) event["limits"] = failure.limits;
-    if (!failure.remedy.empty()) event["help"] = failure.remedy;
+    if (!failure.problem.remedy.empty()) event["help"] = failure.problem.remedy;
     if (!status.log.empty()) event["log"] = status.log;
     event["last_lines"] = report::shown_lines(status.last_lines);
     for (const auto& [name, command] : ways_on(status.stage->name, build.options)) event["go_on"][name] = command;
@@ -89,20 +85,19 @@ report::StageLine line_of(const BuildView& build, const StageStatus& status) {
             .layer_bytes = has_record ? static_cast<double>(store::made_bytes(status.record)) : 0,
             .cpu_seconds = status.usage.cpu_seconds,
             .peak_bytes = static_cast<double>(status.usage.peak_bytes),
-            .granted = joined(status.granted)};
+            .granted = sandbox::os::join(status.granted)};
 }
 
 report::FailedStage failed_of(const BuildView& build, const StageStatus& status) {
     const engine::Failure& failure = *status.failure;
     return {.name = status.stage->name,
-            .what = failure.what,
+            .problem = failure.problem,
             .failure_class = std::string(name_of(failure.kind)),
             .found_by = failure.found_by,
             .command = command_of(*status.stage),
             .attempts = status.attempts,
             .seconds = failure.seconds,
             .limits = failure.limits,
-            .remedy = failure.remedy,
             .log = status.log,
             .last_lines = status.last_lines,
             .denials = to_lines(status.denials, 5),
@@ -116,7 +111,7 @@ std::string denials_note(const StageStatus& status) {
     std::set<std::string> named;
     for (const jail::Denial& denial : status.denials.denials()) {
         if (named.size() == 5 || !named.insert(denial.kind.call).second) continue;
-        calls += format("{}{}", calls.empty() ? "" : ", ", denial.kind.call);
+        sandbox::os::append_part(calls, ", ", denial.kind.call);
     }
     return format("denied in stage {}, {} times: {}; its record and the run's log have all", status.stage->name,
                   status.denials.total(), calls);
@@ -142,9 +137,9 @@ Json stage_event(const BuildView& build, const StageStatus& status) {
 std::string usage_line(const BuildView& build) {
     const store::Usage all = usage_of_all(build);
     if (all.seconds <= 0) return {};
-    const auto bytes = [](std::uint64_t number) { return report::human_bytes(static_cast<double>(number)); };
+    const auto bytes = [](std::uint64_t number) { return sandbox::os::human_bytes(static_cast<double>(number)); };
     return format("usage: {} of CPU, {} of memory at the most{}, {} read, {} written; {}",
-                  report::human_seconds(all.cpu_seconds), bytes(all.peak_bytes),
+                  sandbox::os::human_seconds(all.cpu_seconds), bytes(all.peak_bytes),
                   all.peak_of == store::PeakOf::whole_jail ? "" : " in one process", bytes(all.read_bytes),
                   bytes(all.written_bytes), build.counted_by);
 }

@@ -13,6 +13,8 @@
 #include "sandbox/init/child.hpp"
 #include "sandbox/init/payload.hpp"
 #include "sandbox/init/reporter.hpp"
+#include "sandbox/os/wait_status.hpp"
+#include "sandbox/raw/capabilities.hpp"
 
 namespace sandbox {
 namespace {
@@ -94,11 +96,7 @@ void Ending::change_ids() const noexcept {
 }
 
 void Ending::set_capabilities(std::uint64_t capabilities) const noexcept {
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const auto low = static_cast<std::uint32_t>(capabilities);
-    const auto high = static_cast<std::uint32_t>(capabilities >> 32U);
-    const __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
-    need(call(SYS_capset, &header, data), Point::capabilities);
+    need(sandbox::set_capabilities(capabilities, capabilities), Point::capabilities);
 }
 
 // no_new_privs first: without it, exec would give uid 0 back what is dropped here.
@@ -182,10 +180,8 @@ void Ending::be_init(long payload) const noexcept {
         if (pid == -EINTR) continue;
         if (pid < 0) break;
         if (pid != payload) continue;
-        const bool has_exited = WIFEXITED(status);
-        const PayloadEnd end = {has_exited ? CLD_EXITED : CLD_KILLED,
-                                has_exited ? WEXITSTATUS(status) : WTERMSIG(status)};
-        code = has_exited ? end.status : 128 + end.status;
+        const auto end = os::WaitStatus::of_wait(status);
+        code = end.shell_code();
         if (task_.end_fd < 0) continue;
         call(SYS_write, task_.end_fd, &end, sizeof end);
         call(SYS_close, task_.end_fd);

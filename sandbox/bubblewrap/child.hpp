@@ -14,7 +14,7 @@ inline constexpr int first_private_fd = 256;
 struct BubblewrapTask {
     ChildTask build;  // steps, executables, argv; report_fd; no control socket
     int go_fd;        // one byte: go on; its end: the parent is gone
-    int end_fd;       // PayloadEnd goes here; -1: no init, the parent waits for the command itself
+    int end_fd;       // the command's WaitStatus goes here; -1: no init, the parent waits for the command itself
     bool has_init;
     bool dies_with_parent;
     bool new_session;

@@ -1,7 +1,6 @@
 #include "sandbox/bubblewrap/launch.hpp"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -29,7 +28,7 @@ struct Pipe {
 };
 
 // The child's end moves out of the way of every descriptor that it inherits or that its plan opens.
-Fd out_of_the_way(int fd, const Plan& plan) {
+Fd move_out_of_the_way(int fd, const Plan& plan) {
     const Fd owned(fd);
     const int lowest = first_slot_fd + plan.slots;
     return Fd(sys([&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, lowest); }, "duplicate a descriptor"));
@@ -40,7 +39,7 @@ Pipe open_pipe(const Plan& plan) {
     int pair[2];
     sys([&] { return ::pipe2(pair, O_CLOEXEC); }, "make a pipe");
     Fd mine(pair[0]);
-    return {std::move(mine), out_of_the_way(pair[1], plan)};
+    return {std::move(mine), move_out_of_the_way(pair[1], plan)};
 }
 
 // From here to the child; a socket, because a pipe whose reader has gone raises SIGPIPE.
@@ -48,7 +47,7 @@ Pipe open_control(const Plan& plan) {
     int pair[2];
     sys([&] { return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair); }, "make a control socket");
     Fd mine(pair[0]);
-    return {out_of_the_way(pair[1], plan), std::move(mine)};
+    return {move_out_of_the_way(pair[1], plan), std::move(mine)};
 }
 
 // The plan as plain memory; lives until the child has a copy.
@@ -74,14 +73,6 @@ const char** place_of_pwd(std::vector<const char*>& envp) {
         if (variable != nullptr && std::string_view(variable).starts_with("PWD=")) return &variable;
     }
     throw std::logic_error("the environment of a jail in bubblewrap mode has PWD");
-}
-
-// Those that are effective here.
-std::uint64_t own_capabilities() {
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct data[2] = {};
-    sys([&] { return ::syscall(SYS_capget, &header, data); }, "ask for the capabilities");
-    return data[0].effective | std::uint64_t{data[1].effective} << 32U;
 }
 
 ChildTask build_task(const Plan& plan, const Memory& memory, int report_fd) {
@@ -190,19 +181,15 @@ std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan,
     return BubblewrapJail(static_cast<pid_t>(pid), std::move(child), init_reports ? std::move(end.read) : Fd());
 }
 
-std::variant<Exited, Signaled, Killed> BubblewrapJail::wait() {
+os::WaitStatus BubblewrapJail::wait() {
     if (end_) {
-        PayloadEnd end{};
+        os::WaitStatus end;
         const long got = sys([&] { return ::read(end_.get(), &end, sizeof end); }, "read how the command ended");
-        if (got == sizeof end) {
-            if (end.code == CLD_EXITED) return Exited{end.status};
-            return Signaled{end.status};
-        }
+        if (got == sizeof end) return end;
     }
     siginfo_t info = {};
     sys([&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED); }, "wait for the jail");
-    if (info.si_code == CLD_EXITED) return Exited{info.si_status};
-    return Signaled{info.si_status};
+    return {info.si_code, info.si_status};
 }
 
 }  // namespace sandbox

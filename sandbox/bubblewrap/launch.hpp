@@ -19,7 +19,7 @@ class BubblewrapJail {
     // The jail's first process, as it is called outside.
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     // Waits until the command has ended. Where the jail has a PID namespace, what the command left running goes on.
-    std::variant<Exited, Signaled, Killed> wait();
+    os::WaitStatus wait();
 
   private:
     pid_t pid_;

@@ -15,6 +15,7 @@
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
@@ -338,7 +339,7 @@ CgroupTree::Lacking CgroupTree::lacking(const Limits& limits) const {
     const auto look = [&](bool is_set, Controller controller, std::string_view limit, std::string_view name) {
         if (!is_set || has(controller)) return;
         lacking.limits.push_back(limit);
-        missing += format("{}{}", missing.empty() ? "" : " ", name);
+        os::append_part(missing, " ", name);
     };
     look(limits.pids.has_value(), Controller::pids, "pids", "pids");
     look(limits.memory.has_value(), Controller::memory, "memory", "memory");

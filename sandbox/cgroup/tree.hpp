@@ -8,24 +8,19 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "sandbox/cgroup/cgroup.hpp"
 #include "sandbox/cgroup/scope.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox {
 
 // There is none that can be used.
-class CgroupMissing : public std::runtime_error {
+class CgroupMissing : public os::Error {
   public:
-    CgroupMissing(const std::string& problem, std::string remedy)
-        : std::runtime_error(problem), remedy_(std::move(remedy)) {}
-    [[nodiscard]] const std::string& remedy() const noexcept { return remedy_; }
-
-  private:
-    std::string remedy_;
+    CgroupMissing(const std::string& what, std::string remedy) : Error(os::Problem{what, std::move(remedy)}) {}
 };
 
 enum class Controller : std::uint8_t { memory, pids, cpu, io };

@@ -1,10 +1,9 @@
 #include "sandbox/config/config.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
+#include <cerrno>
 #include <utility>
 
 // Compiled in: the shared library would cost every start of the program a file to find and to relocate.
@@ -32,13 +31,15 @@
 #pragma pop_macro("NDEBUG")
 // clang-format on
 
-#include "sandbox/config/text.hpp"
-#include "sandbox/os/fd.hpp"
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
+
+using os::quote;
 
 // Far above what a person writes, far below what would make reading noticeable.
 constexpr std::size_t max_file_size = 4UL << 20U;
@@ -119,24 +120,15 @@ void refuse_deep_keys(const ConfigSource& source) {
     }
 }
 
-// The whole of a regular file. O_NONBLOCK, because opening a FIFO would wait for a writer.
 std::string read_text(const std::string& path, const std::string& name) {
     try {
-        const os::Fd fd(
-            os::sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }, "open {}", path));
-        struct stat status {};
-        os::sys([&] { return ::fstat(fd.get(), &status); }, "stat {}", path);
-        if (!S_ISREG(status.st_mode)) throw ConfigError(name, {}, "not a regular file");
-        std::string text;
-        std::array<char, 65536> buffer{};
-        for (;;) {
-            const auto count = os::sys([&] { return ::read(fd.get(), buffer.data(), buffer.size()); }, "read {}", path);
-            if (count == 0) return text;
-            text.append(buffer.data(), static_cast<std::size_t>(count));
-            if (text.size() > max_file_size) throw ConfigError(name, {}, "larger than 4 MiB");
-        }
+        std::optional<std::string> text = os::read_chosen_file(AT_FDCWD, path, max_file_size);
+        if (!text) throw os::SysError(ENOENT, os::format("open {}", path));
+        return std::move(*text);
+    } catch (const os::UnfitFile& unfit) {
+        throw ConfigError(name, {}, unfit.what());
     } catch (const os::SysError& failure) {
-        throw ConfigError(name, {}, os::format("cannot read it: {}", failure.code().message()));
+        throw ConfigError(name, {}, os::format("cannot read it: {}", failure.message()));
     }
 }
 

@@ -2,7 +2,7 @@
 // is wrong with it. Pipeline files and profiles are read through this. Knows nothing of what any key means.
 //
 // The tree is a plain copy: toml++ is included by config/config.cpp alone, and no value refers to the parser. Words
-// for error messages (quoting, "did you mean") are in config/text.hpp.
+// for error messages (quoting, "did you mean") are in os/text.hpp.
 //   ConfigTable file = read_config("profile.toml");
 //   file.allow_only({"version", "limits"});
 //   std::int64_t version = file.require("version").as_integer();
@@ -11,11 +11,12 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox {
 
@@ -36,7 +37,7 @@ struct ConfigPosition {
 //     help: HINT
 // The source line is left out where it is not known, the help line where there is no hint. Whatever the file
 // contains, the text has no control characters: it may go to a terminal.
-class ConfigError : public std::runtime_error {
+class ConfigError : public os::Error {
   public:
     ConfigError(std::string file, ConfigPosition at, std::string message, std::string hint = {},
                 std::string_view source_line = {});
@@ -44,14 +45,12 @@ class ConfigError : public std::runtime_error {
     [[nodiscard]] ConfigPosition at() const noexcept { return at_; }
     [[nodiscard]] unsigned line() const noexcept { return at_.line; }
     [[nodiscard]] unsigned column() const noexcept { return at_.column; }
-    [[nodiscard]] const std::string& message() const noexcept { return message_; }
-    [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
 
   private:
+    ConfigError(os::Problem problem, std::string file, ConfigPosition at, std::string_view source_line);
+
     std::string file_;
     ConfigPosition at_;
-    std::string message_;
-    std::string hint_;
 };
 
 // The text that was read and the name it goes by in errors; shared by all values of one file.

@@ -2,11 +2,18 @@
 #include <algorithm>
 
 #include "sandbox/config/config.hpp"
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
+
+using os::did_you_mean;
+using os::list_choices;
+using os::list_words;
+using os::printable;
+using os::printable_characters;
+using os::quote;
 
 // A line longer than this is shown from some way before the place that matters.
 constexpr std::size_t widest_line = 100;
@@ -29,25 +36,24 @@ std::string show_line(ConfigPosition at, std::string_view line) {
     return os::format("\n{:5} | {}\n      | {}^", at.line, shown, caret);
 }
 
-std::string error_text(const std::string& file, ConfigPosition at, const std::string& message, const std::string& hint,
-                       std::string_view line) {
-    std::string text = printable(file);
-    if (at.line > 0) text += os::format(":{}:{}", at.line, at.column);
-    text += os::format(": error: {}", printable(message));
+std::string place_of(const std::string& file, ConfigPosition at) {
+    return at.line > 0 ? os::format("{}:{}:{}", file, at.line, at.column) : file;
+}
+
+std::string error_text(const os::Problem& problem, ConfigPosition at, std::string_view line) {
+    std::string text = os::format("{}: error: {}", printable(problem.where), printable(problem.what));
     if (at.line > 0 && !line.empty()) text += show_line(at, line);
-    if (!hint.empty()) text += os::format("\n  help: {}", printable(hint));
-    return text;
+    return text + os::help_line(problem.remedy);
 }
 
 }  // namespace
 
 ConfigError::ConfigError(std::string file, ConfigPosition at, std::string message, std::string hint,
                          std::string_view source_line)
-    : std::runtime_error(error_text(file, at, message, hint, source_line)),
-      file_(std::move(file)),
-      at_(at),
-      message_(std::move(message)),
-      hint_(std::move(hint)) {}
+    : ConfigError(os::Problem{std::move(message), std::move(hint), place_of(file, at)}, file, at, source_line) {}
+
+ConfigError::ConfigError(os::Problem problem, std::string file, ConfigPosition at, std::string_view source_line)
+    : Error(error_text(problem, at, source_line), problem), file_(std::move(file)), at_(at) {}
 
 ConfigSource::ConfigSource(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {
     line_starts_.push_back(0);

@@ -4,11 +4,13 @@
 # objects that both use.
 find_library(SECCOMP_ARCHIVE NAMES libseccomp.a REQUIRED)
 find_library(CAP_ARCHIVE NAMES libcap.a REQUIRED)
+find_library(CRYPTO_ARCHIVE NAMES libcrypto.a REQUIRED)
 
-set(EMBED_SHARED config/config.cpp config/text.cpp config/value.cpp os/caps.cpp filter/compile.cpp filter/eval.cpp
+set(CRYPTO_LINK_OPTIONS -Wl,--wrap=OPENSSL_cpuid_setup)  # os/sha256.cpp says why
+set(EMBED_SHARED config/config.cpp config/value.cpp os/caps.cpp filter/compile.cpp filter/eval.cpp
                  filter/graph.cpp filter/oci_rules.cpp filter/shrink.cpp spec/limits_text.cpp profile/permissions.cpp
                  profile/profile.cpp profile/file.cpp profile/filter.cpp profile/filter_cache.cpp profile/find.cpp
-                 os/files.cpp os/format.cpp)
+                 os/files.cpp os/format.cpp os/problem.cpp os/sha256.cpp os/text.cpp)
 list(TRANSFORM EMBED_SHARED PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 list(REMOVE_ITEM SANDBOX_SOURCES ${EMBED_SHARED})
 add_library(stagebox_policy OBJECT ${EMBED_SHARED})
@@ -22,7 +24,8 @@ target_precompile_headers(stagebox_policy PRIVATE <algorithm> <array> <chrono> <
 
 add_executable(stagebox-filterc embed/filterc.cpp $<TARGET_OBJECTS:stagebox_policy>)
 target_link_libraries(stagebox-filterc PRIVATE stagebox_options nlohmann_json::nlohmann_json
-                                               ${SECCOMP_ARCHIVE} ${CAP_ARCHIVE})
+                                               ${SECCOMP_ARCHIVE} ${CAP_ARCHIVE} ${CRYPTO_ARCHIVE} ${CMAKE_DL_LIBS})
+target_link_options(stagebox-filterc PRIVATE ${CRYPTO_LINK_OPTIONS})
 target_precompile_headers(stagebox-filterc REUSE_FROM stagebox_policy)
 
 set(PROFILES_DIR ${CMAKE_SOURCE_DIR}/profiles)

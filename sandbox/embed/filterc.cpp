@@ -2,17 +2,19 @@
 // profile says with its compiled filter, as C++ (see profile/embedded.hpp), so that a start of the program neither reads nor
 // compiles them. A seccomp file that asks for a kernel version is refused: it would be this
 // machine's, not the user's. The profiles are read as the program reads them; only here, what ships is still on the disk.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/profile/embedded.hpp"
 #include "sandbox/profile/find.hpp"
@@ -30,19 +32,13 @@ struct Source {
     std::string text;
 };
 
-std::string read_text(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file) throw std::runtime_error(format("cannot read {}", path.string()));
-    return text;
-}
-
 std::vector<Source> read_sources(const fs::path& folder) {
     std::vector<Source> sources;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
         const std::string extension = entry.path().extension();
         if (!entry.is_regular_file() || (extension != ".toml" && extension != ".json")) continue;
-        sources.push_back({fs::relative(entry.path(), folder).string(), read_text(entry.path())});
+        sources.push_back(
+            {fs::relative(entry.path(), folder).string(), sandbox::os::read_file(AT_FDCWD, entry.path().string())});
     }
     std::ranges::sort(sources, {}, &Source::name);
     return sources;

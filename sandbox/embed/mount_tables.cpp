@@ -1,13 +1,11 @@
-// stagebox-mount-tables: what libmount says of mount tables, for os/mountinfo.cpp. A program of its own, compiled into
+// stagebox-mount-tables: what libmount reads in a mount table, for os/mountinfo.cpp. A program of its own, compiled into
 // Stagebox and started from memory when a table has to be read: Debian ships no static libmount, and Stagebox itself is
 // linked statically, since a dynamic loader takes as long as half of a jail's set-up.
 //
-//     stagebox-mount-tables [SIZE] < TABLES > RECORDS
+//     stagebox-mount-tables < TABLE > RECORDS
 //
-// Without SIZE, standard input is one table in the form of /proc/self/mountinfo (proc(5)), and a record is a mount: id,
-// parent, major, minor, root, target, source, type, options. With it, the first SIZE bytes are one table and the rest is a
-// later one, and a record is a difference: a word for the kind, the mount as above, then its target and its options in the
-// first table. Each field ends with a NUL.
+// The table is in the form of /proc/self/mountinfo (proc(5)). A record is a mount, ten fields that each end with a NUL: id,
+// parent, major, minor, root, target, source, type, options, optional fields.
 #include <libmount/libmount.h>
 #include <sys/sysmacros.h>
 
@@ -70,58 +68,22 @@ void put_mount(libmnt_fs* fs) {
     put(mnt_fs_get_source(fs));
     put(mnt_fs_get_fstype(fs));
     put(mnt_fs_get_options(fs));
-}
-
-libmnt_iter* new_iterator() {
-    libmnt_iter* const iterator = mnt_new_iter(MNT_ITER_FORWARD);
-    if (iterator == nullptr) fail("no memory for a mount table");
-    return iterator;
+    put(mnt_fs_get_optional_fields(fs));
 }
 
 void put_table(libmnt_table* table) {
-    libmnt_iter* const iterator = new_iterator();
+    libmnt_iter* const iterator = mnt_new_iter(MNT_ITER_FORWARD);
+    if (iterator == nullptr) fail("no memory for a mount table");
     libmnt_fs* fs = nullptr;
     while (mnt_table_next_fs(table, iterator, &fs) == 0) put_mount(fs);
-}
-
-const char* word_of(int operation) {
-    switch (operation) {
-        case MNT_TABDIFF_UMOUNT: return "unmounted";
-        case MNT_TABDIFF_MOVE: return "moved";
-        case MNT_TABDIFF_REMOUNT: return "remounted";
-        default: return "mounted";
-    }
-}
-
-void put_differences(libmnt_table* before, libmnt_table* after) {
-    libmnt_tabdiff* const differences = mnt_new_tabdiff();
-    if (differences == nullptr || mnt_diff_tables(differences, before, after) < 0) {
-        fail("libmount cannot compare two mount tables");
-    }
-    libmnt_iter* const iterator = new_iterator();
-    libmnt_fs* was = nullptr;
-    libmnt_fs* is = nullptr;
-    int operation = 0;
-    while (mnt_tabdiff_next_change(differences, iterator, &was, &is, &operation) == 0) {
-        put(word_of(operation));
-        put_mount(is != nullptr ? is : was);
-        put(was != nullptr ? mnt_fs_get_target(was) : nullptr);
-        put(was != nullptr ? mnt_fs_get_options(was) : nullptr);
-    }
 }
 
 }  // namespace
 
 // What is allocated goes with the process.
-int main(int argc, char** argv) {
+int main() {
     const Text text = read_input();
-    if (argc < 2) {
-        put_table(parse(text.bytes, text.size));
-    } else {
-        const std::size_t first = std::strtoul(argv[1], nullptr, 10);
-        if (first > text.size) fail("a mount table is cut short");
-        put_differences(parse(text.bytes, first), parse(text.bytes + first, text.size - first));
-    }
+    put_table(parse(text.bytes, text.size));
     if (std::fflush(stdout) != 0) {
         std::fprintf(stderr, "a mount table cannot be handed over: %s\n", std::strerror(errno));
         return 1;

@@ -27,6 +27,7 @@
 #include "sandbox/filter/eval.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/raw/capabilities.hpp"
 
 namespace sandbox {
 namespace {
@@ -143,10 +144,9 @@ void Server::become_jails_root() const {
     static_cast<void>(::setgroups(0, nullptr));
     sys([] { return ::setresgid(0, 0, 0); }, "take a jail's group");
     sys([] { return ::setresuid(0, 0, 0); }, "take a jail's user");
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const auto low = static_cast<std::uint32_t>(needed_capabilities);
-    const __user_cap_data_struct data[2] = {{low, low, 0}, {0, 0, 0}};
-    sys([&] { return ::syscall(SYS_capset, &header, data); }, "keep few capabilities");
+    if (const long done = set_capabilities(needed_capabilities); done < 0) {
+        throw os::SysError(static_cast<int>(-done), "keep few capabilities");
+    }
     sys([] { return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }, "close the view to the jail");
     // Lost when the identity changed.
     sys([] { return ::prctl(PR_SET_PDEATHSIG, SIGKILL); }, "die with the supervisor");

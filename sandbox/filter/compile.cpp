@@ -14,16 +14,18 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/filter/bpf.hpp"
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
 
 using os::format;
+using os::printable;
+using os::quote;
 
 struct ReleaseFilter {
     void operator()(void* context) const noexcept { seccomp_release(context); }

@@ -4,18 +4,18 @@
 #pragma once
 #include <cstdint>
 #include <map>
-#include <stdexcept>
 #include <tuple>
 #include <vector>
 
+#include "sandbox/os/problem.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
 
 // A program that cannot be told apart this way: it computes with the number, or has too many cases.
-class FilterGraphError : public std::runtime_error {
+class FilterGraphError : public os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 using FilterNodeId = std::uint32_t;

@@ -11,16 +11,18 @@
 #include <string_view>
 #include <utility>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/caps.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
 
+using os::did_you_mean;
 using os::format;
 using os::Json;
+using os::quote;
 
 #if defined(__x86_64__)
 constexpr std::string_view native_architecture = "SCMP_ARCH_X86_64";

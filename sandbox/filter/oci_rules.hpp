@@ -4,18 +4,18 @@
 #pragma once
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox {
 
 // A seccomp file that cannot be used. what() says where in the file: `syscalls[3]: unknown key "argz"`.
-class FilterError : public std::runtime_error {
+class FilterError : public os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 // notify: denied with EPERM, and reported where denials are. The supervising process that the file means, and that would

@@ -15,6 +15,7 @@
 #include "sandbox/os/memory_file.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
@@ -38,24 +39,16 @@ struct SubLine {
     Block ids;
 };
 
-// The text of a file of the administrator's; a file that does not exist is an empty one. It may be a symbolic
-// link.
-std::string read_text(const std::string& path) {
-    const long opened = os::try_sys([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); });
-    if (opened == -ENOENT) return {};
-    if (opened < 0) throw os::SysError(static_cast<int>(-opened), os::format("open {}", path));
-    const os::Fd file(static_cast<int>(opened));
-    return os::read_all(file.get(), path);
+// The text of a file of the administrator's; one that does not exist is empty.
+std::string read_list(const std::string& path) {
+    return os::read_file_if_exists(AT_FDCWD, path, os::Links::followed).value_or("");
 }
 
 // Calls use(fields) for each line; the fields are what stands between the colons.
 template <class Use>
 void for_each_line(std::string_view text, Use use) {
     std::vector<std::string_view> fields;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
+    for (std::string_view line : os::lines(text)) {
         fields.clear();
         for (;;) {
             const std::size_t colon = line.find(':');
@@ -70,7 +63,7 @@ void for_each_line(std::string_view text, Use use) {
 // Lines that newuidmap would not understand are passed over, as it does.
 std::vector<SubLine> read_subids(const std::string& path) {
     std::vector<SubLine> lines;
-    for_each_line(read_text(path), [&](const std::vector<std::string_view>& fields) {
+    for_each_line(read_list(path), [&](const std::vector<std::string_view>& fields) {
         if (fields.size() != 3 || fields[0].empty()) return;
         const auto first = parse_id(fields[1]);
         const auto count = parse_id(fields[2]);
@@ -96,11 +89,11 @@ std::vector<Block> taken_ids(const IdFiles& files, const SubIds& subids) {
     const auto take_field = [&](std::string_view field) {
         if (const auto id = parse_id(field)) taken.push_back({*id, std::uint64_t{*id} + 1});
     };
-    for_each_line(read_text(files.passwd), [&](const std::vector<std::string_view>& fields) {
+    for_each_line(read_list(files.passwd), [&](const std::vector<std::string_view>& fields) {
         if (fields.size() > 2) take_field(fields[2]);
         if (fields.size() > 3) take_field(fields[3]);
     });
-    for_each_line(read_text(files.group), [&](const std::vector<std::string_view>& fields) {
+    for_each_line(read_list(files.group), [&](const std::vector<std::string_view>& fields) {
         if (fields.size() > 2) take_field(fields[2]);
     });
     for (const std::vector<SubLine>* lines : {&subids.uids, &subids.gids}) {
@@ -112,7 +105,7 @@ std::vector<Block> taken_ids(const IdFiles& files, const SubIds& subids) {
 // What lies between the lines of a map file (user_namespaces(7): inner id, outer id, count) does not exist here.
 void take_unmapped(const std::string& map_file, std::vector<Block>& taken) {
     std::vector<Block> mapped;
-    const std::string text = read_text(map_file);
+    const std::string text = read_list(map_file);
     const char* at = text.data();
     const char* const end = at + text.size();
     const auto next = [&](std::uint64_t& number) {
@@ -170,7 +163,7 @@ std::string name_from_services(const std::string& number) {
     const os::Fd output = os::new_memory_file("getent");
     const os::Captured ended =
         os::finish_helper(os::start_helper("/usr/bin/getent", {"getent", "passwd", number}, {-1, -1, output.get()}));
-    if (ended.ending.code != CLD_EXITED || ended.ending.status != 0) return {};
+    if (!ended.how.has_exited(0)) return {};
     const std::string line = os::content_of(output);
     return line.substr(0, line.find(':'));
 }
@@ -178,7 +171,7 @@ std::string name_from_services(const std::string& number) {
 std::string name_of(const Caller& caller, const IdFiles& files) {
     if (!caller.name.empty()) return caller.name;
     std::string name;
-    for_each_line(read_text(files.passwd), [&](const std::vector<std::string_view>& fields) {
+    for_each_line(read_list(files.passwd), [&](const std::vector<std::string_view>& fields) {
         if (name.empty() && fields.size() > 2 && parse_id(fields[2]) == caller.uid) name = fields[0];
     });
     if (!name.empty()) return name;
@@ -204,7 +197,7 @@ std::optional<std::uint32_t> own_range(const std::vector<SubLine>& lines, const 
 
 [[noreturn]] void refuse_without_range(const std::string& user, std::uint32_t uid, const std::string& missing,
                                        const IdFiles& files) {
-    Flaw flaw{os::format("no range of {} ids for user {} (uid {}) in {}", range_size, user, uid, missing), {}};
+    os::Problem flaw{os::format("no range of {} ids for user {} (uid {}) in {}", range_size, user, uid, missing), {}};
     if (const auto free = find_free_block(taken_ids(files, read_subids(files)), user_first, user_end)) {
         const std::string span = os::format("{}-{}", *free, *free + range_size - 1);
         flaw.remedy = os::format("sudo usermod --add-subuids {} --add-subgids {} {}", span, span, user);
@@ -292,10 +285,9 @@ IdMapChoice single_for_root(const IdFiles& files) {
 
 }  // namespace
 
-IdMapError::IdMapError(Flaw flaw)
-    : std::runtime_error(flaw.remedy.empty() ? flaw.problem
-                                             : os::format("{}; to mend it: {}", flaw.problem, flaw.remedy)),
-      flaw_(std::move(flaw)) {}
+IdMapError::IdMapError(os::Problem problem)
+    : Error(problem.remedy.empty() ? problem.what : os::format("{}; to mend it: {}", problem.what, problem.remedy),
+            problem) {}
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {
     std::uint32_t id = 0;

@@ -6,28 +6,18 @@
 
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "sandbox/os/problem.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
 
-// What is wrong, and the command that mends it (empty: none is known).
-struct Flaw {
-    std::string problem;
-    std::string remedy;
-};
-
-// No map can be made. what() has both sentences of the flaw.
-class IdMapError : public std::runtime_error {
+// No map can be made. what() has the problem and its remedy in one sentence.
+class IdMapError : public os::Error {
   public:
-    explicit IdMapError(Flaw flaw);
-    [[nodiscard]] const Flaw& flaw() const noexcept { return flaw_; }
-
-  private:
-    Flaw flaw_;
+    explicit IdMapError(os::Problem problem);
 };
 
 // Where ids are written down. Only tests name other files than the system's.
@@ -93,7 +83,7 @@ void apply_idmap(pid_t pid, const IdMap& map, const ExtraId* own);
 // Where newuidmap or newgidmap is; empty if it is not installed. Only /usr/bin and /bin are searched.
 [[nodiscard]] std::string find_map_program(std::string_view name);
 // Why a map program that exists cannot do its work: no privilege in the file, no_new_privs, nosuid.
-[[nodiscard]] std::optional<Flaw> find_flaw(const std::string& map_program);
+[[nodiscard]] std::optional<os::Problem> find_flaw(const std::string& map_program);
 
 // A decimal id without sign or blank; 4294967295 is the kernel's "no id" and refused.
 [[nodiscard]] std::optional<std::uint32_t> parse_id(std::string_view text);

@@ -70,16 +70,15 @@ os::Helper start_map_program(const std::string& name, pid_t target, const std::v
 // Throws IdMapError with what the program said, and what is visibly wrong with it.
 void finish_map_program(const std::string& name, os::Helper helper) {
     os::Captured captured = os::finish_helper(std::move(helper));
-    if (captured.ending.code == CLD_EXITED && captured.ending.status == 0) return;
+    if (captured.how.has_exited(0)) return;
     const std::string path = find_map_program(name);
-    std::string text = captured.ending.code == CLD_EXITED
-                           ? os::format("{} failed", path)
-                           : os::format("{} was killed by signal {}", path, captured.ending.status);
+    std::string text = captured.how.has_exited() ? os::format("{} failed", path)
+                                                 : os::format("{} was killed by signal {}", path, captured.how.status);
     std::string& said = captured.standard_error;
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (!said.empty()) text += ": " + said;
-    const Flaw flaw = find_flaw(path).value_or(Flaw{});
-    if (!flaw.problem.empty()) text += "; " + flaw.problem;
+    const os::Problem flaw = find_flaw(path).value_or(os::Problem{});
+    if (!flaw.what.empty()) text += "; " + flaw.what;
     throw IdMapError({text, flaw.remedy});
 }
 
@@ -112,25 +111,26 @@ std::string find_map_program(std::string_view name) {
     return {};
 }
 
-std::optional<Flaw> find_flaw(const std::string& map_program) {
+std::optional<os::Problem> find_flaw(const std::string& map_program) {
     struct stat file = {};
     if (::stat(map_program.c_str(), &file) != 0) {
-        return Flaw{os::format("{} is not there", map_program), "sudo apt-get install uidmap"};
+        return os::Problem{os::format("{} is not there", map_program), "sudo apt-get install uidmap"};
     }
     const bool set_user_id = (file.st_mode & S_ISUID) != 0 && file.st_uid == 0;
     const bool capable = ::getxattr(map_program.c_str(), "security.capability", nullptr, 0) > 0;
     if (!set_user_id && !capable) {
-        return Flaw{os::format("{} has neither the set-user-ID bit nor a file capability", map_program),
-                    "sudo apt-get install --reinstall uidmap"};
+        return os::Problem{os::format("{} has neither the set-user-ID bit nor a file capability", map_program),
+                           "sudo apt-get install --reinstall uidmap"};
     }
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-        return Flaw{os::format("this process has no_new_privs set, so {} gains no privilege", map_program),
-                    "start from a shell without no_new_privs (in a container: without --security-opt "
-                    "no-new-privileges)"};
+        return os::Problem{os::format("this process has no_new_privs set, so {} gains no privilege", map_program),
+                           "start from a shell without no_new_privs (in a container: without --security-opt "
+                           "no-new-privileges)"};
     }
     struct statvfs system = {};
     if (::statvfs(map_program.c_str(), &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
-        return Flaw{os::format("{} is on a file system mounted nosuid, so it gains no privilege", map_program), {}};
+        return os::Problem{os::format("{} is on a file system mounted nosuid, so it gains no privilege", map_program),
+                           {}};
     }
     return std::nullopt;
 }

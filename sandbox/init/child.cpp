@@ -24,6 +24,7 @@
 #include "sandbox/init/init.hpp"
 #include "sandbox/init/payload.hpp"
 #include "sandbox/init/steps.hpp"
+#include "sandbox/raw/capabilities.hpp"
 #include "sandbox/raw/fd_message.hpp"
 #include "sandbox/raw/syscall.hpp"
 

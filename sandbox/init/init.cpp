@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "sandbox/init/init.hpp"
-#include "sandbox/init/task.hpp"
+#include "sandbox/os/wait_status.hpp"
 #include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
@@ -28,7 +28,7 @@ void reap(int control_fd, long payload) noexcept {
         siginfo_t info = {};
         if (call(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, nullptr) < 0 || info.si_pid == 0) return;
         if (info.si_pid != payload) continue;
-        const PayloadEnd how = {info.si_code, info.si_status};
+        const os::WaitStatus how = {info.si_code, info.si_status};
         call(SYS_sendto, control_fd, &how, sizeof how, MSG_NOSIGNAL, nullptr, 0);
         end(0);
     }

@@ -15,6 +15,7 @@
 
 #include "sandbox/init/landlock.hpp"
 #include "sandbox/init/mounts.hpp"
+#include "sandbox/raw/capabilities.hpp"
 #include "sandbox/raw/resolve.hpp"
 #include "sandbox/raw/syscall.hpp"
 
@@ -109,14 +110,6 @@ void Payload::limit_capabilities() const noexcept {
     if (task_.uid != 0) need(call(SYS_setresuid, task_.uid, task_.uid, task_.uid), Point::identity);
     need(set_capabilities(task_.uid == 0 ? task_.capabilities : 0), Point::capabilities);
     need(call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Point::no_new_privileges);
-}
-
-long set_capabilities(std::uint64_t capabilities) noexcept {
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const auto low = static_cast<std::uint32_t>(capabilities);
-    const auto high = static_cast<std::uint32_t>(capabilities >> 32U);
-    const __user_cap_data_struct data[2] = {{low, low, 0}, {high, high, 0}};
-    return call(SYS_capset, &header, data);
 }
 
 long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept {

@@ -8,9 +8,6 @@ namespace sandbox {
 // The number that the payload's filter gives to its listener (seccomp_unotify(2)), in init and for the way out.
 inline constexpr int listener_number = 3;
 
-// Gives this process these capabilities and no others; answers as capset(2).
-long set_capabilities(std::uint64_t capabilities) noexcept;
-
 // Puts a filter on this process; answers as seccomp(2) with these flags.
 long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept;
 

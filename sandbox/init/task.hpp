@@ -51,10 +51,4 @@ struct ChildTask {
 // The descriptor on which the init program finds its task.
 inline constexpr int task_fd = 3;
 
-// What init tells the parent when the payload has ended: waitid(2)'s code and status.
-struct PayloadEnd {
-    std::int32_t code;
-    std::int32_t status;
-};
-
 }  // namespace sandbox

@@ -22,6 +22,7 @@
 #include "sandbox/os/signals.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/plan/diagnosis.hpp"
+#include "sandbox/raw/capabilities.hpp"
 #include "sandbox/raw/fd_message.hpp"
 #include "sandbox/raw/syscall.hpp"
 
@@ -139,11 +140,7 @@ struct FirstSteps {
 
 // The ids are not mapped yet, so the exec is not root's, and only ambient capabilities outlive it (capabilities(7)).
 long keep_capabilities(const FirstSteps& first) {
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const auto low = static_cast<std::uint32_t>(first.capabilities);
-    const auto high = static_cast<std::uint32_t>(first.capabilities >> 32U);
-    const __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
-    long done = call(SYS_capset, &header, data);
+    long done = set_capabilities(first.capabilities, first.capabilities);
     for (int capability = 0; done >= 0 && capability <= first.last_capability; ++capability) {
         done = call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
     }
@@ -201,8 +198,7 @@ std::variant<os::Child, int> clone_child(std::uint64_t namespaces, const Channel
 SetupError id_map_failure(const std::string& what, int error, std::string remedy) {
     return {.point = Point::id_maps,
             .error = error,
-            .what = "map the jail's ids: " + what,
-            .remedy = std::move(remedy),
+            .problem = {"map the jail's ids: " + what, std::move(remedy)},
             .index = 0};
 }
 
@@ -218,7 +214,7 @@ std::optional<SetupError> map_ids(const os::Child& child, const Channels& channe
         apply_idmap(child.pid(), plan.ids, nullptr);
         return std::nullopt;
     } catch (const IdMapError& error) {
-        failure = id_map_failure(error.flaw().problem, EPERM, error.flaw().remedy);
+        failure = id_map_failure(error.problem().what, EPERM, error.problem().remedy);
     } catch (const os::SysError& error) {
         failure = id_map_failure(error.what(), error.error(),
                                  explain_refusal(Refused::rights, error.error(), read_host_facts()));
@@ -238,8 +234,8 @@ std::optional<SetupError> put_into(const Cgroup& cgroup, const os::Child& child)
     } catch (const std::exception& error) {
         return SetupError{.point = Point::cgroup,
                           .error = EPERM,
-                          .what = os::format("put the jail into its cgroup: {}", error.what()),
-                          .remedy = "look at what `stagebox doctor` says about cgroups",
+                          .problem = {os::format("put the jail into its cgroup: {}", error.what()),
+                                      "look at what `stagebox doctor` says about cgroups"},
                           .index = 0};
     }
 }
@@ -312,16 +308,10 @@ Outcome Jail::wait() {
     std::optional<CgroupUsage> counted;
     if (cgroup_) counted = cgroup_.usage();
     cgroup_ = {};
-    PayloadEnd end{};
-    const long got = os::try_sys([&] { return ::recv(control_.get(), &end, sizeof end, MSG_DONTWAIT); });
-    Outcome outcome{Killed{}, ending.usage, counted};
-    if (got == sizeof end) {
-        if (end.code == CLD_EXITED) {
-            outcome.how = Exited{end.status};
-        } else {
-            outcome.how = Signaled{end.status};
-        }
-    }
+    Outcome outcome{{}, ending.usage, counted};
+    os::WaitStatus told;
+    const long got = os::try_sys([&] { return ::recv(control_.get(), &told, sizeof told, MSG_DONTWAIT); });
+    if (got == sizeof told) outcome.how = told;
     return outcome;
 }
 

@@ -10,22 +10,14 @@
 #include "sandbox/cgroup/cgroup.hpp"
 #include "sandbox/fakeroot/server.hpp"
 #include "sandbox/os/process.hpp"
+#include "sandbox/os/wait_status.hpp"
 #include "sandbox/plan/plan.hpp"
 #include "sandbox/plan/setup_error.hpp"
 
 namespace sandbox {
 
-struct Exited {
-    int code = 0;
-};
-struct Signaled {
-    int number = 0;
-};
-// Init was killed, by kill() or from outside, before the payload ended.
-struct Killed {};
-
 struct Outcome {
-    std::variant<Exited, Signaled, Killed> how;
+    os::WaitStatus how;                  // unseen: init was killed, by kill() or from outside, before the payload ended
     struct rusage usage = {};            // of every process the jail had
     std::optional<CgroupUsage> counted;  // by its cgroup, where it had one
 };
@@ -66,7 +58,7 @@ class Jail {
     Cgroup cgroup_;  // goes last: what is in it must have ended
     os::Child init_;
     // To init: one byte to go on with, then one for each signal to deliver; end of file: the supervisor is gone. Back: one
-    // byte when the payload has started, one PayloadEnd when it has ended.
+    // byte when the payload has started, one WaitStatus when it has ended.
     os::Fd control_;
     os::Fd listener_;
     os::Child view_;

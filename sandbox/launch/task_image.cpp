@@ -5,22 +5,11 @@
 #include <cstring>
 #include <vector>
 
+#include "sandbox/os/embedded_program.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/memory_file.hpp"
 
-// The program, from the file that the build links (CMakeLists.txt).
-asm(".section .rodata\n"
-    ".globl stagebox_init_begin\n"
-    ".globl stagebox_init_end\n"
-    ".balign 16\n"
-    "stagebox_init_begin:\n"
-    ".incbin \"" STAGEBOX_INIT_PROGRAM
-    "\"\n"
-    "stagebox_init_end:\n"
-    ".byte 0\n"
-    ".previous\n");
-extern "C" const char stagebox_init_begin[];
-extern "C" const char stagebox_init_end[];
+STAGEBOX_EMBED_PROGRAM(stagebox_init, STAGEBOX_INIT_PROGRAM);
 
 namespace sandbox {
 namespace {

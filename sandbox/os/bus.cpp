@@ -13,6 +13,7 @@
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/memory_file.hpp"
 #include "sandbox/os/process.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox::os {
 namespace {
@@ -22,7 +23,7 @@ std::string system_libc() {
     const Fd output = new_memory_file("getconf");
     const Captured ended =
         finish_helper(start_helper("/usr/bin/getconf", {"getconf", "GNU_LIBC_VERSION"}, {-1, -1, output.get()}));
-    if (ended.ending.code != CLD_EXITED || ended.ending.status != 0) return "an unknown libc";
+    if (!ended.how.has_exited(0)) return "an unknown libc";
     const std::string text = content_of(output);
     return text.substr(0, text.find('\n'));
 }
@@ -47,69 +48,60 @@ class Library {
         return library;
     }
 
-    decltype(&::sd_bus_new) create = nullptr;
-    decltype(&::sd_bus_set_address) set_address = nullptr;
-    decltype(&::sd_bus_set_bus_client) set_bus_client = nullptr;
-    decltype(&::sd_bus_start) start = nullptr;
-    decltype(&::sd_bus_set_method_call_timeout) set_timeout = nullptr;
-    decltype(&::sd_bus_flush_close_unref) close = nullptr;
-    decltype(&::sd_bus_match_signal) match_signal = nullptr;
-    decltype(&::sd_bus_process) process = nullptr;
-    decltype(&::sd_bus_wait) wait = nullptr;
-    decltype(&::sd_bus_call) call = nullptr;
-    decltype(&::sd_bus_error_free) free_error = nullptr;
-    decltype(&::sd_bus_message_new_method_call) new_call = nullptr;
-    decltype(&::sd_bus_message_ref) ref = nullptr;
-    decltype(&::sd_bus_message_unref) unref = nullptr;
-    decltype(&::sd_bus_message_append_basic) append = nullptr;
-    decltype(&::sd_bus_message_open_container) open = nullptr;
-    decltype(&::sd_bus_message_close_container) close_container = nullptr;
-    decltype(&::sd_bus_message_peek_type) peek = nullptr;
-    decltype(&::sd_bus_message_read_basic) read = nullptr;
-    decltype(&::sd_bus_message_enter_container) enter = nullptr;
-    decltype(&::sd_bus_message_exit_container) leave = nullptr;
-    decltype(&::sd_bus_message_skip) skip = nullptr;
-
   private:
-    Library() {
+    // What has a name in the library, as whatever it is taken for.
+    struct Symbol {
+        void* address;
+        template <class Function>
+        operator Function*() const noexcept {
+            return reinterpret_cast<Function*>(address);
+        }
+    };
+
+    Library() = default;
+
+    static void* load() {
         refuse_other_libc();
-        handle_ = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-        if (handle_ == nullptr) {
+        void* const handle = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        if (handle == nullptr) {
             throw BusError(format(
                 "libsystemd.so.0 cannot be loaded ({}); it speaks D-Bus. Install it: sudo apt-get install libsystemd0",
                 ::dlerror()));
         }
-        find(create, "sd_bus_new");
-        find(set_address, "sd_bus_set_address");
-        find(set_bus_client, "sd_bus_set_bus_client");
-        find(start, "sd_bus_start");
-        find(set_timeout, "sd_bus_set_method_call_timeout");
-        find(close, "sd_bus_flush_close_unref");
-        find(match_signal, "sd_bus_match_signal");
-        find(process, "sd_bus_process");
-        find(wait, "sd_bus_wait");
-        find(call, "sd_bus_call");
-        find(free_error, "sd_bus_error_free");
-        find(new_call, "sd_bus_message_new_method_call");
-        find(ref, "sd_bus_message_ref");
-        find(unref, "sd_bus_message_unref");
-        find(append, "sd_bus_message_append_basic");
-        find(open, "sd_bus_message_open_container");
-        find(close_container, "sd_bus_message_close_container");
-        find(peek, "sd_bus_message_peek_type");
-        find(read, "sd_bus_message_read_basic");
-        find(enter, "sd_bus_message_enter_container");
-        find(leave, "sd_bus_message_exit_container");
-        find(skip, "sd_bus_message_skip");
+        return handle;
     }
 
-    template <class Function>
-    void find(Function& function, const char* name) {
-        function = reinterpret_cast<Function>(::dlsym(handle_, name));
-        if (function == nullptr) throw BusError(format("libsystemd.so.0 has no {}: it is too old", name));
+    [[nodiscard]] Symbol find(const char* name) const {
+        void* const address = ::dlsym(handle_, name);
+        if (address == nullptr) throw BusError(format("libsystemd.so.0 has no {}: it is too old", name));
+        return {address};
     }
 
-    void* handle_ = nullptr;
+    void* handle_ = load();  // before what is found in it
+
+  public:
+    decltype(&::sd_bus_new) create = find("sd_bus_new");
+    decltype(&::sd_bus_set_address) set_address = find("sd_bus_set_address");
+    decltype(&::sd_bus_set_bus_client) set_bus_client = find("sd_bus_set_bus_client");
+    decltype(&::sd_bus_start) start = find("sd_bus_start");
+    decltype(&::sd_bus_set_method_call_timeout) set_timeout = find("sd_bus_set_method_call_timeout");
+    decltype(&::sd_bus_flush_close_unref) close = find("sd_bus_flush_close_unref");
+    decltype(&::sd_bus_match_signal) match_signal = find("sd_bus_match_signal");
+    decltype(&::sd_bus_process) process = find("sd_bus_process");
+    decltype(&::sd_bus_wait) wait = find("sd_bus_wait");
+    decltype(&::sd_bus_call) call = find("sd_bus_call");
+    decltype(&::sd_bus_error_free) free_error = find("sd_bus_error_free");
+    decltype(&::sd_bus_message_new_method_call) new_call = find("sd_bus_message_new_method_call");
+    decltype(&::sd_bus_message_ref) ref = find("sd_bus_message_ref");
+    decltype(&::sd_bus_message_unref) unref = find("sd_bus_message_unref");
+    decltype(&::sd_bus_message_append_basic) append = find("sd_bus_message_append_basic");
+    decltype(&::sd_bus_message_open_container) open = find("sd_bus_message_open_container");
+    decltype(&::sd_bus_message_close_container) close_container = find("sd_bus_message_close_container");
+    decltype(&::sd_bus_message_peek_type) peek = find("sd_bus_message_peek_type");
+    decltype(&::sd_bus_message_read_basic) read = find("sd_bus_message_read_basic");
+    decltype(&::sd_bus_message_enter_container) enter = find("sd_bus_message_enter_container");
+    decltype(&::sd_bus_message_exit_container) leave = find("sd_bus_message_exit_container");
+    decltype(&::sd_bus_message_skip) skip = find("sd_bus_message_skip");
 };
 
 int need(int result, std::string_view doing) {
@@ -284,7 +276,7 @@ Bus::Connection Bus::connect(BusKind kind) {
     for (const Address& address : addresses_of(kind)) {
         // Where there is no socket, the library need not be loaded to say so.
         if (::access(address.text.c_str() + std::strlen(unix_socket), F_OK) != 0) {
-            failures += format("{}{}: {}", failures.empty() ? "" : ", ", address.text, std::strerror(errno));
+            append_part(failures, ", ", format("{}: {}", address.text, std::strerror(errno)));
             continue;
         }
         const Library& library = Library::get();
@@ -295,7 +287,7 @@ Bus::Connection Bus::connect(BusKind kind) {
         need(library.set_bus_client(bus.get(), address.is_bus), address.text);
         const int started = library.start(bus.get());
         if (started >= 0) return bus;
-        failures += format("{}{}: {}", failures.empty() ? "" : ", ", address.text, std::strerror(-started));
+        append_part(failures, ", ", format("{}: {}", address.text, std::strerror(-started)));
     }
     throw BusError(format("no D-Bus is to be reached: {}", failures));
 }

@@ -6,12 +6,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/problem.hpp"
 
 struct sd_bus;
 struct sd_bus_message;
@@ -19,10 +19,9 @@ struct sd_bus_message;
 namespace sandbox::os {
 
 // libsystemd cannot be loaded, nobody answers, or the answer is an error; what() says which.
-class BusError : public std::runtime_error {
+class BusError : public Error {
   public:
-    explicit BusError(const std::string& what, std::string name = {})
-        : std::runtime_error(what), name_(std::move(name)) {}
+    explicit BusError(const std::string& what, std::string name = {}) : Error(what), name_(std::move(name)) {}
     // "org.freedesktop.systemd1.NoSuchUnit"; empty where it is not the other side's answer.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 

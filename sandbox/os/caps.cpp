@@ -1,11 +1,14 @@
 #include "sandbox/os/caps.hpp"
 
 #include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
 
 namespace sandbox {
 namespace {
@@ -57,6 +60,13 @@ int last_capability() {
 std::uint64_t known_capabilities() {
     const int last = last_capability();
     return last >= 63 ? ~std::uint64_t{0} : capability_bit(last + 1) - 1;
+}
+
+std::uint64_t own_capabilities() {
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    os::sys([&] { return ::syscall(SYS_capget, &header, data); }, "ask for the capabilities");
+    return data[0].effective | std::uint64_t{data[1].effective} << 32U;
 }
 
 std::string describe_capabilities(std::uint64_t mask) {

@@ -25,6 +25,9 @@ int last_capability();
 // All that the running kernel knows, as a mask.
 std::uint64_t known_capabilities();
 
+// Those that are effective in this process.
+std::uint64_t own_capabilities();
+
 // For reports: "chown, dac_override", "none", or "all" where every capability of the running kernel is in the
 // mask.
 std::string describe_capabilities(std::uint64_t mask);

@@ -32,27 +32,38 @@ void EventLoop::forget(int fd) {
 
 EventLoop::Timer EventLoop::after(std::chrono::milliseconds delay, Callback expired) {
     const Timer id = next_timer_++;
-    timers_[id] = {Clock::now() + delay, std::move(expired)};
-    arm();
+    const Clock::time_point when = Clock::now() + delay;
+    moments_.emplace(id, when);
+    const auto added = timers_.emplace(Moment(when, id), std::move(expired)).first;
+    if (added == timers_.begin()) arm();
     return id;
 }
 
 void EventLoop::cancel(Timer timer) {
-    if (timers_.erase(timer) != 0) arm();
+    const auto known = moments_.find(timer);
+    if (known == moments_.end()) return;
+    const auto pending = timers_.find({known->second, timer});
+    const bool is_next = pending == timers_.begin();
+    timers_.erase(pending);
+    moments_.erase(known);
+    if (is_next) arm();
 }
 
 void EventLoop::postpone(Clock::duration time) {
-    for (auto& [id, pending] : timers_) pending.when += time;
+    std::map<Moment, Callback> later;
+    for (auto& [moment, expired] : timers_) {
+        later.emplace(Moment(moment.first + time, moment.second), std::move(expired));
+    }
+    timers_ = std::move(later);
+    for (auto& [id, when] : moments_) when += time;
     arm();
 }
 
-// One timerfd stands at the earliest moment of all; a build has a handful of timers.
+// One timerfd stands at the next moment of all.
 void EventLoop::arm() {
     itimerspec when{};
     if (!timers_.empty()) {
-        const auto earliest = std::min_element(
-            timers_.begin(), timers_.end(), [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
-        const auto left = std::max(earliest->second.when - Clock::now(), Clock::duration(1));
+        const auto left = std::max(timers_.begin()->first.first - Clock::now(), Clock::duration(1));
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
         when.it_value.tv_sec = seconds.count();
         when.it_value.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left - seconds).count();
@@ -65,13 +76,10 @@ void EventLoop::fire_timers() {
     try_sys([&] { return ::read(timer_.get(), &expirations, sizeof expirations); });
     const auto now = Clock::now();
     std::vector<Callback> due;
-    for (auto it = timers_.begin(); it != timers_.end();) {
-        if (it->second.when > now) {
-            ++it;
-            continue;
-        }
-        due.push_back(std::move(it->second.expired));
-        it = timers_.erase(it);
+    while (!timers_.empty() && timers_.begin()->first.first <= now) {
+        due.push_back(std::move(timers_.begin()->second));
+        moments_.erase(timers_.begin()->first.second);
+        timers_.erase(timers_.begin());
     }
     arm();
     for (const Callback& expired : due) expired();

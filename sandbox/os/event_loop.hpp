@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "sandbox/os/fd.hpp"
 
@@ -44,17 +46,15 @@ class EventLoop {
     void arm();
 
     using Clock = std::chrono::steady_clock;
-    struct Pending {
-        Clock::time_point when;
-        Callback expired;
-    };
+    using Moment = std::pair<Clock::time_point, Timer>;
 
     Fd epoll_;
     Fd timer_;
     Fd signals_;
     SignalCallback signal_arrived_;
     std::unordered_map<int, std::shared_ptr<Callback>> callbacks_;
-    std::unordered_map<Timer, Pending> timers_;
+    std::map<Moment, Callback> timers_;  // the next one first
+    std::unordered_map<Timer, Clock::time_point> moments_;
     Timer next_timer_ = 1;
 };
 

@@ -43,11 +43,43 @@ void write_all(int fd, std::string_view content, std::string_view what) {
     }
 }
 
-std::optional<std::string> read_file_if_exists(int parent, const std::string& path) {
-    const long fd = try_sys([&] { return ::openat(parent, path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC); });
+std::optional<std::string> read_file_if_exists(int parent, const std::string& path, Links links) {
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (links == Links::refused ? O_NOFOLLOW : 0);
+    const long fd = try_sys([&] { return ::openat(parent, path.c_str(), flags); });
     if (fd == -ENOENT) return std::nullopt;
     if (fd < 0) throw SysError(static_cast<int>(-fd), format("open {}", path));
     return read_all(Fd(static_cast<int>(fd)).get(), path);
+}
+
+// O_NONBLOCK, because opening a FIFO would wait for a writer.
+std::optional<std::string> read_chosen_file(int parent, const std::string& path, std::size_t most) {
+    const long opened =
+        try_sys([&] { return ::openat(parent, path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); });
+    if (opened == -ENOENT) return std::nullopt;
+    if (opened < 0) throw SysError(static_cast<int>(-opened), format("open {}", path));
+    const Fd file(static_cast<int>(opened));
+    struct stat status {};
+    sys([&] { return ::fstat(file.get(), &status); }, "look at {}", path);
+    if (!S_ISREG(status.st_mode)) throw UnfitFile("not a regular file");
+    std::string text;
+    char buffer[16384];
+    for (;;) {
+        const long got = sys([&] { return ::read(file.get(), buffer, sizeof buffer); }, "read {}", path);
+        if (got == 0) return text;
+        text.append(buffer, static_cast<std::size_t>(got));
+        if (text.size() > most) throw UnfitFile(format("larger than {} MiB", most >> 20U));
+    }
+}
+
+std::optional<std::string_view> read_small(int parent, const char* path, SmallBuffer& buffer) {
+    const long opened = try_sys([&] { return ::openat(parent, path, O_RDONLY | O_CLOEXEC | O_NOCTTY); });
+    if (opened < 0) return std::nullopt;
+    const Fd file(static_cast<int>(opened));
+    const long got = try_sys([&] { return ::read(file.get(), buffer.data(), buffer.size()); });
+    if (got < 0) return std::nullopt;
+    std::string_view text(buffer.data(), static_cast<std::size_t>(got));
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    return text;
 }
 
 std::string read_file(int parent, const std::string& path) {

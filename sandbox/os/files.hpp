@@ -3,12 +3,15 @@
 #pragma once
 #include <sys/types.h>
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox::os {
 
@@ -17,10 +20,24 @@ Fd open_directory(int parent, const std::string& path);
 Fd open_to_read(int parent, const std::string& path);
 Fd create_file(int parent, const std::string& path, mode_t mode);
 
-// The whole of a file; std::nullopt where there is none.
-std::optional<std::string> read_file_if_exists(int parent, const std::string& path);
+// The whole of a file: of one that must be there, and of one that need not be.
 std::string read_file(int parent, const std::string& path);
+enum class Links : std::uint8_t { refused, followed };
+std::optional<std::string> read_file_if_exists(int parent, const std::string& path, Links links = Links::refused);
+// The same for a file that a user names: it may be a link, or anything else. Throws UnfitFile for what is no regular file,
+// and for one that is larger than `most` bytes.
+std::optional<std::string> read_chosen_file(int parent, const std::string& path, std::size_t most);
+class UnfitFile : public Error {  // what(): "not a regular file", "larger than 4 MiB"
+  public:
+    using Error::Error;
+};
 std::string read_all(int fd, std::string_view what);
+
+// For files of procfs and sysfs that hold one value, which are read by the hundred: what one read gives, without the
+// newline at its end. Nothing where the file is gone or closed to us. Good until `buffer` is used again.
+using SmallBuffer = std::array<char, 4096>;
+std::optional<std::string_view> read_small(int parent, const char* path, SmallBuffer& buffer);
+
 void write_all(int fd, std::string_view content, std::string_view what);
 
 // Replaces a file in one step: a reader sees the old content or the new, also after a power cut.

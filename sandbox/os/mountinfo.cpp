@@ -6,26 +6,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <string_view>
 
+#include "sandbox/os/embedded_program.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/memory_file.hpp"
 #include "sandbox/os/process.hpp"
 #include "sandbox/os/sys.hpp"
 
-// The program that asks libmount (embed/mount_tables.cpp), from the file that the build links (CMakeLists.txt).
-asm(".section .rodata\n"
-    ".globl stagebox_mount_tables_begin\n"
-    ".globl stagebox_mount_tables_end\n"
-    ".balign 16\n"
-    "stagebox_mount_tables_begin:\n"
-    ".incbin \"" STAGEBOX_MOUNT_TABLES_PROGRAM
-    "\"\n"
-    "stagebox_mount_tables_end:\n"
-    ".byte 0\n"
-    ".previous\n");
-extern "C" const char stagebox_mount_tables_begin[];
-extern "C" const char stagebox_mount_tables_end[];
+// The program that asks libmount (embed/mount_tables.cpp).
+STAGEBOX_EMBED_PROGRAM(stagebox_mount_tables, STAGEBOX_MOUNT_TABLES_PROGRAM);
 
 namespace sandbox::os {
 namespace {
@@ -67,6 +58,7 @@ class Answer {
         mount.source = next();
         mount.fstype = next();
         mount.options = next();
+        mount.optional_fields = next();
         return mount;
     }
 
@@ -75,76 +67,50 @@ class Answer {
     std::size_t at_ = 0;
 };
 
-Answer ask_libmount(const std::string& tables, const std::vector<std::string>& arguments) {
+Answer ask_libmount(const std::string& table) {
     const Fd program =
         new_program_file("stagebox-mount-tables", {stagebox_mount_tables_begin, stagebox_mount_tables_end});
     const Fd input = new_memory_file("mount-tables");
-    write_all(input.get(), tables, "a mount table");
+    write_all(input.get(), table, "a mount table");
     sys([&] { return ::lseek(input.get(), 0, SEEK_SET); }, "read a mount table");
     const Fd output = new_memory_file("mount-tables");
-    std::vector<std::string> argv{"stagebox-mount-tables"};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    const Captured captured = finish_helper(start_helper("", argv, {program.get(), input.get(), output.get()}));
+    const Captured captured =
+        finish_helper(start_helper("", {"stagebox-mount-tables"}, {program.get(), input.get(), output.get()}));
     const std::string said = captured.standard_error.substr(0, captured.standard_error.find('\n'));
-    if (captured.ending.code == CLD_EXITED && captured.ending.status == not_started) {
+    if (captured.how.has_exited(not_started)) {
         throw LibmountMissing(format(
             "libmount.so.1 cannot be loaded{}{}; it reads the mount table. Install it: sudo apt-get install libmount1",
             said.empty() ? "" : ": ", said));
     }
-    if (captured.ending.code != CLD_EXITED || captured.ending.status != 0) {
+    if (!captured.how.has_exited(0)) {
         throw std::runtime_error(said.empty() ? "the mount table could not be read" : said);
     }
     return Answer(content_of(output));
 }
 
-MountChangeKind kind_of(std::string_view word) {
-    if (word == "unmounted") return MountChangeKind::unmounted;
-    if (word == "moved") return MountChangeKind::moved;
-    if (word == "remounted") return MountChangeKind::remounted;
-    return MountChangeKind::mounted;
+using MountsById = std::map<int, const MountEntry*>;
+
+MountsById by_id(const MountTable& table) {
+    MountsById mounts;
+    for (const MountEntry& mount : table.mounts) mounts.emplace(mount.id, &mount);
+    return mounts;
 }
 
-MountChange next_change(Answer& answer) {
-    MountChange change;
-    change.kind = kind_of(answer.next());
-    change.mount = answer.next_mount();
-    std::string target = answer.next();
-    std::string options = answer.next();
-    if (change.kind == MountChangeKind::moved) change.moved_from = std::move(target);
-    if (change.kind == MountChangeKind::remounted) change.old_options = std::move(options);
-    return change;
-}
-
-bool same_mount(const MountEntry& a, const MountEntry& b) {
-    return a.id == b.id && a.target == b.target;
-}
-
-bool has_mount(const std::vector<MountEntry>& list, const MountEntry& mount) {
-    return std::any_of(list.begin(), list.end(), [&](const MountEntry& other) { return same_mount(other, mount); });
-}
-
-// libmount pairs the lines of two tables by source and target. A second mount of the same thing on the same
-// place, or one that was taken away and made again, is a pair to it: only the mount's id tells.
-void add_by_id(const MountTable& old_table, const MountTable& new_table, std::vector<MountChange>& changes) {
-    const auto add_missing = [&](const std::vector<MountEntry>& from, const std::vector<MountEntry>& in,
-                                 MountChangeKind kind) {
-        for (const MountEntry& mount : from) {
-            const bool told = std::any_of(changes.begin(), changes.end(), [&](const MountChange& change) {
-                return same_mount(change.mount, mount) ||
-                       (change.kind == MountChangeKind::moved && change.moved_from == mount.target);
-            });
-            if (!told && !has_mount(in, mount)) changes.push_back({kind, mount, {}, {}});
-        }
-    };
-    add_missing(new_table.mounts, old_table.mounts, MountChangeKind::mounted);
-    add_missing(old_table.mounts, new_table.mounts, MountChangeKind::unmounted);
+// The kernel gives an id out again once its mount is gone: then it shows something else.
+const MountEntry* find_same(const MountsById& mounts, const MountEntry& mount) {
+    const auto found = mounts.find(mount.id);
+    if (found == mounts.end()) return nullptr;
+    const MountEntry& other = *found->second;
+    const bool is_same = other.major == mount.major && other.minor == mount.minor && other.root == mount.root &&
+                         other.fstype == mount.fstype && other.source == mount.source;
+    return is_same ? &other : nullptr;
 }
 
 }  // namespace
 
 MountTable parse_mounts(std::string text) {
     MountTable result;
-    Answer answer = ask_libmount(text, {});
+    Answer answer = ask_libmount(text);
     while (answer.has_more()) result.mounts.push_back(answer.next_mount());
     // libmount passes over a line that it cannot read; a receipt must not.
     if (result.mounts.size() != static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'))) {
@@ -166,9 +132,21 @@ MountTable read_mounts(const MountTable& known) {
 std::vector<MountChange> diff(const MountTable& before, const MountTable& after) {
     std::vector<MountChange> changes;
     if (before.text == after.text) return changes;
-    Answer answer = ask_libmount(before.text + after.text, {format("{}", before.text.size())});
-    while (answer.has_more()) changes.push_back(next_change(answer));
-    add_by_id(before, after, changes);
+    const MountsById old_mounts = by_id(before);
+    const MountsById new_mounts = by_id(after);
+    for (const MountEntry& mount : after.mounts) {
+        const MountEntry* was = find_same(old_mounts, mount);
+        if (was == nullptr) {
+            changes.push_back({MountChangeKind::mounted, mount, {}, {}});
+        } else if (was->target != mount.target) {
+            changes.push_back({MountChangeKind::moved, mount, was->target, {}});
+        } else if (was->options != mount.options) {
+            changes.push_back({MountChangeKind::remounted, mount, {}, was->options});
+        }
+    }
+    for (const MountEntry& mount : before.mounts) {
+        if (find_same(new_mounts, mount) == nullptr) changes.push_back({MountChangeKind::unmounted, mount, {}, {}});
+    }
     return changes;
 }
 

@@ -1,11 +1,14 @@
 // The mount table of this process's namespace as values, and what changed between two of them. The one place that knows of
-// libmount, which reads and compares them in a process of its own (embed/mount_tables.cpp). Knows nothing of whose mounts
-// they are.
+// libmount, which reads a table in a process of its own (embed/mount_tables.cpp). Tables are compared here, by the ids of
+// their mounts: libmount's own comparison pairs lines by source and target, and so misses a second mount of the same thing on
+// the same place, or one that was taken away and made again. Knows nothing of whose mounts they are.
 #pragma once
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox::os {
 
@@ -20,6 +23,7 @@ struct MountEntry {
     std::string source;  // device, or what the file system calls itself
     std::string fstype;
     std::string options;
+    std::string optional_fields;  // "shared:7 master:2": the groups that share its mounts, mount_namespaces(7)
     bool operator==(const MountEntry&) const = default;
 };
 
@@ -38,12 +42,12 @@ struct MountChange {
 };
 
 // libmount cannot be loaded; what() names the package.
-class LibmountMissing : public std::runtime_error {
+class LibmountMissing : public Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
-// read_mounts and parse_mounts, and diff where the texts differ, start that process. Throw LibmountMissing, SysError, or std::runtime_error on a text
+// read_mounts and parse_mounts start that process. They throw LibmountMissing, SysError, or std::runtime_error on a text
 // that is no mount table.
 [[nodiscard]] MountTable read_mounts();
 // The same; where the kernel's text is that of `known`, it is `known`, and no process is started.

@@ -4,11 +4,13 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace sandbox::os {
@@ -55,6 +57,11 @@ long clone_process(std::uint64_t flags, int& pidfd, int cgroup) noexcept {
     return errno == ENOSYS || errno == EPERM ? clone_by_registers(flags, pidfd) : -errno;
 }
 
+std::string in_words(WaitStatus how) {
+    if (how.has_exited()) return format("ended with exit code {}", how.status);
+    return format("was ended by signal {} ({})", how.status, ::strsignal(how.status));
+}
+
 Child& Child::operator=(Child&& other) noexcept {
     if (this != &other) {
         Child old(std::move(*this));
@@ -84,8 +91,7 @@ Ending Child::wait() {
     siginfo_t info{};
     // The raw call, because glibc's waitid does not pass the fifth argument, which returns the usage.
     sys([&] { return ::syscall(SYS_waitid, P_PID, pid_, &info, WEXITED, &ending.usage); }, "wait for process {}", pid_);
-    ending.code = info.si_code;
-    ending.status = info.si_status;
+    ending.how = {info.si_code, info.si_status};
     pid_ = -1;
     pidfd_.reset();
     return ending;
@@ -102,9 +108,9 @@ Helper start_helper(const std::string& path, const std::vector<std::string>& arg
     arguments.reserve(argv.size() + 1);
     for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
-    char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    std::string path_variable = format("PATH={}", default_path);
     char locale[] = "LC_ALL=C.UTF-8";
-    char* const environment[] = {path_variable, locale, nullptr};
+    char* const environment[] = {path_variable.data(), locale, nullptr};
 
     const pid_t parent = ::getpid();
     int pidfd = -1;
@@ -139,7 +145,7 @@ Captured finish_helper(Helper helper) {
         if (got == 0) break;
         captured.standard_error.append(buffer, static_cast<std::size_t>(got));
     }
-    captured.ending = helper.child.wait();
+    captured.how = helper.child.wait().how;
     return captured;
 }
 

@@ -8,15 +8,17 @@
 #include <vector>
 
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/wait_status.hpp"
 
 namespace sandbox::os {
 
-// How a process ended: waitid(2)'s si_code and si_status, and what it and the children it waited for used.
+// How a process ended, and what it and the children it waited for used.
 struct Ending {
-    int code = 0;    // CLD_EXITED, CLD_KILLED, CLD_DUMPED
-    int status = 0;  // exit status or signal number
+    WaitStatus how;
     struct rusage usage = {};
 };
+// "ended with exit code 3", "was ended by signal 9 (Killed)"
+std::string in_words(WaitStatus how);
 
 // Owns a child: the destructor kills it and waits, so that no path through the program leaves one behind.
 class Child {
@@ -52,7 +54,7 @@ class Child {
 long clone_process(std::uint64_t flags, int& pidfd, int cgroup = -1) noexcept;
 
 struct Captured {
-    Ending ending;
+    WaitStatus how;
     std::string standard_error;
 };
 

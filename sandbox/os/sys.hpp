@@ -7,18 +7,23 @@
 #include <utility>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox::os {
 
-// A system call that failed: code() is the errno, what() reads "open /etc/subuid: Permission denied".
-class SysError : public std::system_error {
+// A system call that failed: error() is the errno, what() reads "open /etc/subuid: Permission denied".
+class SysError : public Error {
   public:
     SysError(int error, const std::string& doing)
-        : std::system_error(error, std::generic_category(), doing), doing_(doing) {}
-    [[nodiscard]] int error() const noexcept { return code().value(); }
+        : Error(doing + ": " + message_of(error)), error_(error), doing_(doing) {}
+    [[nodiscard]] int error() const noexcept { return error_; }
     [[nodiscard]] const std::string& doing() const noexcept { return doing_; }
+    // "Permission denied"
+    [[nodiscard]] std::string message() const { return message_of(error_); }
 
   private:
+    static std::string message_of(int error) { return std::generic_category().message(error); }
+    int error_;
     std::string doing_;
 };
 

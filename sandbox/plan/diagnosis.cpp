@@ -1,33 +1,46 @@
 #include "sandbox/plan/diagnosis.hpp"
 
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
+#include <string_view>
 
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
 
 using os::format;
 
-std::string first_line(const char* path) {
-    std::string line;
-    std::getline(std::ifstream(path), line);
-    while (!line.empty() && (line.back() == '\0' || line.back() == '\n')) line.pop_back();
-    return line;
+// What a file of procfs holds; empty where it is not there.
+std::string value_of(const char* path) {
+    os::SmallBuffer buffer;
+    std::string value(os::read_small(AT_FDCWD, path, buffer).value_or(""));
+    while (value.ends_with('\0')) value.pop_back();
+    return value;
+}
+
+std::string own_status() {
+    try {
+        return os::read_file(AT_FDCWD, "/proc/self/status");
+    } catch (const os::SysError&) {
+        return {};  // without /proc nothing is known
+    }
 }
 
 // The value of a line "key:\tvalue" of /proc/self/status.
-std::string status_field(const std::string& key) {
-    std::ifstream file("/proc/self/status");
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with(key + ":\t")) return line.substr(key.size() + 2);
+std::string status_field(std::string_view status, const std::string& key) {
+    for (const std::string_view line : os::lines(status)) {
+        if (line.starts_with(key + ":\t")) return std::string(line.substr(key.size() + 2));
     }
     return {};
 }
@@ -40,15 +53,10 @@ std::string container_engine() {
 
 // Where / is no mount point, this process sits in a chroot: clone(2) with CLONE_NEWUSER answers EPERM there.
 bool is_in_chroot() {
-    std::ifstream file("/proc/self/mountinfo");
-    bool has_mounts = false;
-    for (std::string line; std::getline(file, line);) {
-        has_mounts = true;
-        std::size_t at = 0;
-        for (int field = 0; field < 4 && at != std::string::npos; ++field) at = line.find(' ', at + 1);
-        if (at != std::string::npos && line.compare(at, 3, " / ") == 0) return false;
-    }
-    return has_mounts;
+    struct statx root {};
+    if (::statx(AT_FDCWD, "/", 0, 0, &root) != 0) return false;
+    const bool is_told = (root.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0;
+    return is_told && (root.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
 }
 
 std::string own_program() {
@@ -147,15 +155,16 @@ std::string proc_refused(const HostFacts& facts) {
 
 HostFacts read_host_facts() {
     HostFacts facts;
-    facts.max_user_namespaces = first_line("/proc/sys/user/max_user_namespaces");
-    facts.unprivileged_clone = first_line("/proc/sys/kernel/unprivileged_userns_clone");
-    facts.apparmor_restricts = first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    facts.label = first_line("/proc/self/attr/current");
+    facts.max_user_namespaces = value_of("/proc/sys/user/max_user_namespaces");
+    facts.unprivileged_clone = value_of("/proc/sys/kernel/unprivileged_userns_clone");
+    facts.apparmor_restricts = value_of("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+    facts.label = value_of("/proc/self/attr/current");
     facts.container = container_engine();
     facts.program = own_program();
     facts.uid = ::geteuid();
-    facts.capabilities = std::strtoull(status_field("CapEff").c_str(), nullptr, 16);
-    facts.is_filtered = status_field("Seccomp") == "2";
+    const std::string status = own_status();
+    facts.capabilities = std::strtoull(status_field(status, "CapEff").c_str(), nullptr, 16);
+    facts.is_filtered = status_field(status, "Seccomp") == "2";
     facts.is_in_chroot = is_in_chroot();
     return facts;
 }

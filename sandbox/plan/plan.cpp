@@ -11,7 +11,9 @@
 #include "sandbox/fakeroot/calls.hpp"
 #include "sandbox/filter/denials.hpp"
 #include "sandbox/filter/eval.hpp"
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
@@ -374,7 +376,7 @@ void PlanBuilder::add_executables() {
         return;
     }
     // A jail in bubblewrap mode's is the one of execvp(3).
-    std::string path = spec_.bubblewrap ? "/bin:/usr/bin" : "/usr/sbin:/usr/bin:/sbin:/bin";
+    std::string path = spec_.bubblewrap ? "/bin:/usr/bin" : os::default_path;
     for (const auto& [name, value] : command_.env) {
         if (name == "PATH") path = value;
     }
@@ -501,9 +503,7 @@ std::string attribute_words(std::uint64_t value) {
                                                                 {MOUNT_ATTR_NODEV, "nodev"},
                                                                 {MOUNT_ATTR_NOEXEC, "noexec"}};
     for (const auto& [bit, name] : names) {
-        if ((value & bit) == 0) continue;
-        text += text.empty() ? "" : ",";
-        text += name;
+        if ((value & bit) != 0) os::append_part(text, ",", name);
     }
     return text;
 }
@@ -511,7 +511,7 @@ std::string attribute_words(std::uint64_t value) {
 std::string text_list(const std::vector<const char*>& texts) {
     std::string list;
     for (const char* text : texts) {
-        if (text != nullptr) list += format("{}{}", list.empty() ? "" : " ", text);
+        if (text != nullptr) os::append_part(list, " ", text);
     }
     return list;
 }

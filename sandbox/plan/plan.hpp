@@ -5,10 +5,10 @@
 
 #include <cstdint>
 #include <deque>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "sandbox/os/problem.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
@@ -71,9 +71,9 @@ struct Step {
 };
 
 // A spec that cannot become a jail, found before the first system call.
-class PlanError : public std::invalid_argument {
+class PlanError : public os::Error {
   public:
-    using std::invalid_argument::invalid_argument;
+    using Error::Error;
 };
 
 class Plan {

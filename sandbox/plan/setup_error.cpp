@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "sandbox/os/format.hpp"
-#include "sandbox/os/text.hpp"
 #include "sandbox/plan/diagnosis.hpp"
 
 namespace sandbox {
@@ -138,15 +137,13 @@ std::string remedy_for(const FailureRecord& record, const Plan& plan) {
 SetupError explain(const FailureRecord& record, const Plan& plan) {
     return {.point = record.point,
             .error = record.error,
-            .what = format("{}: {}", what_happened(record, plan), std::strerror(record.error)),
-            .remedy = remedy_for(record, plan),
+            .problem = {format("{}: {}", what_happened(record, plan), std::strerror(record.error)),
+                        remedy_for(record, plan)},
             .index = record.index};
 }
 
 std::string to_string(const SetupError& error) {
-    // Both name paths and words of the caller's, and this goes to a terminal.
-    const std::string what = os::printable(error.what);
-    return error.remedy.empty() ? what : format("{}\n  help: {}", what, os::printable(error.remedy));
+    return os::to_string(error.problem);
 }
 
 }  // namespace sandbox

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "sandbox/os/problem.hpp"
 #include "sandbox/plan/plan.hpp"
 
 namespace sandbox {
@@ -49,8 +50,7 @@ static_assert(sizeof(FailureRecord) == 8);
 struct SetupError {
     Point point = Point::step;
     int error = 0;
-    std::string what;       // "mount overlay on /: Invalid argument"
-    std::string remedy;     // what to do about it; may be empty
+    os::Problem problem = {};
     std::size_t index = 0;  // of the step, rlimit, capability, executable or lock
     // The jail stood, and only the command could not be executed: 127 not found, 126 otherwise, as a shell's.
     [[nodiscard]] bool is_exec() const { return point == Point::execute; }

@@ -31,11 +31,15 @@ void send_record(const os::Fd& control, int error, const std::string& doing) {
     static_cast<void>(::send(control.get(), &record, sizeof record, MSG_NOSIGNAL));
 }
 
+Attempt failed(const std::string& doing, int error) {
+    return {error, {os::format("{}: {}", doing, std::strerror(error))}};
+}
+
 Attempt receive_record(const os::Fd& control) {
     Record record;
     const long got = os::sys([&] { return ::recv(control.get(), &record, sizeof record, 0); }, "listen to a probe");
-    if (got != sizeof record) return {ECHILD, "run the probe (its process was killed)", {}};
-    return {record.error, record.doing.data(), {}};
+    if (got != sizeof record) return failed("run the probe (its process was killed)", ECHILD);
+    return record.error == 0 ? Attempt{} : failed(record.doing.data(), record.error);
 }
 
 void enter_user_namespace(const os::Fd& control) {
@@ -80,11 +84,6 @@ void enter_pid_namespace() {
 
 }  // namespace
 
-std::string Attempt::text() const {
-    // A refused id map is a sentence of its own, without an error number to explain.
-    return remedy.empty() && error > 0 ? os::format("{}: {}", doing, std::strerror(error)) : doing;
-}
-
 Attempt attempt(const Surroundings& where, const std::function<void()>& body) {
     std::array<int, 2> ends{};
     os::sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()); },
@@ -101,9 +100,9 @@ Attempt attempt(const Surroundings& where, const std::function<void()>& body) {
         try {
             apply_idmap(pid, *where.ids, where.own ? &*where.own : nullptr);
         } catch (const IdMapError& error) {
-            return {EPERM, error.flaw().problem, error.flaw().remedy};
+            return {EPERM, error.problem()};
         } catch (const os::SysError& error) {
-            return {error.error(), error.doing(), {}};
+            return {error.error(), error.problem()};
         }
         const char go = 1;
         static_cast<void>(::send(control.get(), &go, 1, MSG_NOSIGNAL));

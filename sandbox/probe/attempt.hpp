@@ -14,10 +14,8 @@ namespace sandbox {
 // What came of it; error 0: it works.
 struct Attempt {
     int error = 0;
-    std::string doing;   // what failed
-    std::string remedy;  // where the id map itself was refused
+    os::Problem problem = {};  // "mount proc: Operation not permitted"; a remedy where the id map itself was refused
     [[nodiscard]] bool works() const { return error == 0; }
-    [[nodiscard]] std::string text() const;  // "mount proc: Operation not permitted"
 };
 
 // Where the child runs: with `ids`, as uid 0 of a user namespace of its own, and then in the other

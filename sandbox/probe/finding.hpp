@@ -2,6 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
+
+#include "sandbox/os/problem.hpp"
 
 namespace sandbox {
 
@@ -11,8 +14,12 @@ enum class Status : std::uint8_t { ok, limited, missing };
 struct Finding {
     std::string name;
     Status status = Status::ok;
-    std::string detail;  // what was seen
-    std::string remedy;  // the command or the step that mends it; empty when ok, or where none is known
+    os::Problem problem;  // what was seen, and what mends it: no remedy when ok, or where none is known
+
+    Finding(std::string what_for, Status how, std::string seen, std::string remedy)
+        : Finding(std::move(what_for), how, os::Problem{std::move(seen), std::move(remedy)}) {}
+    Finding(std::string what_for, Status how, os::Problem found)
+        : name(std::move(what_for)), status(how), problem(std::move(found)) {}
 };
 
 }  // namespace sandbox

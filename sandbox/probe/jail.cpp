@@ -41,7 +41,8 @@ std::string user_namespace_detail() {
 
 Finding finding(std::string name, const Attempt& attempt, std::string detail, const std::string& remedy) {
     if (attempt.works()) return {std::move(name), Status::ok, std::move(detail), {}};
-    return {std::move(name), Status::missing, attempt.text(), attempt.remedy.empty() ? remedy : attempt.remedy};
+    const os::Problem& problem = attempt.problem;
+    return {std::move(name), Status::missing, problem.what, problem.remedy.empty() ? remedy : problem.remedy};
 }
 
 // A new file system, made and configured but not attached anywhere (fsopen(2)). `options` are names and
@@ -167,7 +168,7 @@ Finding probe_overlay(const IdMap& ids, const ExtraId& own, const std::string& s
     if (::rmdir(folder.c_str()) != 0 && tried.works()) {
         return {"overlayfs",
                 Status::limited,
-                os::format("works, but {} could not be removed: {}", folder, cleared.text()),
+                os::format("works, but {} could not be removed: {}", folder, cleared.problem.what),
                 {}};
     }
     return finding("overlayfs", tried, os::format("userxattr and volatile work on the file system of {}", near),
@@ -183,12 +184,13 @@ Finding probe_range(std::optional<IdMap>& ids, const ExtraId& own) {
             ids = choice.map;
         } else {
             found.status = Status::limited;
-            found.detail += "; only pipelines and commands with a single id can run";
+            found.problem.what += "; only pipelines and commands with a single id can run";
         }
         return found;
     } catch (const IdMapError& error) {
         return {"id range", Status::limited,
-                error.flaw().problem + "; only pipelines and commands with a single id can run", error.flaw().remedy};
+                error.problem().what + "; only pipelines and commands with a single id can run",
+                error.problem().remedy};
     }
 }
 
@@ -204,7 +206,7 @@ Finding probe_fresh_proc(const IdMap& ids) {
 
 std::string find_refused_call(const IdMap& ids) {
     const Attempt tried = attempt({ids, {}, CLONE_NEWNS}, use_mount_api);
-    return tried.works() ? "" : format("tried on its own: {}", tried.text());
+    return tried.works() ? "" : format("tried on its own: {}", tried.problem.what);
 }
 
 std::vector<Finding> probe_jail(const std::string& store_path) {

@@ -55,7 +55,7 @@ Finding probe_kernel() {
 Finding required(const char* name, const char* detail, const char* remedy, const std::function<void()>& body) {
     const Attempt tried = attempt({}, body);
     if (tried.works()) return {name, Status::ok, detail, {}};
-    return {name, Status::missing, tried.text(), remedy};
+    return {name, Status::missing, tried.problem.what, remedy};
 }
 
 // A filter that answers one harmless call, getpriority, with an error of our choice.
@@ -115,7 +115,7 @@ void use_keyring() {
 Finding optional(const char* name, const char* detail, const char* otherwise, const std::function<void()>& body) {
     const Attempt tried = attempt({}, body);
     if (tried.works()) return {name, Status::ok, detail, {}};
-    return {name, Status::limited, format("{}; {}", tried.text(), otherwise),
+    return {name, Status::limited, format("{}; {}", tried.problem.what, otherwise),
             explain_refusal(Refused::rights, tried.error, read_host_facts())};
 }
 
@@ -135,7 +135,7 @@ Finding probe_map_programs() {
             return {"uidmap", Status::limited, format("{} is not in /usr/bin or /bin", name),
                     "sudo apt-get install uidmap"};
         }
-        if (const auto flaw = find_flaw(path)) return {"uidmap", Status::limited, flaw->problem, flaw->remedy};
+        if (const auto flaw = find_flaw(path)) return {"uidmap", Status::limited, *flaw};
     }
     return {"uidmap", Status::ok, "newuidmap and newgidmap are there, with privilege", {}};
 }

@@ -7,15 +7,19 @@
 #include <string_view>
 #include <utility>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/filter/compile.hpp"
 #include "sandbox/os/caps.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/profile/permissions.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
 namespace sandbox {
 namespace {
+
+using os::did_you_mean;
+using os::list_words;
+using os::quote;
 
 struct LimitName {
     std::string_view name;

@@ -12,6 +12,7 @@
 #include "sandbox/filter/shrink.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/sha256.hpp"
 #include "sandbox/profile/permissions.hpp"
 
 namespace sandbox {
@@ -50,15 +51,6 @@ void check_start(const FilterProgram& program) {
     throw FilterError("the filter does not allow execve, so no command could ever start; add it to the allowed calls");
 }
 
-// FNV-1a (Fowler, Noll, Vo), 64 bits.
-std::uint64_t fnv(std::string_view text, std::uint64_t hash) {
-    for (const char byte : text) {
-        hash ^= static_cast<unsigned char>(byte);
-        hash *= 0x100000001b3U;
-    }
-    return hash;
-}
-
 }  // namespace
 
 std::string recipe_text(const FilterRecipe& recipe) {
@@ -78,8 +70,7 @@ std::string recipe_text(const FilterRecipe& recipe) {
 }
 
 std::string filter_id(const std::string& recipe_text) {
-    // Two halves from two beginnings; the first is the one of FNV's authors.
-    return format("{:016x}{:016x}", fnv(recipe_text, 0xcbf29ce484222325U), fnv(recipe_text, 0x9ae16a3b2f90404fU));
+    return os::sha256_of(recipe_text);
 }
 
 FilterProgram compile_recipe(const FilterRecipe& recipe) {

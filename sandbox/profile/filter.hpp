@@ -25,7 +25,7 @@ struct FilterRecipe {
 
 // Everything that decides what comes out, as text; the running kernel's version where a file asks for one.
 std::string recipe_text(const FilterRecipe& recipe);
-// A short name for that text. Different texts have different names but by accident: it is no proof against forgery.
+// The name of that text, its SHA-256: a filter that was compiled before is taken for this recipe by it.
 std::string filter_id(const std::string& recipe_text);
 
 // Throws FilterError; also where the program would not let a command start.

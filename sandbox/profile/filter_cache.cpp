@@ -13,6 +13,7 @@
 #include "sandbox/os/fd.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sha256.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/profile/filter.hpp"
 
@@ -45,7 +46,7 @@ std::string file_of(const std::string& recipe, const FilterProgram& program) {
     const std::size_t begin = text.size();
     text.resize(begin + program.instructions.size() * sizeof(std::uint64_t));
     std::memcpy(text.data() + begin, program.instructions.data(), text.size() - begin);
-    return text + filter_id(text);
+    return text + os::sha256_of(text);
 }
 
 }  // namespace
@@ -60,12 +61,12 @@ std::optional<FilterProgram> FilterCache::find(const std::string& recipe) const 
         if (file.get() < 0 || !is_ours(file.get(), S_IFREG)) return std::nullopt;
         const std::string text = os::read_all(file.get(), "a compiled filter");
         const std::string head = heading(recipe);
-        constexpr std::size_t sum_size = 32;
+        constexpr std::size_t sum_size = 64;
         if (text.size() <= head.size() + sum_size || !text.starts_with(head)) return std::nullopt;
         const std::string_view whole(text);
         const std::string_view body = whole.substr(0, whole.size() - sum_size);
         const std::size_t bytes = body.size() - head.size();
-        if (filter_id(std::string(body)) != whole.substr(body.size()) || bytes % sizeof(std::uint64_t) != 0 ||
+        if (os::sha256_of(body) != whole.substr(body.size()) || bytes % sizeof(std::uint64_t) != 0 ||
             bytes / sizeof(std::uint64_t) > BPF_MAXINSNS) {
             return std::nullopt;
         }

@@ -9,16 +9,19 @@
 #include <memory>
 #include <utility>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/profile/embedded.hpp"
 
 namespace sandbox {
 namespace {
 
+using os::did_you_mean;
 using os::format;
+using os::list_words;
+using os::quote;
 
 constexpr std::string_view toml = ".toml";
 

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <variant>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {

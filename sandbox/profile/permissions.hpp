@@ -4,12 +4,12 @@
 #pragma once
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sandbox/filter/oci_rules.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
@@ -38,9 +38,9 @@ std::vector<std::string> granted_calls(const Permissions& allowed);
 Permissions permissions_in_force(const Spec& spec);
 
 // A jail that would reach further than its profile allows.
-class PermissionError : public std::runtime_error {
+class PermissionError : public os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 // Throws PermissionError where the spec has a network or a device that its allowance does not. `profile`: for the message.
 void check_permissions(const Spec& spec, std::string_view profile);

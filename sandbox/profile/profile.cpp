@@ -2,19 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <utility>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/filter/compile.hpp"
-#include "sandbox/os/fd.hpp"
+#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/profile/embedded.hpp"
 #include "sandbox/profile/filter.hpp"
 #include "sandbox/profile/filter_cache.hpp"
@@ -24,25 +21,16 @@ namespace sandbox {
 namespace {
 
 using os::format;
+using os::quote;
 
 constexpr std::size_t max_filter_size = 1U << 20U;
 constexpr const char* mandatory_file = "seccomp/mandatory.json";
 
 std::optional<std::string> read_if_there(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) return std::nullopt;
-    if (fd < 0) throw os::SysError(errno, format("open {}", path));
-    const os::Fd file(fd);
-    struct stat status {};
-    os::sys([&] { return ::fstat(file.get(), &status); }, "stat {}", path);
-    if (!S_ISREG(status.st_mode)) throw FilterError(format("{}: not a regular file", path));
-    std::string text;
-    char buffer[16384];
-    for (;;) {
-        const auto got = os::sys([&] { return ::read(file.get(), buffer, sizeof(buffer)); }, "read {}", path);
-        if (got == 0) return text;
-        text.append(buffer, static_cast<std::size_t>(got));
-        if (text.size() > max_filter_size) throw FilterError(format("{}: larger than a seccomp file can be", path));
+    try {
+        return os::read_chosen_file(AT_FDCWD, path, max_filter_size);
+    } catch (const os::UnfitFile& unfit) {
+        throw FilterError(format("{}: {}", path, unfit.what()));
     }
 }
 

@@ -4,24 +4,13 @@
 
 #include <cstring>
 
+#include "sandbox/os/embedded_program.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/plan/plan.hpp"
 #include "sandbox/services/message.hpp"
 
-// The program, from the file that the build links (CMakeLists.txt).
-asm(".section .rodata\n"
-    ".globl stagebox_service_runner_begin\n"
-    ".globl stagebox_service_runner_end\n"
-    ".balign 16\n"
-    "stagebox_service_runner_begin:\n"
-    ".incbin \"" STAGEBOX_SERVICE_RUNNER_PROGRAM
-    "\"\n"
-    "stagebox_service_runner_end:\n"
-    ".byte 0\n"
-    ".previous\n");
-extern "C" const char stagebox_service_runner_begin[];
-extern "C" const char stagebox_service_runner_end[];
+STAGEBOX_EMBED_PROGRAM(stagebox_service_runner, STAGEBOX_SERVICE_RUNNER_PROGRAM);
 
 namespace sandbox {
 
@@ -93,24 +82,25 @@ void ServiceRunnerClient::take_over(Spec& spec, Command& command, std::chrono::m
     command.stdin_fd = control_of_runner_.get();
 }
 
-std::variant<std::monostate, CommandEnd, ServiceFault> ServiceRunnerClient::what_was_told() const {
+std::variant<std::monostate, os::WaitStatus, ServiceFault> ServiceRunnerClient::what_was_told() const {
     using What = ServiceFault::What;
     services::Message message{};
     while (os::try_sys([&] { return ::recv(control_.get(), &message, sizeof message, MSG_DONTWAIT); }) ==
            sizeof message) {
         const bool is_command = message.index == services::command_index;
-        // A payload can write here, too: what it says of services that there are not is nothing.
+        // A payload can write here, too: what it says of services that there are not is nothing, nor is an end that cannot be.
         if (!is_command && message.index >= services_.size()) break;
         const Service* const service = is_command ? nullptr : &services_[message.index];
         switch (message.event) {
             case services::Event::ready: continue;
             case services::Event::ended:
-                if (is_command) return CommandEnd{message.code, message.status};
-                return ServiceFault{What::ended, service, message.code, message.status};
+                if (!message.how.is_possible()) break;
+                if (is_command) return message.how;
+                return ServiceFault{What::ended, service, message.how};
             case services::Event::not_ready:
                 if (is_command) break;
-                return ServiceFault{What::not_ready, service, message.code, message.status};
-            case services::Event::not_executed: return ServiceFault{What::not_executed, service, 0, message.status};
+                return ServiceFault{What::not_ready, service, message.how};
+            case services::Event::not_executed: return ServiceFault{What::not_executed, service, {}, message.error};
         }
         break;
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/wait_status.hpp"
 #include "sandbox/spec/services.hpp"
 #include "sandbox/spec/spec.hpp"
 
@@ -17,14 +18,8 @@ namespace sandbox {
 struct ServiceFault {
     enum class What : unsigned char { ended, not_ready, not_executed } what;
     const Service* service;  // null: it is the command itself that could not be executed
-    int code = 0;            // waitid(2)'s si_code and si_status, of the service or of its last check; 0: there is none
-    int status = 0;          // errno where it could not be executed
-};
-
-// How the command itself ended: waitid(2).
-struct CommandEnd {
-    int code = 0;
-    int status = 0;
+    os::WaitStatus how;      // of the service, or of its last check; unseen: there is none
+    int error = 0;           // errno where it could not be executed
 };
 
 class ServiceRunnerClient {
@@ -39,7 +34,7 @@ class ServiceRunnerClient {
     void started() { control_of_runner_.reset(); }
 
     // After the jail's end, once; the command's end, a fault, or nothing where the jail was killed.
-    [[nodiscard]] std::variant<std::monostate, CommandEnd, ServiceFault> what_was_told() const;
+    [[nodiscard]] std::variant<std::monostate, os::WaitStatus, ServiceFault> what_was_told() const;
 
   private:
     const std::vector<Service>& services_;

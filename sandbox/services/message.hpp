@@ -2,15 +2,16 @@
 #pragma once
 #include <cstdint>
 
+#include "sandbox/os/wait_status.hpp"
 #include "sandbox/spec/ready.hpp"
 
 namespace sandbox::services {
 
 enum class Event : std::uint32_t {
-    ready,      // service `index` is
-    not_ready,  // and this one is not, though its time is over; code and status: how its last check ended, if it had one
-    ended,      // and this one ended before the command; code and status: waitid(2)'s
-    not_executed,  // and this one could not be; status: errno
+    ready,         // service `index` is
+    not_ready,     // and this one is not, though its time is over; how: its last check ended, if it had one
+    ended,         // and this one ended before the command
+    not_executed,  // and this one could not be; error: why
 };
 
 // In the place of a service's number: the command.
@@ -19,8 +20,8 @@ inline constexpr std::uint32_t command_index = ~0U;
 struct Message {
     Event event;
     std::uint32_t index;
-    std::int32_t code;
-    std::int32_t status;
+    os::WaitStatus how;
+    std::int32_t error;  // errno
 };
 
 }  // namespace sandbox::services

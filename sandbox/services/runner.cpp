@@ -6,6 +6,7 @@
 // Its arguments are flat, services.cpp writes them: grace in ms; number of services; of each, the time for it to be ready in
 // ms, the check's letter and value, the number of its command's words and those, the number of the service's words and those;
 // then the command. Standard input is a socket to the supervisor. Its first message has the logs of the services with it.
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/services/message.hpp"
 
 #include <arpa/inet.h>
@@ -63,8 +64,7 @@ long now() noexcept {
 struct Process {
     long pid = 0;
     bool has_ended = false;
-    int code = 0;
-    int status = 0;
+    os::WaitStatus how;
 };
 
 struct RunningService {
@@ -99,7 +99,7 @@ class ServiceRunner {
     void wait(long milliseconds) noexcept;
     void reap() noexcept;
     void look_for_ended() noexcept;
-    void tell(Event event, std::uint32_t index, int code, int status) const noexcept;
+    void tell(Event event, std::uint32_t index, os::WaitStatus how = {}, int error = 0) const noexcept;
 
     char** environment_;
     long grace_ = 0;
@@ -142,11 +142,11 @@ void ServiceRunner::run() noexcept {
     for (unsigned i = 0; i < count_; ++i) {
         start_service(i);
         wait_until_ready(i);
-        tell(Event::ready, i, 0, 0);
+        tell(Event::ready, i);
     }
     main_.pid = start(command_, 1, 2);
     if (main_.pid < 0) {
-        tell(Event::not_executed, command_index, 0, static_cast<int>(-main_.pid));
+        tell(Event::not_executed, command_index, {}, static_cast<int>(-main_.pid));
         leave(127);
     }
     wait_for_command();
@@ -205,7 +205,7 @@ long ServiceRunner::start(char** argv, int output, int errors) noexcept {
 
 // As a jail's own command is looked for (plan/plan.cpp).
 void ServiceRunner::execute(char** argv) const noexcept {
-    const char* path = "/usr/sbin:/usr/bin:/sbin:/bin";
+    const char* path = os::default_path;
     for (char** variable = environment_; *variable != nullptr; ++variable) {
         const char* const text = *variable;
         if (text[0] == 'P' && text[1] == 'A' && text[2] == 'T' && text[3] == 'H' && text[4] == '=') path = text + 5;
@@ -247,7 +247,7 @@ void ServiceRunner::start_service(unsigned index) noexcept {
     check_ = {};
     service.child.pid = start(service.run, log, log);
     if (service.child.pid > 0) return;
-    tell(Event::not_executed, index, 0, static_cast<int>(-service.child.pid));
+    tell(Event::not_executed, index, {}, static_cast<int>(-service.child.pid));
     leave(127);
 }
 
@@ -255,7 +255,7 @@ void ServiceRunner::wait_until_ready(unsigned index) noexcept {
     const long deadline = now() + services_[index].timeout;
     for (long pause = first_look; !is_ready(index); pause = pause * 2 < last_look ? pause * 2 : last_look) {
         if (now() >= deadline) {
-            tell(Event::not_ready, index, check_.code, check_.status);
+            tell(Event::not_ready, index, check_.how);
             leave(1);
         }
         wait(pause);
@@ -338,18 +338,15 @@ bool ServiceRunner::has_said(unsigned index) noexcept {
 // One at a time; what it says is in the service's log.
 bool ServiceRunner::check_succeeds(unsigned index) noexcept {
     if (check_.pid > 0 && !check_.has_ended) return false;
-    const bool has_succeeded = check_.has_ended && check_.code == CLD_EXITED && check_.status == 0;
+    const bool has_succeeded = check_.has_ended && check_.how.has_exited(0);
     const Process before = check_;
     check_ = {};
     if (has_succeeded) return true;
     const int log = first_log + static_cast<int>(index);
     check_.pid = start(services_[index].check, log, log);
-    if (check_.pid < 0) check_ = {0, true, CLD_EXITED, 127};
+    if (check_.pid < 0) check_ = {0, true, os::WaitStatus::exited(127)};
     // For the message, should there be no time for the new one.
-    if (!check_.has_ended) {
-        check_.code = before.code;
-        check_.status = before.status;
-    }
+    if (!check_.has_ended) check_.how = before.how;
     return false;
 }
 
@@ -378,8 +375,8 @@ void ServiceRunner::end_with(const Process& command) noexcept {
         if (running == 0 || now() >= deadline) break;
         wait(deadline - now());
     }
-    tell(Event::ended, command_index, command.code, command.status);
-    leave(command.code == CLD_EXITED ? command.status : 128 + command.status);
+    tell(Event::ended, command_index, command.how);
+    leave(command.how.shell_code());
 }
 
 // Until a child has ended, the jail is told to end, or the time is over (-1: never).
@@ -404,8 +401,7 @@ void ServiceRunner::reap() noexcept {
         const auto take = [&info](Process& child) {
             if (info.si_pid != child.pid) return;
             child.has_ended = true;
-            child.code = info.si_code;
-            child.status = info.si_status;
+            child.how = {info.si_code, info.si_status};
         };
         take(main_);
         take(check_);
@@ -417,13 +413,13 @@ void ServiceRunner::look_for_ended() noexcept {
     for (unsigned i = 0; i < count_; ++i) {
         const Process& child = services_[i].child;
         if (child.pid == 0 || !child.has_ended) continue;
-        tell(Event::ended, i, child.code, child.status);
+        tell(Event::ended, i, child.how);
         leave(1);
     }
 }
 
-void ServiceRunner::tell(Event event, std::uint32_t index, int code, int status) const noexcept {
-    const Message message = {event, index, code, status};
+void ServiceRunner::tell(Event event, std::uint32_t index, os::WaitStatus how, int error) const noexcept {
+    const Message message = {event, index, how, error};
     call(SYS_sendto, supervisor, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
 }
 

@@ -8,13 +8,15 @@
 #include <span>
 #include <stdexcept>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
 
 using os::format;
+using os::list_words;
+using os::quote;
 
 constexpr std::uint64_t heaviest = 10000;  // io.weight, cgroups(7)
 constexpr std::string_view time_help = "a number and s, m or h: \"90s\", \"30m\", \"2h\"";
@@ -249,7 +251,7 @@ std::string describe_limits(const Limits& limits) {
     std::string text;
     for (const LimitKey& key : keys) {
         const std::string value = key.text(limits);
-        if (!value.empty()) text += format("{}{} {}", text.empty() ? "" : ", ", key.info.name, value);
+        if (!value.empty()) os::append_part(text, ", ", format("{} {}", key.info.name, value));
     }
     return text;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/os/format.hpp"
 #include "stages/lower/mounts.hpp"
 
@@ -88,7 +89,7 @@ class Lowering {
             command.argv = stage_.run;
         }
         std::map<std::string, std::string> env = {
-            {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}, {"HOME", "/root"}, {"LC_ALL", "C.UTF-8"}};
+            {"PATH", sandbox::os::default_path}, {"HOME", "/root"}, {"LC_ALL", "C.UTF-8"}};
         for (const auto& [name, value] : stage_.env) env[name] = value;
         command.env.assign(env.begin(), env.end());
     }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
 namespace stages {
@@ -11,8 +11,8 @@ namespace {
 
 using sandbox::ConfigEntry;
 using sandbox::ConfigValue;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 constexpr std::int64_t most_attempts = 100;
 
@@ -22,9 +22,9 @@ std::vector<FailureClass> read_classes(const ConfigValue& value) {
         const std::string& word = element.as_string();
         const auto found = retryable_class(word);
         if (!found) {
-            const std::string meant = sandbox::did_you_mean(word, retryable_names);
+            const std::string meant = sandbox::os::did_you_mean(word, retryable_names);
             throw element.error(format("{} is not a failure that another attempt could mend", quote(word)),
-                                meant.empty() ? sandbox::list_words(retryable_names) : meant);
+                                meant.empty() ? sandbox::os::list_words(retryable_names) : meant);
         }
         if (std::ranges::find(classes, *found) != classes.end()) {
             throw element.error(format("the failure {} is there twice", quote(word)));

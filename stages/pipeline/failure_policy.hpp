@@ -43,13 +43,16 @@ std::chrono::milliseconds pause_before(unsigned next, const Retry& retry, double
 // What to do about it, in a sentence; empty where there is nothing to say beyond the failure's own words.
 std::string_view advice_for(FailureClass failure, HasNetwork network);
 
+// How long what was asked to end may take, where nothing else was said.
+inline constexpr std::chrono::seconds default_grace{10};
+
 // What is to happen when a stage fails, or is to end.
 struct FailureRules {
     ErrorMode errors = ErrorMode::graceful;
     bool is_optional = false;
     Retry retry;
     std::vector<std::string> recover;  // a command, run before another attempt in what the last one left; none: empty
-    std::chrono::seconds grace{10};    // between SIGTERM and SIGKILL
+    std::chrono::seconds grace = default_grace;  // between SIGTERM and SIGKILL
 };
 
 }  // namespace stages

@@ -5,8 +5,8 @@
 #include <queue>
 #include <stdexcept>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace stages {
 namespace {
@@ -62,9 +62,9 @@ std::size_t Graph::place_of(std::string_view stage) const {
     std::vector<std::string_view> names;
     for (const auto& [name, unused] : places_) names.push_back(name);
     std::ranges::sort(names);  // the map's order is nobody's: equal mistakes get equal answers
-    const std::string meant = sandbox::did_you_mean(stage, names);
+    const std::string meant = sandbox::os::did_you_mean(stage, names);
     throw std::invalid_argument(
-        sandbox::os::format("no stage is called {}{}{}", sandbox::quote(stage), meant.empty() ? "" : ": ", meant));
+        sandbox::os::format("no stage is called {}{}{}", sandbox::os::quote(stage), meant.empty() ? "" : ": ", meant));
 }
 
 const std::vector<std::size_t>& Graph::dependencies(std::size_t stage) const {

@@ -5,8 +5,8 @@
 #include <span>
 #include <string_view>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
 namespace stages {
@@ -18,8 +18,8 @@ using sandbox::ConfigTable;
 using sandbox::ConfigValue;
 using sandbox::Effect;
 using sandbox::KeyInfo;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 constexpr std::size_t longest_unit = 255;  // systemd.unit(5)
 constexpr std::size_t most_units = 64;

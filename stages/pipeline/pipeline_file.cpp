@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <memory>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/pipeline/host_service_options.hpp"
 #include "stages/pipeline/local_files.hpp"
 #include "stages/pipeline/problems.hpp"
@@ -28,9 +28,9 @@ using sandbox::ConfigError;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
 using sandbox::Effect;
-using sandbox::quote;
 using sandbox::Shape;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 constexpr std::int64_t file_version = 1;
 
@@ -80,7 +80,7 @@ Variables read_variables(const ConfigTable& top, const Overrides& overrides) {
         const std::string option = format("--var {}={}", name, value);
         if (variable == variables.end()) {
             throw ConfigError(top.source().name(), {}, format("{}: no variable is called so in [vars]", quote(option)),
-                              sandbox::did_you_mean(name, names));
+                              sandbox::os::did_you_mean(name, names));
         }
         if (!is_text(value)) {
             throw ConfigError(top.source().name(), {}, format("{}: the value is not UTF-8 text", quote(option)));

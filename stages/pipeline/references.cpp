@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/pipeline/graph.hpp"
 #include "stages/pipeline/problems.hpp"
 #include "stages/pipeline/words.hpp"
@@ -16,8 +16,8 @@ namespace stages {
 namespace {
 
 using sandbox::ConfigError;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 std::string_view ids_word(const Stage& stage) {
     return stage.ids == sandbox::IdMode::range ? "range" : "single";
@@ -58,10 +58,10 @@ class References {
         if (std::ranges::find(stage.outputs, artifact, &Output::name) != stage.outputs.end()) return stage;
         std::vector<std::string_view> known;
         for (const Output& output : stage.outputs) known.push_back(output.name);
-        std::string hint = sandbox::did_you_mean(artifact, known);
+        std::string hint = sandbox::os::did_you_mean(artifact, known);
         if (hint.empty()) {
             hint = known.empty() ? format("declare it in the stage: out = {{ {} = \"PATH\" }}", artifact)
-                                 : format("its artifacts are {}", sandbox::list_words(known));
+                                 : format("its artifacts are {}", sandbox::os::list_words(known));
         }
         throw error(at, format("the stage {} has no artifact called {}", name, quote(artifact)), hint);
     }
@@ -78,7 +78,7 @@ class References {
     const Stage& find_stage(const std::string& name, const std::string& text, Position at, const Names& meant) const {
         const auto found = index_.find(name);
         if (found != index_.end()) return *found->second;
-        std::string hint = sandbox::did_you_mean(name, meant);
+        std::string hint = sandbox::os::did_you_mean(name, meant);
         if (hint.empty() && files_.exists(text)) {
             hint = format("did you mean {}? a local path begins with \"./\"", quote("./" + text));
         }

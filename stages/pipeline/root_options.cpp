@@ -2,8 +2,8 @@
 
 #include <unordered_set>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace stages {
 namespace {
@@ -11,8 +11,8 @@ namespace {
 using sandbox::ConfigEntry;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 // The path that `inner` lies in, of those in `all`; empty where there is none.
 std::string enclosing(std::string_view inner, const std::unordered_set<std::string>& all) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/pipeline/pipeline_file.hpp"
 #include "stages/pipeline/stage_keys.hpp"
 #include "stages/pipeline/stage_reader.hpp"
@@ -87,7 +88,7 @@ std::string value_cell(const KeyInfo& key) {
     if (key.shape.words.empty()) return type_name(key.shape);
     std::string choices;
     for (const std::string_view word : key.shape.words)
-        choices += format("{}`\"{}\"`", choices.empty() ? "" : ", ", word);
+        sandbox::os::append_part(choices, ", ", format("`\"{}\"`", word));
     return choices;
 }
 

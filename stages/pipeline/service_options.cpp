@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
 namespace stages {
@@ -16,12 +16,12 @@ using sandbox::ConfigTable;
 using sandbox::ConfigValue;
 using sandbox::Effect;
 using sandbox::KeyInfo;
-using sandbox::quote;
 using sandbox::Ready;
 using sandbox::ReadyCheck;
 using sandbox::Service;
 using sandbox::os::format;
 using sandbox::os::Json;
+using sandbox::os::quote;
 
 constexpr std::size_t longest_socket_path = 107;  // unix(7)
 constexpr std::size_t longest_text = 1024;        // of a log, to be looked for

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace stages {
 namespace {
@@ -12,8 +12,8 @@ namespace {
 using sandbox::ConfigEntry;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

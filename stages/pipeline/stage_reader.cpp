@@ -1,7 +1,7 @@
 #include "stages/pipeline/stage_reader.hpp"
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/pipeline/stage_keys.hpp"
 
 namespace stages {
@@ -10,8 +10,8 @@ namespace {
 using sandbox::ConfigEntry;
 using sandbox::ConfigTable;
 using sandbox::ConfigValue;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 constexpr auto on_disconnect_words =
     std::to_array<sandbox::Word<OnDisconnect>>({{"end", OnDisconnect::end}, {"continue", OnDisconnect::go_on}});

@@ -4,15 +4,15 @@
 #include <array>
 #include <vector>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace stages {
 namespace {
 
 using sandbox::ConfigValue;
-using sandbox::quote;
 using sandbox::os::format;
+using sandbox::os::quote;
 
 constexpr std::size_t longest_name = 63;
 
@@ -30,7 +30,7 @@ sandbox::ConfigError unknown_variable(const ConfigValue& value, std::string_view
     std::vector<std::string_view> known;
     for (const auto& [variable, unused] : variables) known.push_back(variable);
     std::ranges::sort(known);
-    std::string hint = sandbox::did_you_mean(name, known);
+    std::string hint = sandbox::os::did_you_mean(name, known);
     if (hint.empty()) hint = "variables are declared in [vars]; write $${ where the text itself needs ${";
     return value.error(format("no variable is called {}", quote(name)), hint);
 }

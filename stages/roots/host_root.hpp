@@ -3,16 +3,17 @@
 #pragma once
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include "sandbox/os/problem.hpp"
 
 namespace stages {
 
 // The host cannot serve as a root; what() says why and what to do.
-class HostRootError : public std::runtime_error {
+class HostRootError : public sandbox::os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 // Where the state of the host's packages lies; tests have their own.

@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/pipeline/words.hpp"
 #include "stages/script/edit.hpp"
 #include "stages/script/sources.hpp"
@@ -131,7 +131,7 @@ std::vector<std::string_view> Writer::lost_variables(std::size_t phase) const {
 }
 
 std::string Writer::head() const {
-    const std::string name = sandbox::printable(base_name(script_.name));
+    const std::string name = sandbox::os::printable(base_name(script_.name));
     std::string text = format(
         "# A first pipeline for {0}, drafted by stagebox import. Its stages are cut at {1}.\n"
         "#\n"
@@ -149,12 +149,12 @@ std::string Writer::head() const {
         name, words_of(phases_.seam));
     for (const std::string& path : paths_beside(script_)) {
         if (!script_.followed.contains(path))
-            text += format("# Not found, and so not read: {}\n", sandbox::printable(path));
+            text += format("# Not found, and so not read: {}\n", sandbox::os::printable(path));
     }
     for (const Command& command : commands_of(script_)) {
         const Word* file = sourced_file(command);
         if (file == nullptr || command.is_in_chroot || !path_beside(*file).empty()) continue;
-        text += format("# Not read: {} (line {}). What it sets is missing here.\n", sandbox::printable(file->text),
+        text += format("# Not read: {} (line {}). What it sets is missing here.\n", sandbox::os::printable(file->text),
                        script_.at(file->span.begin).line);
     }
     if (!phases_.dropped.empty()) {
@@ -168,7 +168,7 @@ std::string Writer::head() const {
 }
 
 std::string Writer::stage(const Phase& phase, const Phase* before) const {
-    std::string text = format("\n# {}: {}\n", sandbox::printable(phase.title), lines_of(phase));
+    std::string text = format("\n# {}: {}\n", sandbox::os::printable(phase.title), lines_of(phase));
     std::map<std::string, std::string> needs;
     bool has_network = false;
     for (const Command& command : commands_of_phase(phase)) {
@@ -178,7 +178,7 @@ std::string Writer::stage(const Phase& phase, const Phase* before) const {
         if (!package.empty()) needs.emplace(command.program, package);
     }
     const auto place = static_cast<std::size_t>(&phase - phases_.all.data());
-    if (const std::string lost = sandbox::list_words(lost_variables(place)); !lost.empty()) {
+    if (const std::string lost = sandbox::os::list_words(lost_variables(place)); !lost.empty()) {
         text += format(
             "# Set by an earlier phase, and not known here: {}. Write them to a file below /out/work there, and read "
             "it\n# here.\n",
@@ -221,12 +221,12 @@ std::string Writer::pipeline() const {
 }
 
 std::string Writer::stage_script(const Phase& phase) const {
-    const std::string original = sandbox::printable(base_name(script_.name));
+    const std::string original = sandbox::os::printable(base_name(script_.name));
     std::vector<Span> own = phases_.prelude;
     own.insert(own.end(), phase.parts.begin(), phase.parts.end());
     const std::string notes = editor_.notes_on(own);
     std::string text =
-        format("{}\n# {}: of {}, {}.\n", interpreter(), sandbox::printable(phase.title), original, lines_of(phase));
+        format("{}\n# {}: of {}, {}.\n", interpreter(), sandbox::os::printable(phase.title), original, lines_of(phase));
     if (!notes.empty()) text += "# These commands do nothing here; what takes their place:\n" + notes;
     text +=
         "\n# The working directory of the stage before, to go on with.\n"
@@ -253,7 +253,7 @@ std::string Writer::common() const {
     std::string head = format(
         "# shellcheck shell=bash\n# Functions and settings of {}, which each stage reads. Drafted by stagebox "
         "import.\n",
-        sandbox::printable(base_name(script_.name)));
+        sandbox::os::printable(base_name(script_.name)));
     if (!notes.empty()) head += "# These commands do nothing here; what takes their place:\n" + notes;
     return head + "\n" + text;
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "sandbox/config/text.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "stages/script/sources.hpp"
 
 namespace stages::script {
@@ -113,7 +113,7 @@ std::string Editor::notes_on(const std::vector<Span>& spans) const {
         text += format("#\n# {}: {}.\n", finding.rule->name, finding.rule->instead);
         for (const Finding& one : findings_) {
             if (one.rule != finding.rule || !touches(spans, one.span)) continue;
-            text += format("#   {}:{}: {}{}\n", one.at.line, one.at.column, sandbox::printable(one.command),
+            text += format("#   {}:{}: {}{}\n", one.at.line, one.at.column, sandbox::os::printable(one.command),
                            one.is_verbatim ? "" : "   <- still in effect: it is made while the script runs");
         }
     }
@@ -121,7 +121,7 @@ std::string Editor::notes_on(const std::vector<Span>& spans) const {
         if (!touches(spans, unread.span)) continue;
         const Position at = script_.at(unread.span.begin);
         text += format("#\n# Not read, {}:{}: a text for a shell that only becomes one when the script runs ({}).\n",
-                       at.line, at.column, sandbox::printable(unread.why));
+                       at.line, at.column, sandbox::os::printable(unread.why));
     }
     return text;
 }

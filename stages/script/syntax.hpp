@@ -5,12 +5,12 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sandbox/os/json.hpp"
+#include "sandbox/os/problem.hpp"
 #include "stages/pipeline/pipeline.hpp"
 
 namespace stages::script {
@@ -112,9 +112,9 @@ struct Script {
 // The syntax tree of a text, as `shfmt --to-json` writes it. Throws SyntaxFault.
 using Parse = std::function<sandbox::os::Json(std::string_view text)>;
 
-class SyntaxFault : public std::runtime_error {
+class SyntaxFault : public sandbox::os::Error {
   public:
-    SyntaxFault(Position at, const std::string& message) : std::runtime_error(message), at_(at) {}
+    SyntaxFault(Position at, const std::string& message) : Error(message), at_(at) {}
     [[nodiscard]] Position at() const noexcept { return at_; }
 
   private:

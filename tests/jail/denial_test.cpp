@@ -69,7 +69,7 @@ class ReportedJail {
     // All that the payload said, after its end.
     std::string finish() {
         const auto outcome = jail_->wait();
-        CHECK(std::holds_alternative<sandbox::Exited>(outcome.how));
+        CHECK(outcome.how.has_exited());
         return sandbox::os::read_all(output_.get(), "the probe's output");
     }
 

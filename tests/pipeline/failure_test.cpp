@@ -53,6 +53,32 @@ run = ["sh", "-c", "kill -SEGV $$"]
     CHECK(has_clean_receipt(failed));
 }
 
+TEST_CASE("the command that is offered after a failure can be pasted into a shell", "[failure]") {
+    const Workspace workspace;
+    workspace.write("my pro'ject/stagebox.toml", R"toml(
+version = 1
+name = "pasted"
+[vars]
+flavour = "debug"
+[stage.bad]
+from = "host"
+run = ["sh", "-c", "echo it is ${flavour}; exit 3"]
+)toml");
+    const std::string file = workspace.project() + "/my pro'ject/stagebox.toml";
+    const Result failed = run({.argv = {stagebox_program(), "build", "-f", file, "--store", workspace.other_store(),
+                                        "--var", "flavour=a release"}});
+    INFO(failed.err);
+    CHECK(failed.code == 1);
+    CHECK(says(failed, "  command: sh -c 'echo it is a release; exit 3'\n"));
+    const std::size_t at = failed.err.find("  retry:   stagebox ");
+    REQUIRE(at != std::string::npos);
+    const std::string words = failed.err.substr(at + 20, failed.err.find('\n', at) - at - 20);
+    const Result again = run({.argv = {"/bin/sh", "-c", stagebox_program() + " " + words}});
+    INFO(again.err);
+    CHECK(again.code == 1);
+    CHECK(says(again, "it is a release"));
+}
+
 TEST_CASE("what needs a failed stage is skipped", "[failure]") {
     const Workspace workspace;
     workspace.pipeline(with_tools(R"toml(

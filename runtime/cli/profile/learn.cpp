@@ -16,6 +16,7 @@
 #include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/profile/profile.hpp"
 
 namespace runtime::cli {
@@ -63,12 +64,6 @@ int tell(const std::string& text) {
     return ExitCode::done;
 }
 
-std::string in_words(const std::vector<std::string>& argv) {
-    std::string words;
-    for (const std::string& word : argv) words += (words.empty() ? "" : " ") + word;
-    return words;
-}
-
 // Hears every call of one run.
 class Student {
   public:
@@ -111,7 +106,7 @@ void write_profile(const LearnRequest& request, const Student& student, const st
                            .base = base.find('/') == std::string::npos ? base : sandbox::os::real_path(base),
                            .base_filters = {},
                            .own_filter = name + ".json",
-                           .command = in_words(argv),
+                           .command = sandbox::os::shell_words(argv),
                            .denied = student.denied()};
     for (const auto& filter : sandbox::load_profile(base).file.filters) {
         from.base_filters.push_back(filter_name(filter));

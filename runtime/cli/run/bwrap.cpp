@@ -111,12 +111,6 @@ void tell_about(const RunRequest& request, const sandbox::Plan& plan, pid_t pid)
     ::close(request.userns_block_fd);
 }
 
-int code_of(const std::variant<sandbox::Exited, sandbox::Signaled, sandbox::Killed>& how) {
-    if (const auto* exited = std::get_if<sandbox::Exited>(&how)) return exited->code;
-    if (const auto* signaled = std::get_if<sandbox::Signaled>(&how)) return ExitCode::by_signal(signaled->number);
-    return ExitCode::by_signal(SIGKILL);
-}
-
 int start_and_wait(const RunRequest& request) {
     const std::vector<int> inherited = inherited_descriptors();
     check_descriptors(inherited);
@@ -129,7 +123,7 @@ int start_and_wait(const RunRequest& request) {
     }
     // They are the jail's now; who waits for the end of one must not wait for us.
     for (const int fd : inherited) ::close(fd);
-    const int code = code_of(std::get<sandbox::BubblewrapJail>(launched).wait());
+    const int code = std::get<sandbox::BubblewrapJail>(launched).wait().shell_code();
     if (request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
     return code;
 }

@@ -9,10 +9,12 @@
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 
 using sandbox::os::format;
+using sandbox::os::join;
 
 namespace {
 
@@ -29,12 +31,6 @@ std::vector<std::string> members(pid_t pid, std::uint64_t namespaces) {
         all.push_back(format("\"{}-namespace\": {}", name, status.st_ino));
     }
     return all;
-}
-
-std::string join(const std::vector<std::string>& parts, const std::string& between) {
-    std::string text;
-    for (const std::string& part : parts) text += (text.empty() ? "" : between) + part;
-    return text;
 }
 
 }  // namespace

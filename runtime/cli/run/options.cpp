@@ -1,9 +1,7 @@
 #include "runtime/cli/run/options.hpp"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +14,7 @@
 #include "runtime/cli/run/mounts.hpp"
 #include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/caps.hpp"
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/spec/limits_text.hpp"
@@ -75,13 +74,6 @@ std::string current_directory(const Environment& environment) {
     return text;
 }
 
-std::uint64_t own_capabilities() {
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct data[2] = {};
-    if (::syscall(SYS_capget, &header, data) != 0) refuse(format("capget failed: {}", std::strerror(errno)));
-    return data[0].effective | std::uint64_t{data[1].effective} << 32U;
-}
-
 // A classic BPF program as seccomp(2) takes it: 8 bytes an instruction.
 sandbox::FilterProgram read_filter(const std::string& option, const std::string& fd) {
     const std::string content = take_content(parse_fd(fd), option);
@@ -106,7 +98,7 @@ class Reader {
             request_.spec.network = sandbox::Network::host;
             environment_ = caller_environment();
         } else {
-            environment_ = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
+            environment_ = {{"PATH", sandbox::os::default_path}};
         }
     }
 
@@ -573,7 +565,7 @@ void Reader::finish_bubblewrap() {
     terms.block_fd = request_.block_fd;
     terms.sync_fd = request_.sync_fd;
     terms.filters = request_.filters;
-    const std::uint64_t base = is_root ? own_capabilities() : 0;
+    const std::uint64_t base = is_root ? sandbox::own_capabilities() : 0;
     const std::uint64_t kept = (base | request_.added_capabilities) & ~request_.dropped_capabilities;
     if (!is_root || request_.changes_capabilities) terms.capabilities = kept;
     const bool has_pids = terms.pid == Share::own || terms.pid_namespace >= 0;

@@ -13,6 +13,7 @@
 #include "runtime/store/helper.hpp"
 #include "runtime/store/store.hpp"
 #include "sandbox/ids/idmap.hpp"
+#include "sandbox/os/default_path.hpp"
 #include "sandbox/os/event_loop.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -116,7 +117,7 @@ sandbox::Mount RunRoot::unpack(const RunRequest& request, const std::string& arc
     if (spec.ids.mode == sandbox::IdMode::single) {
         command.argv.insert(command.argv.begin() + 2, {"--no-same-owner", "--exclude=./dev/*", "--exclude=dev/*"});
     }
-    command.env = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}, {"LC_ALL", "C.UTF-8"}};
+    command.env = {{"PATH", sandbox::os::default_path}, {"LC_ALL", "C.UTF-8"}};
     const Fd nothing(sandbox::os::sys([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); }, "open /dev/null"));
     command.stdin_fd = nothing.get();
     command.stdout_fd = command.stderr_fd = 2;

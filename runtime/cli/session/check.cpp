@@ -67,8 +67,8 @@ Findings check_pipeline(const stages::Pipeline& pipeline) {
     if (needs_network) {
         const sandbox::Finding network = jail::probe_user_network();
         if (network.status != sandbox::Status::ok) {
-            findings.push_back(
-                {Severity::harm, "needs", format("network \"user\": {}", network.detail), network.remedy});
+            findings.push_back({Severity::harm, "needs", format("network \"user\": {}", network.problem.what),
+                                network.problem.remedy});
         }
     }
     return findings;

@@ -11,6 +11,7 @@
 #include "runtime/host/unmount/act.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
@@ -60,7 +61,7 @@ std::string directory_of(const std::string& named, const sandbox::os::MountTable
         std::string path = named.starts_with('/') ? named : sandbox::os::real_path(".") + "/" + named;
         while (path.size() > 1 && path.ends_with('/')) path.pop_back();
         if (!host::mounts_in(mounts, path).empty()) return path;
-        throw std::invalid_argument(format("{}: {}", named, error.code().message()));
+        throw std::invalid_argument(format("{}: {}", named, error.message()));
     }
 }
 
@@ -95,7 +96,7 @@ void print(const host::Step& step) {
 
 // Without what only waits for those.
 void print_waiting(const host::Step& step) {
-    if (!step.why.empty()) return;
+    if (!step.problem.what.empty()) return;
     std::printf("waiting: ");
     print(step);
 }
@@ -112,8 +113,8 @@ void print_rest(const host::UnmountPlan& plan, UnmountAct act) {
                     plan.unseen == 1 ? "process holds is" : "processes hold is");
     }
     if (act == UnmountAct::never) {
-        std::printf("a dry run: nothing was changed\n  help: %s\n",
-                    host::unmount_command(plan.directory, "--yes").c_str());
+        const std::string help = sandbox::os::help_line(host::unmount_command(plan.directory, "--yes"));
+        std::printf("a dry run: nothing was changed%s\n", help.c_str());
     } else if (left != 0) {
         std::printf("%td left\n", left);
     }

@@ -55,9 +55,9 @@ std::string to_text(const store::Damage& damage) {
     if (!damage.kept.empty()) {
         text += format("    it could not be set aside ({}): delete it before the next build\n", damage.kept);
     }
-    std::string stages;
-    for (const std::string& stage : damage.stages) stages += (stages.empty() ? "" : ", ") + stage;
-    if (!stages.empty()) text += format("    result of {}; the next build runs it again\n", stages);
+    if (!damage.stages.empty()) {
+        text += format("    result of {}; the next build runs it again\n", sandbox::os::join(damage.stages));
+    }
     return text;
 }
 
@@ -72,7 +72,7 @@ std::string to_text(const store::CheckReport& report, const std::string& path) {
     if (for_gc > 0)
         text += format("left over: {} places that no result names; `stagebox store gc` deletes them\n", for_gc);
     text += format("{}: {} results, {} layers, {} artifacts, {} read: ", path, report.records, report.layers,
-                   report.artifacts, report::human_bytes(static_cast<double>(report.bytes)));
+                   report.artifacts, sandbox::os::human_bytes(static_cast<double>(report.bytes)));
     text += report.damaged.empty()
                 ? "whole\n"
                 : format("{} damaged, set aside in damaged/ until `stagebox store gc`\n", report.damaged.size());

@@ -5,6 +5,7 @@
 #include "runtime/cli/open_store.hpp"
 #include "runtime/report/console.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::cli {
 
@@ -33,10 +34,10 @@ int run(const ListWords& words) {
     for (const store::Record& record : listing.records) {
         total += bytes_of(record);
         std::cout << format("{}  {:<20}  {:<20}  {:>9}  {}\n", record.key.substr(0, 12), record.pipeline, record.stage,
-                            report::human_bytes(bytes_of(record)), record.finished);
+                            sandbox::os::human_bytes(bytes_of(record)), record.finished);
     }
     std::cout << format("{} results, {}; {} failed stages kept; {} unnamed layers and artifacts\n",
-                        listing.records.size(), report::human_bytes(total), listing.failed.size(),
+                        listing.records.size(), sandbox::os::human_bytes(total), listing.failed.size(),
                         listing.orphans.size());
     return ExitCode::done;
 }

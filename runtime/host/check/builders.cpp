@@ -11,6 +11,7 @@
 #include "runtime/host/state/small_files.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -140,8 +141,7 @@ Findings find_own_builds(const std::vector<Process>& processes, const std::strin
         if (is_dot(*entry) || !text || !text->starts_with(start)) continue;
         pid_t pid = 0;
         std::from_chars(text->data() + start.size(), text->data() + text->size(), pid);
-        stages[pid] += format("{}{}", stages[pid].empty() ? "" : ", ",
-                              plain(text->substr(std::min(text->find('('), text->size()))));
+        sandbox::os::append_part(stages[pid], ", ", plain(text->substr(std::min(text->find('('), text->size()))));
     }
     for (const pid_t pid : holders) {
         const Process* process = find_process(processes, pid);

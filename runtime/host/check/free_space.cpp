@@ -7,14 +7,14 @@
 #include <cstring>
 
 #include "runtime/host/state/difference.hpp"
-#include "runtime/report/console.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
 
-using report::human_bytes;
 using sandbox::os::format;
+using sandbox::os::human_bytes;
 
 // Less than this, and not even a record can be written.
 constexpr double too_little = 1 << 20;

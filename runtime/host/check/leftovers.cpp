@@ -10,6 +10,7 @@
 #include "runtime/host/unmount/holders.hpp"
 #include "runtime/host/unmount/unmount.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -60,7 +61,7 @@ Finding describe_chroot(const std::string& directory, const std::set<std::string
                                    [&](const MountEntry& mount) { return lies_under(mount.target, directory); });
     std::string names;
     for (const std::string& target : targets)
-        names += (names.empty() ? "" : ", ") + plain(target.substr(directory.size()));
+        sandbox::os::append_part(names, ", ", plain(target.substr(directory.size())));
     const std::string what = format("{} has {} mounts of a chroot ({})", plain(directory), all, names);
     const std::vector<std::string> users = users_of(directory, mounts, processes);
     if (!users.empty()) {

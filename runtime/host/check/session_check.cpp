@@ -41,8 +41,8 @@ bool has_harm(const Findings& findings) {
 }
 
 std::string to_text(const Finding& finding) {
-    return format("{}: {}: {}{}", name_of(finding.severity), finding.topic, finding.text,
-                  finding.remedy.empty() ? std::string() : "\n  help: " + finding.remedy);
+    return format("{}: {}: {}{}", name_of(finding.severity), finding.topic, finding.problem.what,
+                  sandbox::os::help_line(finding.problem.remedy));
 }
 
 Json to_json(const Session& session, const Findings& findings) {
@@ -50,8 +50,8 @@ Json to_json(const Session& session, const Findings& findings) {
     for (const Finding& finding : findings) {
         list.push_back({{"severity", name_of(finding.severity)},
                         {"topic", finding.topic},
-                        {"text", finding.text},
-                        {"remedy", finding.remedy}});
+                        {"text", finding.problem.what},
+                        {"remedy", finding.problem.remedy}});
     }
     return {{"session", {{"kind", name_of(session.kind)}, {"why", session.why}}},
             {"safe", !has_harm(findings)},

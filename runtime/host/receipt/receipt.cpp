@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -44,7 +45,7 @@ std::string declared(const Receipt& receipt) {
     for (std::size_t index = 0; index < kind_count; ++index) {
         const Kind kind = static_cast<Kind>(index);
         const std::size_t number = count(receipt, Owner::declared, kind);
-        if (number != 0) text += format("{}{} {}", text.empty() ? "" : ", ", name_of(kind), number);
+        if (number != 0) sandbox::os::append_part(text, ", ", format("{} {}", name_of(kind), number));
     }
     return text;
 }
@@ -57,7 +58,7 @@ std::string others(const Receipt& receipt) {
         const std::size_t unknown = count(receipt, Owner::unknown, kind);
         const std::size_t all = count(receipt, Owner::user, kind) + count(receipt, Owner::system, kind) + unknown;
         if (all == 0) continue;
-        text += format("{}{} {}", text.empty() ? "" : ", ", name_of(kind), all);
+        sandbox::os::append_part(text, ", ", format("{} {}", name_of(kind), all));
         if (unknown != 0) text += format(" ({} of unknown origin)", unknown);
     }
     return text;

@@ -10,6 +10,7 @@
 
 #include "sandbox/cgroup/scope.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -137,9 +138,7 @@ std::string Watch::stages_between(std::uint64_t from, std::uint64_t to) const {
     for (const Window& window : windows_) {
         if (window.began <= to && (window.ended == 0 || window.ended >= from)) names.insert(window.stage);
     }
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : " or ") + name;
-    return text;
+    return sandbox::os::join(names, " or ");
 }
 
 // By what it is of, else by when it began.

@@ -9,6 +9,8 @@
 #include "sandbox/os/text.hpp"
 
 namespace runtime::host {
+
+using sandbox::os::Problem;
 namespace {
 
 using sandbox::os::BusError;
@@ -37,14 +39,13 @@ HostServices::~HostServices() {
 }
 
 // Its lines stay lines, and nothing in them steers a terminal.
-std::string HostServices::problem_text(const Wanted& wanted, const ServiceProblem& problem) const {
+std::string HostServices::problem_text(const Wanted& wanted, const Problem& problem) const {
     using sandbox::os::printable;
     return format("{}:{}:{}: {}{}", printable(pipeline_.file), wanted.at.line, wanted.at.column,
-                  printable(problem.text),
-                  problem.remedy.empty() ? std::string() : "\n  help: " + printable(problem.remedy));
+                  printable(problem.what), sandbox::os::help_line(problem.remedy));
 }
 
-void HostServices::refuse(const Wanted& wanted, const ServiceProblem& problem) const {
+void HostServices::refuse(const Wanted& wanted, const Problem& problem) const {
     throw HostServiceError(format("{}\n{}", not_there, problem_text(wanted, problem)));
 }
 
@@ -54,7 +55,7 @@ void HostServices::begin() {
     std::string problems;
     for (const Wanted& wanted : pipeline_.host_services) {
         const ServiceDecision decision = decide_or_tell(managers_, wanted);
-        if (const auto* problem = std::get_if<ServiceProblem>(&decision)) {
+        if (const auto* problem = std::get_if<Problem>(&decision)) {
             problems += "\n" + problem_text(wanted, *problem);
         }
     }
@@ -93,7 +94,7 @@ std::string HostServices::settle(const Wanted& wanted, UnitNames& group) {
     if (!journal) return {};
     managers_.forget();  // one that was started before may have brought this one
     const ServiceDecision decision = decide_or_tell(managers_, wanted);
-    if (const auto* problem = std::get_if<ServiceProblem>(&decision)) refuse(wanted, *problem);
+    if (const auto* problem = std::get_if<Problem>(&decision)) refuse(wanted, *problem);
     const auto& plan = std::get<ServiceStart>(decision);
     if (plan.act != ServiceStart::Act::none) {
         group = plan.comes_with;
@@ -106,7 +107,9 @@ std::string HostServices::settle(const Wanted& wanted, UnitNames& group) {
 
 std::string HostServices::start(const Wanted& wanted, const ServiceStart& plan, ServiceJournal& journal) {
     user_.say(format("host services: {} is inactive and is started{}", plan.unit,
-                     plan.comes_with.empty() ? "" : format("; systemd starts with it: {}", in_words(plan.comes_with))));
+                     plan.comes_with.empty()
+                         ? ""
+                         : format("; systemd starts with it: {}", sandbox::os::list_words(plan.comes_with))));
     UnitNames group = plan.comes_with;
     group.push_back(plan.unit);
     note_planned(wanted, group, journal);
@@ -259,8 +262,11 @@ void HostServices::end_by(PendingJob job) {
 std::string HostServices::summary() const {
     std::string text = to_text(done_);
     if (!shared_.empty()) {
-        text += format("{}{} left to another build of this store, which needs {}", text.empty() ? "" : "; ",
-                       in_words(shared_) + (shared_.size() == 1 ? " is" : " are"), shared_.size() == 1 ? "it" : "them");
+        const bool is_one = shared_.size() == 1;
+        sandbox::os::append_part(
+            text, "; ",
+            format("{} {} left to another build of this store, which needs {}", sandbox::os::list_words(shared_),
+                   is_one ? "is" : "are", is_one ? "it" : "them"));
     }
     return text.empty() ? text : format("host services, started for this build: {}", text);
 }

@@ -2,16 +2,16 @@
 // up, started where that is allowed and harms nothing, and put back as they were found. The rules are services/service_plan.hpp's.
 #pragma once
 #include <set>
-#include <stdexcept>
 
 #include "runtime/host/services/restore.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace runtime::host {
 
 // What is required is not there, and was not to be had; what() has every one of them with its remedy.
-class HostServiceError : public std::runtime_error {
+class HostServiceError : public sandbox::os::Error {
   public:
-    using std::runtime_error::runtime_error;
+    using Error::Error;
 };
 
 // The build, as far as it matters here.
@@ -55,8 +55,8 @@ class HostServices {
     void note_late_starts();
     void check_all_active();
     void end_by(PendingJob job);
-    [[nodiscard]] std::string problem_text(const Wanted& wanted, const ServiceProblem& problem) const;
-    [[noreturn]] void refuse(const Wanted& wanted, const ServiceProblem& problem) const;
+    [[nodiscard]] std::string problem_text(const Wanted& wanted, const sandbox::os::Problem& problem) const;
+    [[noreturn]] void refuse(const Wanted& wanted, const sandbox::os::Problem& problem) const;
 
     const stages::Pipeline& pipeline_;
     ServiceUser user_;

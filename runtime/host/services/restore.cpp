@@ -4,6 +4,7 @@
 
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -109,9 +110,10 @@ void restore_of_dead_runs(int store, const IsAlive& is_alive, const std::functio
 
 std::string to_text(const PutBack& done) {
     std::string text;
-    const auto add = [&](const std::string& sentence) { text += (text.empty() ? "" : "; ") + sentence; };
+    const auto add = [&](const std::string& sentence) { sandbox::os::append_part(text, "; ", sentence); };
     const auto add_all = [&](const UnitNames& names, const char* what) {
-        if (!names.empty()) add(format("{} {} {}", in_words(names), names.size() == 1 ? "was" : "were", what));
+        if (!names.empty())
+            add(format("{} {} {}", sandbox::os::list_words(names), names.size() == 1 ? "was" : "were", what));
     };
     add_all(done.stopped, "stopped again");
     add_all(done.ended, "inactive already");

@@ -2,8 +2,11 @@
 
 #include "runtime/host/services/service_problems.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
+
+using sandbox::os::Problem;
 
 using sandbox::os::format;
 
@@ -20,8 +23,8 @@ Findings check_host_services(const stages::Pipeline& pipeline) {
     UnitManagers managers;
     for (const stages::HostService& wanted : pipeline.host_services) {
         const ServiceDecision decision = decide_or_tell(managers, wanted);
-        if (const auto* problem = std::get_if<ServiceProblem>(&decision)) {
-            findings.push_back({Severity::harm, "service", problem->text, problem->remedy});
+        if (const auto* problem = std::get_if<Problem>(&decision)) {
+            findings.push_back({Severity::harm, "service", *problem});
             continue;
         }
         const auto& plan = std::get<ServiceStart>(decision);
@@ -30,7 +33,7 @@ Findings check_host_services(const stages::Pipeline& pipeline) {
         if (plan.act == ServiceStart::Act::await) text = format("{} is being started", who);
         if (plan.act == ServiceStart::Act::start) {
             text = format("{} is inactive; a build starts it{}, and puts it back", who,
-                          plan.comes_with.empty() ? "" : format(" with {}", in_words(plan.comes_with)));
+                          plan.comes_with.empty() ? "" : format(" with {}", sandbox::os::list_words(plan.comes_with)));
         }
         findings.push_back({Severity::info, "service", text});
     }

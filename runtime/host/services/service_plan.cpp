@@ -5,8 +5,11 @@
 #include <set>
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
+
+using sandbox::os::Problem;
 namespace {
 
 using sandbox::os::format;
@@ -18,20 +21,20 @@ std::string state_of(const UnitFacts& unit) {
     return format("{} ({}{}{}{})", unit.active, unit.sub, how, unit.exit.empty() ? "" : ", ", unit.exit);
 }
 
-std::optional<ServiceProblem> load_problem(Manager manager, const UnitFacts& unit) {
+std::optional<Problem> load_problem(Manager manager, const UnitFacts& unit) {
     const std::string who = called(manager, unit.name);
     if (unit.load == "loaded") return std::nullopt;
     if (unit.load == "not-found") {
-        return ServiceProblem{
+        return Problem{
             format("{} is not on this host", who),
             format("install the package that has it, or mend its name; {} lists what is here",
                    manager == Manager::user ? "systemctl --user list-unit-files" : "systemctl list-unit-files")};
     }
     if (unit.load == "masked") {
-        return ServiceProblem{format("{} is masked: somebody has forbidden that it is started", who),
-                              systemctl(manager, "unmask", unit.name)};
+        return Problem{format("{} is masked: somebody has forbidden that it is started", who),
+                       systemctl(manager, "unmask", unit.name)};
     }
-    return ServiceProblem{
+    return Problem{
         format("{} cannot be loaded ({}){}{}", who, unit.load, unit.load_error.empty() ? "" : ": ", unit.load_error),
         systemctl(manager, "cat", unit.name)};
 }
@@ -58,16 +61,16 @@ class Closure {
         units_.push_back(unit.name);
     }
     [[nodiscard]] const UnitNames& units() const noexcept { return units_; }
-    [[nodiscard]] const std::optional<ServiceProblem>& problem() const noexcept { return problem_; }
+    [[nodiscard]] const std::optional<Problem>& problem() const noexcept { return problem_; }
 
   private:
-    [[nodiscard]] std::optional<ServiceProblem> fault_of(const std::string& above, const UnitFacts& unit) const {
+    [[nodiscard]] std::optional<Problem> fault_of(const std::string& above, const UnitFacts& unit) const {
         auto problem = load_problem(manager_, unit);
         if (!problem && unit.active == "failed") {
-            problem = ServiceProblem{format("{} is {}", called(manager_, unit.name), state_of(unit)),
-                                     systemctl(manager_, "status", unit.name)};
+            problem = Problem{format("{} is {}", called(manager_, unit.name), state_of(unit)),
+                              systemctl(manager_, "status", unit.name)};
         }
-        if (problem) problem->text = format("{} requires {}, and {}", above, unit.name, problem->text);
+        if (problem) problem->what = format("{} requires {}, and {}", above, unit.name, problem->what);
         return problem;
     }
 
@@ -75,7 +78,7 @@ class Closure {
     UnitSource& source_;
     std::set<std::string> seen_;
     UnitNames units_;
-    std::optional<ServiceProblem> problem_;
+    std::optional<Problem> problem_;
 };
 
 // What systemd would stop where `name` is stopped, with it.
@@ -92,21 +95,21 @@ UnitNames stopped_with(const std::string& name, UnitSource& source) {
     return all;
 }
 
-std::optional<ServiceProblem> conflict_of(Manager manager, const std::string& starting, UnitSource& source,
-                                          const CriticalUnits& critical) {
+std::optional<Problem> conflict_of(Manager manager, const std::string& starting, UnitSource& source,
+                                   const CriticalUnits& critical) {
     const UnitNames conflicts = source.get(starting).conflicts;
-    std::optional<ServiceProblem> problem;
+    std::optional<Problem> problem;
     for (const std::string& other : conflicts) {
         for (const std::string& stopped : stopped_with(other, source)) {
             const std::string* why = critical.why(stopped);
             if (problem && why == nullptr) continue;
-            problem = ServiceProblem{
-                format("starting {} would stop {}, which is active: they conflict{}", called(manager, starting),
-                       stopped, stopped == other ? std::string() : format(" by {}", other)),
-                format("a build stops nothing that it did not start; decide between the two: {}",
-                       systemctl(manager, "stop", stopped))};
+            problem =
+                Problem{format("starting {} would stop {}, which is active: they conflict{}", called(manager, starting),
+                               stopped, stopped == other ? std::string() : format(" by {}", other)),
+                        format("a build stops nothing that it did not start; decide between the two: {}",
+                               systemctl(manager, "stop", stopped))};
             if (why == nullptr) continue;
-            problem->text += format("; this session depends on {}: {}", stopped, *why);
+            problem->what += format("; this session depends on {}: {}", stopped, *why);
             problem->remedy = "a build never does that; take another service, or build where this session is not";
             return problem;
         }
@@ -122,10 +125,9 @@ ServiceDecision decide_start(const stages::HostService& wanted, const UnitFacts&
     for (const std::string& name : closure.units()) {
         if (const std::string* why = critical().why(name)) {
             const std::string who = called(wanted.manager, name);
-            return ServiceProblem{
-                format("{} is {}, and this session depends on it: {}", who, source.get(name).active, *why),
-                format("a build never starts or stops such a unit; do it yourself: {}",
-                       systemctl(wanted.manager, "start", name))};
+            return Problem{format("{} is {}, and this session depends on it: {}", who, source.get(name).active, *why),
+                           format("a build never starts or stops such a unit; do it yourself: {}",
+                                  systemctl(wanted.manager, "start", name))};
         }
         if (auto problem = conflict_of(wanted.manager, name, source, critical())) return *problem;
     }
@@ -154,16 +156,16 @@ ServiceDecision decide(const stages::HostService& wanted, UnitSource& source, co
     if (unit.is_active()) return ServiceStart{ServiceStart::Act::none, unit.name, {}};
     if (unit.active == "activating") return ServiceStart{ServiceStart::Act::await, unit.name, {}};
     if (unit.active == "failed") {
-        return ServiceProblem{format("{} is {}", who, state_of(unit)),
-                              format("{}, and when it is mended: {}", systemctl(wanted.manager, "status", unit.name),
-                                     systemctl(wanted.manager, "restart", unit.name))};
+        return Problem{format("{} is {}", who, state_of(unit)),
+                       format("{}, and when it is mended: {}", systemctl(wanted.manager, "status", unit.name),
+                              systemctl(wanted.manager, "restart", unit.name))};
     }
     if (unit.active != "inactive") {
-        return ServiceProblem{format("{} is {}: somebody is just stopping it", who, state_of(unit)),
-                              "build again when it is at rest"};
+        return Problem{format("{} is {}: somebody is just stopping it", who, state_of(unit)),
+                       "build again when it is at rest"};
     }
     if (!wanted.may_start) {
-        return ServiceProblem{
+        return Problem{
             format("{} is {}, and the build may not start it", who, state_of(unit)),
             format("{}; or let the build start it and put it back: {{ name = \"{}\", {} }}{}",
                    systemctl(wanted.manager, "start", unit.name), unit.name, allow_key, trigger_hint(unit, source))};
@@ -194,7 +196,8 @@ StopDecision decide_stop(const StartedUnit& started, UnitSource& source, const F
         if (!did_without && source.get(other).is_up()) users.push_back(other);
     }
     if (!users.empty())
-        return {Act::leave, format("{} {} it by now", in_words(users), users.size() == 1 ? "needs" : "need")};
+        return {Act::leave,
+                format("{} {} it by now", sandbox::os::list_words(users), users.size() == 1 ? "needs" : "need")};
     return {Act::stop};
 }
 

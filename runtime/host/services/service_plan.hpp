@@ -6,14 +6,9 @@
 #include <variant>
 
 #include "runtime/host/services/critical_units.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace runtime::host {
-
-// Why a build cannot begin, and what to do about it.
-struct ServiceProblem {
-    std::string text;
-    std::string remedy;
-};
 
 struct ServiceStart {
     enum class Act : std::uint8_t {
@@ -29,7 +24,7 @@ struct ServiceStart {
 // They are looked for only where something is to be started or stopped.
 using FindCritical = std::function<const CriticalUnits&()>;
 
-using ServiceDecision = std::variant<ServiceStart, ServiceProblem>;
+using ServiceDecision = std::variant<ServiceStart, sandbox::os::Problem>;
 [[nodiscard]] ServiceDecision decide(const stages::HostService& wanted, UnitSource& source,
                                      const FindCritical& critical);
 

@@ -1,8 +1,11 @@
 #include "runtime/host/services/service_problems.hpp"
 
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
+
+using sandbox::os::Problem;
 
 using sandbox::os::BusError;
 using sandbox::os::format;
@@ -17,7 +20,7 @@ bool is_refused_right(const BusError& error) {
 
 }  // namespace
 
-ServiceProblem problem_of_start(const stages::HostService& wanted, const std::string& unit, const BusError& error) {
+Problem problem_of_start(const stages::HostService& wanted, const std::string& unit, const BusError& error) {
     const std::string who = called(wanted.manager, unit);
     if (is_refused_right(error)) {
         return {format("{} is inactive, and systemd does not let this user start it ({})", who, error.what()),
@@ -27,26 +30,26 @@ ServiceProblem problem_of_start(const stages::HostService& wanted, const std::st
     return {format("{} cannot be started: {}", who, error.what()), systemctl(wanted.manager, "status", unit)};
 }
 
-ServiceProblem problem_of_bus(const stages::HostService& wanted, const BusError& error) {
+Problem problem_of_bus(const stages::HostService& wanted, const BusError& error) {
     return {format("{} cannot be looked up: {}", called(wanted.manager, wanted.unit), error.what()),
             "what a pipeline requires of its host is asked of the host's systemd; in a container, or on a host without "
             "systemd, let the stage start it itself, by its own \"services\""};
 }
 
-ServiceProblem problem_of_timeout(const stages::HostService& wanted, const UnitFacts& unit) {
+Problem problem_of_timeout(const stages::HostService& wanted, const UnitFacts& unit) {
     const std::string status = systemctl(wanted.manager, "status", unit.name);
     return {format("{} is not active after {} s: it is {} ({})", called(wanted.manager, unit.name),
                    wanted.timeout.count(), unit.active, unit.sub),
             format("{}; or give it longer: timeout = \"{}s\"", status, wanted.timeout.count() * 2)};
 }
 
-ServiceProblem problem_of_end(Manager manager, const UnitFacts& unit, const std::string& result,
-                              const UnitNames& failed) {
+Problem problem_of_end(Manager manager, const UnitFacts& unit, const std::string& result, const UnitNames& failed) {
     const std::string who = called(manager, unit.name);
     const std::string remedy = format("{}; journalctl {}-u {}", systemctl(manager, "status", unit.name),
                                       manager == Manager::user ? "--user " : "", unit.name);
     if (result == "dependency" && !failed.empty()) {
-        return {format("{} was not started, since what it requires failed: {}", who, in_words(failed)), remedy};
+        return {format("{} was not started, since what it requires failed: {}", who, sandbox::os::list_words(failed)),
+                remedy};
     }
     if (!unit.is_met) {
         return {format("{} was not started: a condition that it has is not met", who),

@@ -7,13 +7,14 @@
 namespace runtime::host {
 
 // Nobody answers, or not as systemd does.
-[[nodiscard]] ServiceProblem problem_of_bus(const stages::HostService& wanted, const sandbox::os::BusError& error);
+[[nodiscard]] sandbox::os::Problem problem_of_bus(const stages::HostService& wanted,
+                                                  const sandbox::os::BusError& error);
 // systemd does not take the start.
-[[nodiscard]] ServiceProblem problem_of_start(const stages::HostService& wanted, const std::string& unit,
-                                              const sandbox::os::BusError& error);
-[[nodiscard]] ServiceProblem problem_of_timeout(const stages::HostService& wanted, const UnitFacts& unit);
+[[nodiscard]] sandbox::os::Problem problem_of_start(const stages::HostService& wanted, const std::string& unit,
+                                                    const sandbox::os::BusError& error);
+[[nodiscard]] sandbox::os::Problem problem_of_timeout(const stages::HostService& wanted, const UnitFacts& unit);
 // The start is over. `result`: of its job; empty: that was not ours. `failed`: what came with it and has failed.
-[[nodiscard]] ServiceProblem problem_of_end(Manager manager, const UnitFacts& unit, const std::string& result,
-                                            const UnitNames& failed);
+[[nodiscard]] sandbox::os::Problem problem_of_end(Manager manager, const UnitFacts& unit, const std::string& result,
+                                                  const UnitNames& failed);
 
 }  // namespace runtime::host

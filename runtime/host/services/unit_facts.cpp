@@ -21,13 +21,4 @@ std::string systemctl(Manager manager, std::string_view verb, std::string_view u
     return format("{} {} {}", program, verb, unit);
 }
 
-std::string in_words(const UnitNames& names) {
-    std::string text;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (i != 0) text += i + 1 == names.size() ? " and " : ", ";
-        text += names[i];
-    }
-    return text;
-}
-
 }  // namespace runtime::host

@@ -57,7 +57,5 @@ class UnitSource {
 [[nodiscard]] std::string called(Manager manager, std::string_view unit);
 // "systemctl", with what comes before it and after it where this manager is meant.
 [[nodiscard]] std::string systemctl(Manager manager, std::string_view verb, std::string_view unit);
-// "a", "a and b", "a, b and c"
-[[nodiscard]] std::string in_words(const UnitNames& names);
 
 }  // namespace runtime::host

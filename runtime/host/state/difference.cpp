@@ -46,18 +46,6 @@ bool lies_under(std::string_view path, std::string_view folder) {
     return path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/';
 }
 
-std::string plain(std::string_view name) {
-    std::string text;
-    for (const char c : name) {
-        if (c >= ' ' && c <= '~') {
-            text += c;
-        } else {
-            text += format("\\x{:02x}", static_cast<unsigned char>(c));
-        }
-    }
-    return text;
-}
-
 Verdict declared_verdict() {
     return {Owner::declared, "the pipeline's requires-services has it started"};
 }

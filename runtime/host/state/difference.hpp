@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sandbox/os/text.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace runtime::host {
@@ -96,7 +97,7 @@ struct Ours {
 [[nodiscard]] bool lies_under(std::string_view path, std::string_view folder);
 // Names come from whoever mounts or runs something, a payload too: they must not steer the terminal that shows the receipt,
 // nor break its JSON, which is UTF-8. What is not plain ASCII is shown as \xNN.
-[[nodiscard]] std::string plain(std::string_view name);
+using sandbox::os::plain;
 
 // Of what the build does because its pipeline says so.
 [[nodiscard]] Verdict declared_verdict();

@@ -2,7 +2,10 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "sandbox/os/problem.hpp"
 
 namespace runtime::host {
 
@@ -13,8 +16,12 @@ enum class Severity : std::uint8_t { info, warning, harm };
 struct Finding {
     Severity severity = Severity::info;
     std::string topic;  // one word: session, builder, leftover, space, permission
-    std::string text;
-    std::string remedy = {};  // a command, where there is one
+    sandbox::os::Problem problem;
+
+    Finding(Severity how_bad, std::string about, std::string what, std::string remedy = {})
+        : Finding(how_bad, std::move(about), sandbox::os::Problem{std::move(what), std::move(remedy)}) {}
+    Finding(Severity how_bad, std::string about, sandbox::os::Problem found)
+        : severity(how_bad), topic(std::move(about)), problem(std::move(found)) {}
 };
 
 using Findings = std::vector<Finding>;

@@ -7,6 +7,7 @@
 
 #include "runtime/host/state/small_files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/sys.hpp"
 
 namespace runtime::host {
 namespace {

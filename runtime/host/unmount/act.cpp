@@ -7,15 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <map>
 #include <sstream>
 #include <thread>
 
-#include "runtime/host/unmount/shell_word.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -28,14 +29,18 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds between_tries{50};
 
-// The parent of each mount, by their ids: all that is asked again and again.
+// The parent of each mount, by their ids: all that is asked again before each step. Libmount would be a process for each,
+// and the two numbers at the beginning of a line need nobody who knows the rest of it.
 std::map<int, int> read_parents() {
     std::map<int, int> parents;
-    std::istringstream lines(sandbox::os::read_file(AT_FDCWD, "/proc/self/mountinfo"));
-    for (std::string line; std::getline(lines, line);) {
+    const std::string table = sandbox::os::read_file(AT_FDCWD, "/proc/self/mountinfo");
+    for (const std::string_view line : sandbox::os::lines(table)) {
         int id = 0;
         int parent = 0;
-        std::istringstream(line) >> id >> parent;
+        const char* const end = line.data() + line.size();
+        const auto [after_id, error] = std::from_chars(line.data(), end, id);
+        if (error != std::errc{} || after_id == end) continue;
+        std::from_chars(after_id + 1, end, parent);
         parents[id] = parent;
     }
     return parents;
@@ -59,8 +64,8 @@ int mount_on(const std::string& place) {
 
 void set(Step& step, StepState state, std::string why = {}, std::string remedy = {}) {
     step.state = state;
-    step.why = std::move(why);
-    step.remedy = std::move(remedy);
+    step.problem.what = std::move(why);
+    step.problem.remedy = std::move(remedy);
 }
 
 class Worker {
@@ -241,8 +246,9 @@ bool Worker::clear(Step& step) const {
 void Worker::fail(Step& step, int error) const {
     std::string remedy;
     if (error == EPERM || error == EACCES) {
-        remedy = step.mount.fstype.starts_with("fuse") ? format("fusermount3 -u {}", shell_word(step.mount.target))
-                                                       : unmount_command(plan_.directory);
+        remedy = step.mount.fstype.starts_with("fuse")
+                     ? format("fusermount3 -u {}", sandbox::os::shell_word(step.mount.target))
+                     : unmount_command(plan_.directory);
     }
     set(step, StepState::failed, std::strerror(error), std::move(remedy));
 }

@@ -1,7 +1,7 @@
 #include "runtime/host/unmount/peers.hpp"
 
 #include <algorithm>
-#include <sstream>
+#include <string_view>
 
 #include "runtime/host/state/difference.hpp"
 
@@ -9,7 +9,6 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::MountEntry;
-using sandbox::os::MountTable;
 
 // Where a mount is in the file system that it is mounted on, whatever part of that its parent shows.
 std::string place_on(const MountEntry& parent, const MountEntry& mount) {
@@ -17,20 +16,14 @@ std::string place_on(const MountEntry& parent, const MountEntry& mount) {
            mount.target.substr(parent.target == "/" ? 0 : parent.target.size());
 }
 
-}  // namespace
-
-// The optional field "shared:N" of a line, proc_pid_mountinfo(5).
-Peers::Peers(const MountTable& table) : mounts_(table.mounts) {
-    std::istringstream lines(table.text);
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line.substr(0, line.find(" - ")));
-        int id = 0;
-        words >> id;
-        for (std::string word; words >> word;) {
-            if (word.starts_with("shared:")) groups_[id] = word;
-        }
-    }
+// "shared:N", or nothing.
+std::string_view group_of(const MountEntry& mount) {
+    const std::string_view fields = mount.optional_fields;
+    const std::size_t at = fields.find("shared:");
+    return at == std::string_view::npos ? std::string_view() : fields.substr(at, fields.find(' ', at) - at);
 }
+
+}  // namespace
 
 const MountEntry* Peers::parent_of(const MountEntry& mount) const {
     const auto parent = std::ranges::find(mounts_, mount.parent, &MountEntry::id);
@@ -38,9 +31,8 @@ const MountEntry* Peers::parent_of(const MountEntry& mount) const {
 }
 
 bool Peers::are_peers(const MountEntry& one, const MountEntry& other) const {
-    const auto group = groups_.find(one.id);
-    const auto its = groups_.find(other.id);
-    return one.id != other.id && group != groups_.end() && its != groups_.end() && its->second == group->second;
+    const std::string_view group = group_of(one);
+    return one.id != other.id && !group.empty() && group == group_of(other);
 }
 
 const MountEntry* Peers::peer_outside(const MountEntry& mount, const std::string& directory) const {

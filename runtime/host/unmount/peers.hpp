@@ -1,8 +1,6 @@
 // Mounts that have their mounts in common, mount_namespaces(7): what is mounted on one appears on its peers, and what is unmounted
 // from one goes from all of them.
 #pragma once
-#include <map>
-
 #include "sandbox/os/mountinfo.hpp"
 
 namespace runtime::host {
@@ -10,7 +8,7 @@ namespace runtime::host {
 // Of a table, borrowed. Answers are null where there is none.
 class Peers {
   public:
-    explicit Peers(const sandbox::os::MountTable& table);
+    explicit Peers(const sandbox::os::MountTable& table) : mounts_(table.mounts) {}
     [[nodiscard]] const sandbox::os::MountEntry* parent_of(const sandbox::os::MountEntry& mount) const;
     // A peer of it that is neither at nor below a directory.
     [[nodiscard]] const sandbox::os::MountEntry* peer_outside(const sandbox::os::MountEntry& mount,
@@ -23,7 +21,6 @@ class Peers {
     [[nodiscard]] bool are_peers(const sandbox::os::MountEntry& one, const sandbox::os::MountEntry& other) const;
 
     const std::vector<sandbox::os::MountEntry>& mounts_;
-    std::map<int, std::string> groups_;  // by a mount's id
 };
 
 }  // namespace runtime::host

@@ -2,9 +2,9 @@
 
 #include <array>
 
-#include "runtime/host/unmount/shell_word.hpp"
 #include "runtime/host/unmount/unmount.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::host {
 namespace {
@@ -36,7 +36,7 @@ std::string type_of(const Step& step) {
 
 std::string unmount_command(const std::string& directory, const std::string& option) {
     return format("{}stagebox session unmount {}{}{}", ::geteuid() == 0 ? "" : "sudo ", option,
-                  option.empty() ? "" : " ", shell_word(directory));
+                  option.empty() ? "" : " ", sandbox::os::shell_word(directory));
 }
 
 std::string subject_of(const Step& step) {
@@ -48,12 +48,11 @@ std::string to_text(const Step& step) {
     if (step.state != StepState::planned) text += format("{}: ", name_of(step.state));
     text += format("{} {} ({})", name_of(step.kind), plain(subject_of(step)), plain(type_of(step)));
     if (step.state == StepState::done) return text;
-    if (!step.why.empty()) text += ": " + step.why;
+    if (!step.problem.what.empty()) text += ": " + step.problem.what;
     for (const std::string& line : describe(step.holds)) text += "\n  held by " + line;
-    if (step.state == StepState::busy && step.why.empty() && step.holds.empty())
+    if (step.state == StepState::busy && step.problem.what.empty() && step.holds.empty())
         text += "\n  held by nobody who can be seen from here";
-    if (!step.remedy.empty()) text += "\n  help: " + step.remedy;
-    return text;
+    return text + sandbox::os::help_line(step.problem.remedy);
 }
 
 Json to_json(const UnmountPlan& plan) {
@@ -68,8 +67,8 @@ Json to_json(const UnmountPlan& plan) {
                          {"subject", plain(subject_of(step))},
                          {"type", plain(type_of(step))},
                          {"state", name_of(step.state)},
-                         {"why", step.why},
-                         {"remedy", plain(step.remedy)},
+                         {"why", step.problem.what},
+                         {"remedy", plain(step.problem.remedy)},
                          {"holders", std::move(holders)}});
     }
     return {{"directory", plain(plan.directory)}, {"steps", std::move(steps)}, {"unseen", plan.unseen}};

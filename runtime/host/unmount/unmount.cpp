@@ -123,7 +123,7 @@ std::string why_needed(const MountEntry& mount, const std::string& directory, co
 
 void refuse(Step& step, std::string why) {
     step.state = StepState::refused;
-    step.why = std::move(why);
+    step.problem.what = std::move(why);
 }
 
 // Where a bind of the host's is in the tree, and the host's own outside of it.
@@ -148,7 +148,7 @@ void refuse_copies(std::vector<Step>& steps, const Peers& peers, const std::stri
         if (original == nullptr || lies_under(original->target, directory)) continue;
         refuse(step, format("{} would be unmounted too, since {} shares its mounts", plain(original->target),
                             plain(parent->target)));
-        step.remedy = unmount_command(parent->target);
+        step.problem.remedy = unmount_command(parent->target);
     }
 }
 

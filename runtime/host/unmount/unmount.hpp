@@ -8,6 +8,7 @@
 #include "runtime/host/unmount/holders.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/os/mountinfo.hpp"
+#include "sandbox/os/problem.hpp"
 
 namespace runtime::host {
 
@@ -25,9 +26,8 @@ struct Step {
     LoopDevice loop = {};                // of detach
     std::vector<Hold> holds = {};        // who keeps it busy, as far as it was seen
     StepState state = StepState::planned;
-    std::string peer = {};    // of unshare: the place of the mount outside of the tree
-    std::string why = {};     // of refused, busy and failed
-    std::string remedy = {};  // a command, where there is one
+    std::string peer = {};              // of unshare: the place of the mount outside of the tree
+    sandbox::os::Problem problem = {};  // of refused, busy and failed
 };
 
 struct UnmountPlan {

@@ -39,7 +39,7 @@ class Build {
     }
     void failed(std::size_t place, FailureClass kind) {
         schedule_->start(place);
-        status_[place].failure = {.kind = kind, .what = "it failed", .remedy = {}};
+        status_[place].failure = {.kind = kind, .problem = {"it failed"}};
         static_cast<void>(schedule_->fail(place));
     }
     runtime::supervisor::BuildEnd end(int signal = 0) {

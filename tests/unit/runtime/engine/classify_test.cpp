@@ -6,9 +6,7 @@
 #include "tests/support/catch.hpp"
 
 using namespace runtime::engine;
-using sandbox::Exited;
-using sandbox::Killed;
-using sandbox::Signaled;
+using sandbox::os::WaitStatus;
 
 namespace {
 
@@ -16,7 +14,7 @@ constexpr std::uint64_t mega = std::uint64_t{1} << 20U;
 
 EndFacts facts_with_memory() {
     EndFacts facts;
-    facts.how = Killed{};
+    facts.how = WaitStatus{};
     facts.limits.memory = 64 * mega;
     facts.seconds = 2;
     facts.peak_bytes = 64 * mega;
@@ -31,10 +29,10 @@ TEST_CASE("a jail that the kernel killed at its limit is out of memory, with the
     const Failure failure = classify(facts, {}, {});
     CHECK(failure.kind == FailureClass::out_of_memory);
     CHECK(failure.found_by == "the cgroup: 3 processes killed for want of memory");
-    CHECK(failure.what == "its processes were killed at its memory limit of 64M");
+    CHECK(failure.problem.what == "its processes were killed at its memory limit of 64M");
     CHECK(failure.limits == "memory 67.1 MB of 67.1 MB at the most");
     // A shell that outlived the killed program, and ended as it did.
-    facts.how = Exited{128 + SIGKILL};
+    facts.how = WaitStatus::exited(128 + SIGKILL);
     facts.oom_kills = 1;
     CHECK(classify(facts, {}, {}).kind == FailureClass::out_of_memory);
     CHECK(classify(facts, {}, {}).found_by == "the cgroup: 1 process killed for want of memory");
@@ -42,11 +40,11 @@ TEST_CASE("a jail that the kernel killed at its limit is out of memory, with the
 
 TEST_CASE("killed without a limit of its own is out of memory too, and told apart", "[classify]") {
     EndFacts facts;
-    facts.how = Signaled{SIGKILL};
+    facts.how = WaitStatus::signaled(SIGKILL);
     facts.oom_kills = 2;
     const Failure failure = classify(facts, {}, {});
     CHECK(failure.kind == FailureClass::out_of_memory);
-    CHECK(failure.what ==
+    CHECK(failure.problem.what ==
           "2 of its processes were killed for want of memory: the machine's, or that of a limit around the build");
     facts.oom_kills = 0;
     CHECK(classify(facts, {}, {}).kind == FailureClass::signal);
@@ -54,7 +52,7 @@ TEST_CASE("killed without a limit of its own is out of memory too, and told apar
 
 TEST_CASE("the figures of limits are told, also of those that were not the reason", "[classify]") {
     EndFacts facts = facts_with_memory();
-    facts.how = Exited{2};
+    facts.how = WaitStatus::exited(2);
     facts.peak_bytes = mega;
     facts.limits.pids = 10;
     facts.limits.cpu = 1500;

@@ -90,7 +90,7 @@ TEST_CASE("what will not fit is said with its figures", "[admission]") {
 }
 
 TEST_CASE("usage is the cgroup's where there was one, else wait4's", "[admission]") {
-    sandbox::Outcome outcome{sandbox::Exited{0}, {}, {}};
+    sandbox::Outcome outcome{sandbox::os::WaitStatus::exited(0), {}, {}};
     outcome.usage.ru_utime = {1, 500'000};
     outcome.usage.ru_stime = {0, 250'000};
     outcome.usage.ru_maxrss = 100;

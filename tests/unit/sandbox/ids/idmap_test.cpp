@@ -217,7 +217,7 @@ TEST_CASE("a map program without privilege is named as such", "[idmap]") {
     CHECK(sandbox::find_map_program("no-such-program").empty());
     const auto flaw = sandbox::find_flaw("/bin/true");
     REQUIRE(flaw);
-    CHECK(flaw->problem == "/bin/true has neither the set-user-ID bit nor a file capability");
+    CHECK(flaw->what == "/bin/true has neither the set-user-ID bit nor a file capability");
     CHECK(flaw->remedy == "sudo apt-get install --reinstall uidmap");
     CHECK_FALSE(sandbox::find_flaw(sandbox::find_map_program("newuidmap")));
 }

@@ -30,6 +30,8 @@ TEST_CASE("a mount table is read into values", "[mountinfo]") {
     CHECK(mount.source == "/dev/vda");
     CHECK(mount.fstype == "ext4");
     CHECK(mount.options.substr(0, 2) == "ro");
+    CHECK(mount.optional_fields == "shared:7");
+    CHECK(table.mounts[0].optional_fields.empty());
     CHECK(parse_mounts("").mounts.empty());
 }
 
@@ -78,6 +80,20 @@ TEST_CASE("a second mount of the same source on the same target is told", "[moun
     CHECK(changes[0].mount.id == 41);
     REQUIRE(diff(after, before).size() == 1);
     CHECK(diff(after, before)[0].kind == MountChangeKind::unmounted);
+}
+
+TEST_CASE("a mount that was taken away and made again is told, also where it has the same id", "[mountinfo]") {
+    const auto before = parse_mounts(base + tmpfs_on_dev_shm);
+    // Another id, and else the same.
+    const auto again = diff(before, parse_mounts(base + "41 24 0:30 / /dev/shm rw,relatime - tmpfs tmpfs rw\n"));
+    REQUIRE(again.size() == 2);
+    CHECK(again[0].kind == MountChangeKind::mounted);
+    CHECK(again[1].kind == MountChangeKind::unmounted);
+    // The id was given out again, for another file system on the same place.
+    const auto other = diff(before, parse_mounts(base + "40 24 0:31 / /dev/shm rw,relatime - tmpfs tmpfs rw\n"));
+    REQUIRE(other.size() == 2);
+    CHECK(other[0].kind == MountChangeKind::mounted);
+    CHECK(other[1].kind == MountChangeKind::unmounted);
 }
 
 TEST_CASE("a text that is no mount table is refused", "[mountinfo]") {

@@ -113,16 +113,16 @@ TEST_CASE("failure: a record becomes words that name step, subject and remedy", 
     const auto plan = make_plan(spec_with({Tmpfs{"/"}, Bind{"/missing", "/x"}}), command({"tool"}));
     const auto index = static_cast<std::uint16_t>(place_of(plan, StepKind::clone_tree));
     const auto missing = sandbox::explain({sandbox::Point::step, index, ENOENT}, plan);
-    CHECK(missing.what == "copy the mounts at /missing as 301: No such file or directory");
-    CHECK(missing.remedy == "/missing does not exist on the host");
+    CHECK(missing.problem.what == "copy the mounts at /missing as 301: No such file or directory");
+    CHECK(missing.problem.remedy == "/missing does not exist on the host");
     CHECK_FALSE(missing.is_exec());
 
     const auto exec = sandbox::explain({sandbox::Point::execute, 0, ENOENT}, plan);
-    CHECK(exec.what == "execute tool: No such file or directory");
+    CHECK(exec.problem.what == "execute tool: No such file or directory");
     CHECK(exec.is_exec());
 
     const auto clone = sandbox::explain({sandbox::Point::clone, 0, ENOSPC}, plan);
-    CHECK(clone.remedy.find("max_user_namespaces") != std::string::npos);
+    CHECK(clone.problem.remedy.find("max_user_namespaces") != std::string::npos);
     // A record that names a step that the plan does not have is no reason to read past its end.
     CHECK_NOTHROW(sandbox::explain({sandbox::Point::step, 9999, EIO}, plan));
 }

@@ -75,7 +75,7 @@ struct Project {
         try {
             read(text, overrides);
         } catch (const sandbox::ConfigError& error) {
-            return error.message();
+            return error.problem().what;
         }
         return "no error";
     }

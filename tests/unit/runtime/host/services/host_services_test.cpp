@@ -74,13 +74,13 @@ struct Host {
     }
     ServiceStart start(const std::string& name) {
         const ServiceDecision decision = decide({.unit = name, .may_start = true, .at = {}});
-        if (const auto* problem = std::get_if<ServiceProblem>(&decision)) FAIL(problem->text);
+        if (const auto* problem = std::get_if<sandbox::os::Problem>(&decision)) FAIL(problem->what);
         return std::get<ServiceStart>(decision);
     }
-    ServiceProblem problem(const std::string& name, bool may_start = true) {
+    sandbox::os::Problem problem(const std::string& name, bool may_start = true) {
         const ServiceDecision decision = decide({.unit = name, .may_start = may_start, .at = {}});
-        REQUIRE(std::holds_alternative<ServiceProblem>(decision));
-        return std::get<ServiceProblem>(decision);
+        REQUIRE(std::holds_alternative<sandbox::os::Problem>(decision));
+        return std::get<sandbox::os::Problem>(decision);
     }
     StopDecision stop(const StartedUnit& started, PendingJob job = PendingJob::others) {
         return decide_stop(
@@ -120,29 +120,29 @@ TEST_CASE("a required service that is active needs nothing, whatever else is the
 
 TEST_CASE("a required service that cannot be had is an error with its state and the remedy", "[host-services]") {
     Host host;
-    has(host.problem("none.service").text, "the unit none.service is not on this host");
+    has(host.problem("none.service").what, "the unit none.service is not on this host");
     has(host.problem("none.service").remedy, "install the package");
     host.units.at("foo.service").load = "masked";
-    has(host.problem("foo.service").text, "is masked");
+    has(host.problem("foo.service").what, "is masked");
     CHECK(host.problem("foo.service").remedy == "sudo systemctl unmask foo.service");
     host.units.at("foo.service").load = "bad-setting";
     host.units.at("foo.service").load_error = "Unit has no ExecStart=";
-    has(host.problem("foo.service").text, "cannot be loaded (bad-setting): Unit has no ExecStart=");
+    has(host.problem("foo.service").what, "cannot be loaded (bad-setting): Unit has no ExecStart=");
 
     UnitFacts& foo = host.units.at("foo.service");
     foo = unit("foo.service", "failed");
     foo.result = "exit-code";
     foo.exit = "exit status 3";
-    has(host.problem("foo.service").text, "failed (failed, exit-code, exit status 3)");
+    has(host.problem("foo.service").what, "failed (failed, exit-code, exit status 3)");
     has(host.problem("foo.service").remedy, "systemctl status foo.service");
     foo = unit("foo.service", "deactivating");
-    has(host.problem("foo.service").text, "somebody is just stopping it");
+    has(host.problem("foo.service").what, "somebody is just stopping it");
 }
 
 TEST_CASE("an inactive service is not started without leave, and the error has the key", "[host-services]") {
     Host host;
-    const ServiceProblem problem = host.problem("foo.service", false);
-    has(problem.text, "the unit foo.service is inactive (dead), and the build may not start it");
+    const sandbox::os::Problem problem = host.problem("foo.service", false);
+    has(problem.what, "the unit foo.service is inactive (dead), and the build may not start it");
     has(problem.remedy, "sudo systemctl start foo.service");
     has(problem.remedy, "{ name = \"foo.service\", allow-start = true }");
 
@@ -152,8 +152,8 @@ TEST_CASE("an inactive service is not started without leave, and the error has t
 
     const ServiceDecision users =
         host.decide({.unit = "foo.service", .manager = HostService::Manager::user, .may_start = false, .at = {}});
-    has(std::get<ServiceProblem>(users).text, "the user's unit foo.service");
-    has(std::get<ServiceProblem>(users).remedy, "systemctl --user start foo.service");
+    has(std::get<sandbox::os::Problem>(users).what, "the user's unit foo.service");
+    has(std::get<sandbox::os::Problem>(users).remedy, "systemctl --user start foo.service");
 }
 
 TEST_CASE("a start names what comes with it, what others need first", "[host-services]") {
@@ -175,10 +175,10 @@ TEST_CASE("a start names what comes with it, what others need first", "[host-ser
     CHECK(start.comes_with == UnitNames{"db.socket", "db.service", "log.service"});
 
     units.at("db.socket").load = "masked";
-    has(host.problem("foo.service").text, "db.service requires db.socket, and the unit db.socket is masked");
+    has(host.problem("foo.service").what, "db.service requires db.socket, and the unit db.socket is masked");
     units.at("db.socket").load = "loaded";
     units.at("db.service").active = "failed";
-    has(host.problem("foo.service").text, "foo.service requires db.service, and the unit db.service is failed");
+    has(host.problem("foo.service").what, "foo.service requires db.service, and the unit db.service is failed");
 }
 
 TEST_CASE("a start that would stop something is refused, and says what and by what", "[host-services]") {
@@ -188,26 +188,26 @@ TEST_CASE("a start that would stop something is refused, and says what and by wh
     units.add("user-of-other.service", "active");
     units.require("user-of-other.service", "other.service");
     units.at("foo.service").conflicts = {"other.service"};
-    has(host.problem("foo.service").text, "starting the unit foo.service would stop other.service");
+    has(host.problem("foo.service").what, "starting the unit foo.service would stop other.service");
     has(host.problem("foo.service").remedy, "sudo systemctl stop other.service");
 
     // What is critical is named first, and by what it is.
     units.at("foo.service").conflicts = {"other.service", "dbus.service"};
-    has(host.problem("foo.service").text, "would stop dbus.service");
-    has(host.problem("foo.service").text, "this session depends on dbus.service: it is the message bus");
+    has(host.problem("foo.service").what, "would stop dbus.service");
+    has(host.problem("foo.service").what, "this session depends on dbus.service: it is the message bus");
 
     // Not by its own conflicts: by those of what it brings.
     units.at("foo.service").conflicts = {};
     units.add("brought.service").conflicts = {"dbus.socket"};
     units.want("foo.service", "brought.service");
-    has(host.problem("foo.service").text, "starting the unit brought.service would stop dbus.socket");
-    has(host.problem("foo.service").text, "it starts dbus.service, which is the message bus");
+    has(host.problem("foo.service").what, "starting the unit brought.service would stop dbus.socket");
+    has(host.problem("foo.service").what, "it starts dbus.service, which is the message bus");
 
     // Nor only those: what systemd stops with what it stops.
     units.at("brought.service").conflicts = {"base.service"};
     units.add("base.service", "active");
     units.at("base.service").required_by = {"ssh.service"};  // PartOf=: it is stopped with it, and does without it
-    has(host.problem("foo.service").text, "would stop ssh.service, which is active: they conflict by base.service");
+    has(host.problem("foo.service").what, "would stop ssh.service, which is active: they conflict by base.service");
 
     units.at("base.service").active = "inactive";
     CHECK(host.start("foo.service").act == Act::start);
@@ -216,12 +216,12 @@ TEST_CASE("a start that would stop something is refused, and says what and by wh
 TEST_CASE("what the session depends on is not started, either", "[host-services]") {
     Host host;
     host.units.at("ssh.service").active = "inactive";
-    has(host.problem("ssh.service").text, "is inactive, and this session depends on it: it is the SSH server");
+    has(host.problem("ssh.service").what, "is inactive, and this session depends on it: it is the SSH server");
     has(host.problem("ssh.service").remedy, "never starts or stops such a unit");
     host.units.add("keys.service");
     host.units.require("ssh.service", "keys.service");
     host.units.require("foo.service", "keys.service");
-    has(host.problem("foo.service").text, "the unit keys.service is inactive, and this session depends on it");
+    has(host.problem("foo.service").what, "the unit keys.service is inactive, and this session depends on it");
     CHECK(host.find_critical().why("foo.service") == nullptr);
     CHECK(*host.find_critical().why("sysinit.target") ==
           "ssh.service requires it, and is the SSH server of this session");

@@ -55,9 +55,9 @@ std::vector<std::string> steps(const UnmountPlan& plan) {
     std::vector<std::string> lines;
     for (const Step& step : plan.steps) {
         CHECK((step.state == StepState::planned || step.state == StepState::refused));
-        CHECK((step.state == StepState::refused) == !step.why.empty());
+        CHECK((step.state == StepState::refused) == !step.problem.what.empty());
         lines.push_back(std::string(acts[static_cast<int>(step.kind)]) + " " + subject_of(step) +
-                        (step.why.empty() ? "" : ": " + step.why));
+                        (step.problem.what.empty() ? "" : ": " + step.problem.what));
     }
     return lines;
 }
@@ -110,7 +110,7 @@ TEST_CASE("what the session needs is refused unless it is named exactly, and the
     const UnmountPlan all = plan_for("/", "40 20 0:60 / /srv/a/proc rw - proc proc rw\n");
     CHECK(all.steps.size() == 12);
     for (const Step& step : all.steps) CHECK(step.state == StepState::refused);
-    CHECK(all.steps.back().why == "it is the root");
+    CHECK(all.steps.back().problem.what == "it is the root");
 }
 
 TEST_CASE("a tree in the home, in /run or in /dev/shm is its builder's", "[session][unmount]") {
@@ -163,7 +163,7 @@ TEST_CASE("a bind of the host's that shares with it is made private first", "[se
     const UnmountPlan below = plan_for("/srv/a/dev/pts", lines);
     CHECK(steps(below) ==
           Lines{"unmount /srv/a/dev/pts: /dev/pts would be unmounted too, since /srv/a/dev shares its mounts"});
-    CHECK(below.steps[0].remedy == unmount_command("/srv/a/dev"));
+    CHECK(below.steps[0].problem.remedy == unmount_command("/srv/a/dev"));
     CHECK(steps(plan_for("/dev/pts", lines)) == Lines{"unmount /dev/pts"});
     const std::string part =
         "40 20 0:6 /sub /srv/b rw shared:2 - devtmpfs udev rw\n"
@@ -245,7 +245,7 @@ TEST_CASE("session check names the command for what it finds", "[session][unmoun
                                      "41 20 0:61 / /srv/a\\040b/sys rw - sysfs sysfs rw\n");
     const Findings findings = find_leftovers(mounts, {}, {});
     REQUIRE(findings.size() == 1);
-    CHECK(findings[0].remedy == unmount_command("/srv/a b"));
-    CHECK(findings[0].remedy.ends_with("stagebox session unmount '/srv/a b'"));
+    CHECK(findings[0].problem.remedy == unmount_command("/srv/a b"));
+    CHECK(findings[0].problem.remedy.ends_with("stagebox session unmount '/srv/a b'"));
     CHECK(steps(plan_for("/srv/a b", mounts.text.substr(host_lines.size()))).size() == 2);
 }

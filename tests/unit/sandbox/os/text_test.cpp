@@ -1,0 +1,94 @@
+#include "sandbox/os/text.hpp"
+
+#include <array>
+#include <set>
+
+#include "tests/support/catch.hpp"
+
+using namespace sandbox::os;
+
+TEST_CASE("a terminal is shown no control characters, no broken UTF-8 and no turned text", "[text]") {
+    CHECK(printable("plain, and ä→") == "plain, and ä→");
+    CHECK(printable("a\tb") == "a\tb");
+    CHECK(printable("a\nb\x1b[2J\x7f\r") == "a?b?[2J??");
+    CHECK(printable(std::string_view("a\0b", 3)) == "a?b");
+    CHECK(printable("U+009B: \xc2\x9b") == "U+009B: ?");
+    CHECK(printable("alone: \x9b, cut: \xe2\x82") == "alone: \ufffd, cut: \ufffd\ufffd");
+    CHECK(printable("too long: \xc0\x8a") == "too long: ?");
+    CHECK(printable("turned: \u202e\u2066") == "turned: ??");
+    CHECK(printable("").empty());
+    CHECK(printable_characters("a→\x1b") == std::vector<std::string_view>{"a", "→", "?"});
+}
+
+TEST_CASE("a plain name tells what it was", "[text]") {
+    CHECK(plain("a b") == "a b");
+    CHECK(plain("a\nb\xff\x7f") == "a\\x0ab\\xff\\x7f");
+}
+
+TEST_CASE("quotes are safe to print", "[text]") {
+    CHECK(quote("a\"b\\c") == "\"a\\\"b\\\\c\"");
+    CHECK(quote("a\nb\tc") == "\"a\\nb\\tc\"");
+    CHECK(quote(std::string_view("\0\x1b", 2)) == "\"\\u0000\\u001B\"");
+    CHECK(quote("ä→") == "\"ä→\"");
+    CHECK(quote(std::string(1000, 'x')).size() < 100);
+}
+
+TEST_CASE("a word that is pasted into a shell is one word there", "[text]") {
+    CHECK(shell_word("/usr/bin/x-1_2.so") == "/usr/bin/x-1_2.so");
+    CHECK(shell_word("").length() == 2);
+    CHECK(shell_word("my proj/x") == "'my proj/x'");
+    CHECK(shell_word("it's") == "'it'\\''s'");
+    CHECK(shell_word("$(id)") == "'$(id)'");
+    CHECK(shell_word("~") == "'~'");
+    CHECK(shell_word("A=b") == "'A=b'");
+    CHECK(shell_words(std::array<std::string, 3>{"sh", "-c", "echo no; exit 3"}) == "sh -c 'echo no; exit 3'");
+    CHECK(shell_words(std::array<std::string, 2>{"", "a"}) == "'' a");
+}
+
+TEST_CASE("lists have their separators between the parts", "[text]") {
+    CHECK(join(std::vector<std::string>{}).empty());
+    CHECK(join(std::vector<std::string>{"a"}) == "a");
+    CHECK(join(std::set<std::string>{"a", "b", "c"}) == "a, b, c");
+    CHECK(join(std::array<std::string_view, 3>{"", "b", ""}, "|") == "|b|");
+    std::string text;
+    append_part(text, "; ", "one");
+    append_part(text, "; ", "two");
+    CHECK(text == "one; two");
+    CHECK(list_words(std::vector<std::string>{"a"}) == "a");
+    CHECK(list_words(std::vector<std::string>{"a", "b"}) == "a and b");
+    CHECK(list_words(std::array<std::string_view, 3>{"a", "b", "c"}) == "a, b and c");
+    CHECK(list_choices(std::array<std::string_view, 3>{"a", "b", "c"}) == "\"a\", \"b\" or \"c\"");
+}
+
+TEST_CASE("a text is cut into its lines", "[text]") {
+    using Lines = std::vector<std::string_view>;
+    CHECK(lines("").empty());
+    CHECK(lines("\n") == Lines{""});
+    CHECK(lines("a\n\nb") == Lines{"a", "", "b"});
+    CHECK(lines("a\nb\n") == Lines{"a", "b"});
+}
+
+TEST_CASE("a slip of the hand is told from another word", "[text]") {
+    constexpr std::array<std::string_view, 5> words = {"from", "in", "script", "run", "network"};
+    CHECK(nearest("form", words) == "from");
+    CHECK(nearest("FROM", words) == "from");
+    CHECK(nearest("netwrok", words) == "network");
+    CHECK(nearest("scripts", words) == "script");
+    CHECK(nearest("colour", words).empty());
+    CHECK(nearest("x", words).empty());
+    CHECK(nearest("", words).empty());
+    CHECK(nearest(std::string(100'000, 'a'), words).empty());
+    CHECK(did_you_mean("form", words) == "did you mean \"from\"?");
+    CHECK(did_you_mean("colour", words).empty());
+}
+
+TEST_CASE("sizes and times are short", "[text]") {
+    CHECK(human_bytes(0) == "0 B");
+    CHECK(human_bytes(999) == "999 B");
+    CHECK(human_bytes(1500) == "1.5 kB");
+    CHECK(human_bytes(3.2e9) == "3.2 GB");
+    CHECK(human_bytes(5e15) == "5000.0 TB");
+    CHECK(human_seconds(0) == "0.0 s");
+    CHECK(human_seconds(59.94) == "59.9 s");
+    CHECK(human_seconds(725.2) == "12:05 min");
+}
