@@ -42,8 +42,8 @@ std::string describe(const Difference& difference) {
 // "unit 1, process 2"
 std::string declared(const Receipt& receipt) {
     std::string text;
-    for (std::size_t index = 0; index < kind_count; ++index) {
-        const Kind kind = static_cast<Kind>(index);
+    for (const KindRow& row : kind_rows) {
+        const Kind kind = row.kind;
         const std::size_t number = count(receipt, Owner::declared, kind);
         if (number != 0) sandbox::os::append_part(text, ", ", format("{} {}", name_of(kind), number));
     }
@@ -53,8 +53,8 @@ std::string declared(const Receipt& receipt) {
 // Kinds of which somebody else changed something: "2 mount, 1 unit (1 of unknown origin)".
 std::string others(const Receipt& receipt) {
     std::string text;
-    for (std::size_t index = 0; index < kind_count; ++index) {
-        const Kind kind = static_cast<Kind>(index);
+    for (const KindRow& row : kind_rows) {
+        const Kind kind = row.kind;
         const std::size_t unknown = count(receipt, Owner::unknown, kind);
         const std::size_t all = count(receipt, Owner::user, kind) + count(receipt, Owner::system, kind) + unknown;
         if (all == 0) continue;
@@ -88,7 +88,7 @@ Json to_json(const Difference& difference) {
 
 Counts count_all(const HostState& state) {
     Counts counts{{Kind::mount, state.mounts.mounts.size()}, {Kind::process, state.processes.size()}};
-    for (const Column& column : columns()) counts[column.kind] += column.of(state).items.size();
+    for (const Column& column : columns(state)) counts[column.kind] += column.table->items.size();
     return counts;
 }
 
@@ -104,17 +104,13 @@ Receipt make_receipt(const HostState& before, const HostState& after, std::vecto
     receipt.before = count_all(before);
     receipt.after = count_all(after);
     receipt.differences = std::move(differences);
-    const auto note = [&](const Column& column, const HostState& state) {
-        const Table& table = column.of(state);
-        if (table.unreadable.empty()) return;
-        const bool is_user = &table == &state.services.user.units || &table == &state.services.user.timers;
-        receipt.unreadable[format("{}{}", is_user ? "user's " : "", name_of(column.kind))] = plain(table.unreadable);
-    };
-    for (const Column& column : columns()) {
-        note(column, before);
-        note(column, after);
+    for (const HostState* const state : {&before, &after}) {
+        for (const Column& column : columns(*state)) {
+            const std::string& why = column.table->unreadable;
+            if (!why.empty()) receipt.unreadable[format("{}{}", column.whose, name_of(column.kind))] = plain(why);
+        }
     }
-    for (const auto& [path, item] : after.files.items) {
+    for (const auto& [path, item] : after.table(Kind::file).items) {
         ++receipt.files[plain(top_of(path))][format("{}", item.facts.uid.value_or(0))];
     }
     return receipt;

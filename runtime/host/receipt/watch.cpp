@@ -37,7 +37,7 @@ bool is_same_thing(const Difference& a, const Difference& b) {
 
 // What no part of a run makes on the host, not even for a moment. Processes, units and files come and go with it.
 bool must_never_be(Kind kind) {
-    return kind != Kind::process && kind != Kind::unit && kind != Kind::file && kind != Kind::ipc;
+    return row_of(kind).in_run == InRun::never;
 }
 
 bool has_left_processes(const std::vector<Difference>& differences) {

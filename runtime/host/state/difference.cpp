@@ -9,13 +9,6 @@ namespace runtime::host {
 
 using sandbox::os::format;
 
-std::string_view name_of(Kind kind) {
-    constexpr std::array<std::string_view, kind_count> names{
-        "mount",  "loop",   "dm",     "process", "login", "link",  "address",   "route", "nftables",
-        "binfmt", "module", "sysctl", "ipc",     "unit",  "timer", "inhibitor", "file"};
-    return names.at(static_cast<std::size_t>(kind));
-}
-
 std::string_view name_of(Owner owner) {
     constexpr std::array<std::string_view, 5> names{"ours", "user", "system", "declared", "unknown"};
     return names.at(static_cast<std::size_t>(owner));

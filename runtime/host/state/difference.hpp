@@ -3,6 +3,8 @@
 #pragma once
 #include <sys/types.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -15,7 +17,8 @@
 
 namespace runtime::host {
 
-// In the order in which a receipt names them.
+// In the order in which a receipt names them; each has a row below, and what is not a mount or a process a probe in
+// host_state.cpp.
 enum class Kind : std::uint8_t {
     mount,
     loop,
@@ -35,8 +38,48 @@ enum class Kind : std::uint8_t {
     inhibitor,
     file,
 };
-inline constexpr std::size_t kind_count = 17;
-[[nodiscard]] std::string_view name_of(Kind kind);
+
+// Who can change such a thing.
+enum class ChangedBy : std::uint8_t { anybody, root };
+// Whether a run itself makes such things on the host, for as long as it goes on.
+enum class InRun : std::uint8_t { never, passing };
+
+struct KindRow {
+    Kind kind;
+    std::string_view name;
+    ChangedBy changed_by = ChangedBy::anybody;
+    InRun in_run = InRun::never;
+};
+
+// In the order of the enumeration.
+inline constexpr std::array kind_rows = {
+    KindRow{Kind::mount, "mount"},
+    KindRow{Kind::loop, "loop", ChangedBy::root},
+    KindRow{Kind::dm, "dm", ChangedBy::root},
+    KindRow{Kind::process, "process", ChangedBy::anybody, InRun::passing},
+    KindRow{Kind::login, "login"},
+    KindRow{Kind::link, "link", ChangedBy::root},
+    KindRow{Kind::address, "address", ChangedBy::root},
+    KindRow{Kind::route, "route", ChangedBy::root},
+    KindRow{Kind::nftables, "nftables", ChangedBy::root},
+    KindRow{Kind::binfmt, "binfmt", ChangedBy::root},
+    KindRow{Kind::module, "module", ChangedBy::root},
+    KindRow{Kind::sysctl, "sysctl", ChangedBy::root},
+    KindRow{Kind::ipc, "ipc", ChangedBy::anybody, InRun::passing},
+    KindRow{Kind::unit, "unit", ChangedBy::anybody, InRun::passing},
+    KindRow{Kind::timer, "timer"},
+    KindRow{Kind::inhibitor, "inhibitor"},
+    KindRow{Kind::file, "file", ChangedBy::anybody, InRun::passing},
+};
+
+[[nodiscard]] constexpr const KindRow& row_of(Kind kind) {
+    return kind_rows.at(static_cast<std::size_t>(kind));
+}
+static_assert(std::ranges::all_of(kind_rows, [](const KindRow& row) { return &row == &row_of(row.kind); }),
+              "a row that is not in its place");
+[[nodiscard]] constexpr std::string_view name_of(Kind kind) {
+    return row_of(kind).name;
+}
 
 // ours: a fact shows that this run did it, which is a defect.
 // user, system: another process or a thing of the user who builds; of root, of a service or of another user.

@@ -1,6 +1,7 @@
 #include "runtime/host/state/host_state.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "runtime/host/state/files.hpp"
@@ -11,26 +12,79 @@
 
 namespace runtime::host {
 
-const std::vector<Column>& columns() {
-    static const std::vector<Column> all{
-        {Kind::loop, [](const HostState& state) -> const Table& { return state.loops; }},
-        {Kind::dm, [](const HostState& state) -> const Table& { return state.mapper; }},
-        {Kind::login, [](const HostState& state) -> const Table& { return state.services.logins; }},
-        {Kind::link, [](const HostState& state) -> const Table& { return state.links; }},
-        {Kind::address, [](const HostState& state) -> const Table& { return state.addresses; }},
-        {Kind::route, [](const HostState& state) -> const Table& { return state.routes; }},
-        {Kind::nftables, [](const HostState& state) -> const Table& { return state.nftables; }},
-        {Kind::binfmt, [](const HostState& state) -> const Table& { return state.binfmt; }},
-        {Kind::module, [](const HostState& state) -> const Table& { return state.modules; }},
-        {Kind::sysctl, [](const HostState& state) -> const Table& { return state.sysctls; }},
-        {Kind::ipc, [](const HostState& state) -> const Table& { return state.ipc; }},
-        {Kind::unit, [](const HostState& state) -> const Table& { return state.services.system.units; }},
-        {Kind::unit, [](const HostState& state) -> const Table& { return state.services.user.units; }},
-        {Kind::timer, [](const HostState& state) -> const Table& { return state.services.system.timers; }},
-        {Kind::timer, [](const HostState& state) -> const Table& { return state.services.user.timers; }},
-        {Kind::inhibitor, [](const HostState& state) -> const Table& { return state.services.inhibitors; }},
-        {Kind::file, [](const HostState& state) -> const Table& { return state.files; }},
-    };
+namespace {
+
+// What a probe may need of what was seen before it.
+struct Look {
+    const std::string& store;
+    const sandbox::os::MountTable& mounts;
+    Network network;
+};
+
+// How things of one kind are looked at. A new kind is a row here, one in difference.hpp, and the file that reads it.
+struct Probe {
+    Kind kind;
+    Table (*observe)(Look& look);
+};
+
+Table observe_shared_files(Look& look) {
+    const char* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
+    return observe_files(runtime_directory == nullptr ? "" : runtime_directory, look.store);
+}
+
+constexpr std::array probes = {
+    Probe{Kind::loop, [](Look&) { return observe_loops(); }},
+    Probe{Kind::dm, [](Look&) { return observe_mapper(); }},
+    Probe{Kind::link, [](Look& look) { return std::move(look.network.links); }},
+    Probe{Kind::address, [](Look& look) { return std::move(look.network.addresses); }},
+    Probe{Kind::route, [](Look& look) { return std::move(look.network.routes); }},
+    Probe{Kind::nftables, [](Look&) { return observe_nftables(); }},
+    Probe{Kind::binfmt, [](Look&) { return observe_binfmt(); }},
+    Probe{Kind::module, [](Look&) { return observe_modules(); }},
+    Probe{Kind::sysctl, [](Look&) { return observe_sysctls(); }},
+    Probe{Kind::ipc, [](Look& look) { return observe_ipc(look.mounts); }},
+    Probe{Kind::file, observe_shared_files},
+};
+
+// What a bus is asked for, all at once.
+template <class OfServices, class OfTable>
+struct ServiceColumn {
+    Kind kind;
+    OfTable& (*table)(OfServices& services);
+    std::string_view whose = {};
+};
+template <class S, class T>
+constexpr std::array service_columns = {
+    ServiceColumn<S, T>{Kind::login, [](S& services) -> T& { return services.logins; }},
+    ServiceColumn<S, T>{Kind::unit, [](S& services) -> T& { return services.system.units; }},
+    ServiceColumn<S, T>{Kind::unit, [](S& services) -> T& { return services.user.units; }, "user's "},
+    ServiceColumn<S, T>{Kind::timer, [](S& services) -> T& { return services.system.timers; }},
+    ServiceColumn<S, T>{Kind::timer, [](S& services) -> T& { return services.user.timers; }, "user's "},
+    ServiceColumn<S, T>{Kind::inhibitor, [](S& services) -> T& { return services.inhibitors; }},
+};
+
+// A mount and a process are compared by rules of their own; every other kind has its tables.
+constexpr bool is_looked_at(const KindRow& row) {
+    const auto is_of_it = [&](const auto& one) { return one.kind == row.kind; };
+    return row.kind == Kind::mount || row.kind == Kind::process || std::ranges::any_of(probes, is_of_it) ||
+           std::ranges::any_of(service_columns<Services, Table>, is_of_it);
+}
+static_assert(std::ranges::all_of(kind_rows, is_looked_at), "a kind that nothing looks at");
+
+}  // namespace
+
+const Table& HostState::table(Kind kind) const {
+    static const Table none;
+    const auto found = tables.find(kind);
+    return found == tables.end() ? none : found->second;
+}
+
+std::vector<Column> columns(const HostState& state) {
+    std::vector<Column> all;
+    for (const Probe& probe : probes) all.push_back({probe.kind, &state.table(probe.kind), {}});
+    for (const auto& one : service_columns<const Services, const Table>) {
+        all.push_back({one.kind, &one.table(state.services), one.whose});
+    }
     return all;
 }
 
@@ -38,27 +92,12 @@ HostState observe(const std::string& store, Depth depth, const sandbox::os::Moun
     HostState state;
     state.mounts = sandbox::os::read_mounts(known);
     state.processes = read_processes();
-    state.loops = observe_loops();
-    state.mapper = observe_mapper();
-    Network network = observe_network();
-    state.links = std::move(network.links);
-    state.addresses = std::move(network.addresses);
-    state.routes = std::move(network.routes);
-    state.nftables = observe_nftables();
-    state.binfmt = observe_binfmt();
-    state.modules = observe_modules();
-    state.sysctls = observe_sysctls();
-    state.ipc = observe_ipc(state.mounts);
-    const char* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
-    state.files = observe_files(runtime_directory == nullptr ? "" : runtime_directory, store);
+    Look look{store, state.mounts, observe_network()};
+    for (const Probe& probe : probes) state.tables[probe.kind] = probe.observe(look);
     if (depth == Depth::whole) {
         state.services = observe_services();
     } else {
-        Services& services = state.services;
-        for (Table* table : {&services.system.units, &services.system.timers, &services.user.units,
-                             &services.user.timers, &services.inhibitors, &services.logins}) {
-            table->unreadable = "not asked for";
-        }
+        for (const auto& one : service_columns<Services, Table>) one.table(state.services).unreadable = "not asked for";
     }
     return state;
 }
@@ -68,8 +107,10 @@ std::vector<Difference> compare(const HostState& before, const HostState& after,
     const Lineage lineage(after.processes, ours);
     compare_mounts(before.mounts, after.mounts, ours, differences);
     compare_processes(before.processes, after.processes, ours, differences);
-    for (const Column& column : columns()) {
-        compare_tables(column.kind, column.of(before), column.of(after), ours, lineage, differences);
+    const std::vector<Column> then = columns(before);
+    const std::vector<Column> now = columns(after);
+    for (std::size_t i = 0; i < then.size(); ++i) {
+        compare_tables(then[i].kind, *then[i].table, *now[i].table, ours, lineage, differences);
     }
     std::stable_sort(differences.begin(), differences.end(),
                      [](const Difference& a, const Difference& b) { return a.kind < b.kind; });

@@ -1,6 +1,9 @@
 // What can be seen of the host session from outside a jail, at one moment, and what differs between two. Each kind of thing
 // has a file of its own beside this one.
 #pragma once
+#include <map>
+#include <string_view>
+
 #include "runtime/host/state/devices.hpp"
 #include "runtime/host/state/item.hpp"
 #include "runtime/host/state/processes.hpp"
@@ -12,26 +15,20 @@ namespace runtime::host {
 struct HostState {
     sandbox::os::MountTable mounts;
     std::vector<Process> processes;  // by pid
-    Table loops;
-    Table mapper;
-    Table links;
-    Table addresses;
-    Table routes;
-    Table nftables;
-    Table binfmt;
-    Table modules;
-    Table sysctls;
-    Table ipc;
-    Table files;
     Services services;
+    std::map<Kind, Table> tables;  // of all other kinds
+
+    // Empty where there is none.
+    [[nodiscard]] const Table& table(Kind kind) const;
 };
 
-// Which of the tables are lists of items, and what they are of: what every reader of a state goes through.
+// One table of a state: what every reader of a state goes through. Two states have the same ones in the same order.
 struct Column {
     Kind kind;
-    const Table& (*of)(const HostState&);
+    const Table* table;
+    std::string_view whose;  // "user's " of what the user's own manager has
 };
-[[nodiscard]] const std::vector<Column>& columns();
+[[nodiscard]] std::vector<Column> columns(const HostState& state);
 
 // whole: everything. quick: all but what a bus has to be asked for, which then counts as not readable.
 enum class Depth : std::uint8_t { whole, quick };

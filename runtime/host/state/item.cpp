@@ -9,18 +9,7 @@ namespace {
 using sandbox::os::format;
 
 bool needs_root(Kind kind) {
-    switch (kind) {
-        case Kind::loop:
-        case Kind::dm:
-        case Kind::link:
-        case Kind::address:
-        case Kind::route:
-        case Kind::nftables:
-        case Kind::binfmt:
-        case Kind::module:
-        case Kind::sysctl: return true;
-        default: return false;
-    }
+    return row_of(kind).changed_by == ChangedBy::root;
 }
 
 // The store's path somewhere in a value, as in a core_pattern that pipes into a program of it.

@@ -223,11 +223,11 @@ TEST_CASE("where no fact tells, nobody is blamed", "[session]") {
 TEST_CASE("a changed value and a thing that is gone are differences, an unreadable table is none", "[session]") {
     HostState before = host();
     HostState after = host();
-    before.sysctls.items["net.ipv4.ip_forward"] = {"0", {}};
-    after.sysctls.items["net.ipv4.ip_forward"] = {"1", {}};
-    before.ipc.items["shm 3"] = {"owner 1001", {.uid = 1001}};
-    before.nftables.items["table nat of family 2"] = {};
-    after.nftables.unreadable = "only root may read it";
+    before.tables[Kind::sysctl].items["net.ipv4.ip_forward"] = {"0", {}};
+    after.tables[Kind::sysctl].items["net.ipv4.ip_forward"] = {"1", {}};
+    before.tables[Kind::ipc].items["shm 3"] = {"owner 1001", {.uid = 1001}};
+    before.tables[Kind::nftables].items["table nat of family 2"] = {};
+    after.tables[Kind::nftables].unreadable = "only root may read it";
     const Receipt receipt = receipt_of(before, after);
     REQUIRE(receipt.differences.size() == 2);
     CHECK(receipt.differences[0].subject == "net.ipv4.ip_forward: 0 -> 1");
@@ -245,8 +245,8 @@ TEST_CASE("a changed value and a thing that is gone are differences, an unreadab
 TEST_CASE("the first thing of ours that is left is named", "[session]") {
     HostState after = host();
     const std::string disk = "/home/ann/.cache/stagebox/v1/staging/x/disk";
-    after.loops.items["/dev/loop0"] = {disk + ", deleted", {.paths = {disk}}};
-    after.loops.items["/dev/loop1"] = {"/var/lib/snap", {.paths = {"/var/lib/snap"}}};
+    after.tables[Kind::loop].items["/dev/loop0"] = {disk + ", deleted", {.paths = {disk}}};
+    after.tables[Kind::loop].items["/dev/loop1"] = {"/var/lib/snap", {.paths = {"/var/lib/snap"}}};
     const Receipt receipt = receipt_of(host(), after);
     CHECK_FALSE(receipt.clean());
     CHECK(to_text(receipt) ==
