@@ -1,6 +1,13 @@
 // A compiled filter made small: the same answers from fewer instructions. The kernel walks a filter once for every number
 // of every ABI when it is installed, and translates each instruction, so both the longest way and the length are time in
 // the start of every jail.
+//
+// Why this is not left to libseccomp: its own optimisation (SCMP_FLTATR_CTL_OPTIMIZE = 2, a binary tree over the numbers)
+// is on already, and works on one filter at a time, so what several filters ask of the same call stays there several times.
+// Of what ships, with libseccomp 2.5.4 on x86-64, mandatory.json, the denials for permissions that are not granted, and the
+// profile's own file make together, before and after:
+//   build.json 1245 -> 299 instructions     strict.json 606 -> 182     host.json 256 -> 159
+// The unit test asks both for the same calls and compares the answers.
 #pragma once
 #include "sandbox/spec/spec.hpp"
 
