@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -162,6 +163,12 @@ constexpr std::array<std::string_view, count> words_in(const std::array<Word<Mea
     std::array<std::string_view, count> words;
     std::ranges::transform(all, words.begin(), &Word<Meaning>::word);
     return words;
+}
+
+template <class Meaning, std::size_t count>
+constexpr std::optional<Meaning> find_word(std::string_view word, const std::array<Word<Meaning>, count>& all) {
+    const auto found = std::ranges::find(all, word, &Word<Meaning>::word);
+    return found == all.end() ? std::nullopt : std::optional(found->meaning);
 }
 
 template <class Meaning, std::size_t count>

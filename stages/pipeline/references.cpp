@@ -10,6 +10,7 @@
 #include "sandbox/os/text.hpp"
 #include "stages/pipeline/graph.hpp"
 #include "stages/pipeline/problems.hpp"
+#include "stages/pipeline/stage_options.hpp"
 #include "stages/pipeline/words.hpp"
 
 namespace stages {
@@ -20,7 +21,7 @@ using sandbox::os::format;
 using sandbox::os::quote;
 
 std::string_view ids_word(const Stage& stage) {
-    return stage.ids == sandbox::IdMode::range ? "range" : "single";
+    return sandbox::word_for(stage.ids, ids_words);
 }
 
 class References {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
-#include <map>
 #include <stdexcept>
 #include <string_view>
 
@@ -19,6 +18,7 @@
 #include "sandbox/os/format.hpp"
 #include "sandbox/spec/limits_text.hpp"
 #include "stages/lower/mounts.hpp"
+#include "stages/pipeline/stage_options.hpp"
 
 extern char** environ;
 
@@ -451,16 +451,13 @@ void Reader::life(const std::string& option, const Values& values) {
 
 void Reader::own(const std::string& option, const Values& values) {
     if (option == "--ids") {
-        if (values[0] != "single" && values[0] != "range") {
-            refuse(format("--ids takes single or range, not \"{}\"", values[0]));
-        }
-        request_.ids = values[0] == "single" ? sandbox::IdMode::single : sandbox::IdMode::range;
+        const auto ids = sandbox::find_word(values[0], stages::ids_words);
+        if (!ids) refuse(format("--ids takes single or range, not \"{}\"", values[0]));
+        request_.ids = *ids;
     } else if (option == "--network") {
-        const std::map<std::string, sandbox::Network> known = {
-            {"none", sandbox::Network::none}, {"user", sandbox::Network::user}, {"host", sandbox::Network::host}};
-        const auto found = known.find(values[0]);
-        if (found == known.end()) refuse(format("--network takes none, user or host, not \"{}\"", values[0]));
-        request_.spec.network = found->second;
+        const auto network = sandbox::find_word(values[0], stages::network_words);
+        if (!network) refuse(format("--network takes none, user or host, not \"{}\"", values[0]));
+        request_.spec.network = *network;
     } else if (option == "--profile") {
         request_.profile = values[0];
     } else if (option == "--root") {

@@ -9,6 +9,7 @@
 #include "sandbox/os/sha256.hpp"
 #include "sandbox/probe/probe.hpp"
 #include "sandbox/profile/permissions.hpp"
+#include "stages/pipeline/stage_options.hpp"
 
 namespace runtime::cli {
 
@@ -49,15 +50,6 @@ Json filters_of(const sandbox::Plan& plan) {
     return filters;
 }
 
-const char* network_of(sandbox::Network network) {
-    switch (network) {
-        case sandbox::Network::none: return "none";
-        case sandbox::Network::user: return "user";
-        case sandbox::Network::host: return "host";
-    }
-    return "unknown";
-}
-
 }  // namespace
 
 Json report_of(const RunRequest& request, const sandbox::Plan& plan) {
@@ -68,7 +60,7 @@ Json report_of(const RunRequest& request, const sandbox::Plan& plan) {
     report["ids"] = {{"uid", {{"inside", 0}, {"outside", plan.ids.uid_base}, {"count", plan.ids.count}}},
                      {"gid", {{"inside", 0}, {"outside", plan.ids.gid_base}, {"count", plan.ids.count}}},
                      {"command", {{"uid", plan.uid}, {"gid", plan.gid}}}};
-    report["network"] = network_of(request.spec.network);
+    report["network"] = sandbox::word_for(request.spec.network, stages::network_words);
     report["steps"] = Json::array();
     for (const sandbox::Step& step : plan.steps) report["steps"].push_back(sandbox::describe(step));
     report["capabilities"] = capabilities_of(plan.capabilities);
