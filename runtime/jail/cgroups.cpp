@@ -41,7 +41,7 @@ JailCgroups::Kept JailCgroups::keep(const sandbox::Limits& limits, sandbox::IdMo
             format("{}; or say that less will do: fallback = \"rlimits\"", remedy)};
 }
 
-void JailCgroups::apply(sandbox::Spec& spec) {
+void JailCgroups::apply(sandbox::BuildSpec& spec) {
     const Kept kept = keep(spec.limits, spec.ids.mode);
     if (!kept.limits.unkept.empty()) {
         throw std::runtime_error(format("limits that cannot be kept here: {}; {}",

@@ -21,7 +21,7 @@ class JailCgroups {
     };
     [[nodiscard]] Kept keep(const sandbox::Limits& limits, sandbox::IdMode ids);
     // The same before the start of the jail: its rlimits go into `spec`. Throws where a limit is unkept.
-    void apply(sandbox::Spec& spec);
+    void apply(sandbox::BuildSpec& spec);
     // A cgroup with these limits, as far as there are controllers for them; empty where none can be had.
     [[nodiscard]] sandbox::Cgroup make(const sandbox::Limits& limits);
     // For the end of a run: "a cgroup for each jail, in ...", or why there were none. Empty where nobody has looked.

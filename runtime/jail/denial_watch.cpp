@@ -146,8 +146,8 @@ std::string DenialWatch::allowing_line(const Notice& notice, const std::string& 
     return format("seccomp-allow = [\"{}\"] in a profile that extends \"{}\"", name, profile_);
 }
 
-std::unique_ptr<DenialWatch> watch_denials(sandbox::os::EventLoop& loop, sandbox::Jail& jail, const sandbox::Spec& spec,
-                                           NoticeHandlers handlers) {
+std::unique_ptr<DenialWatch> watch_denials(sandbox::os::EventLoop& loop, sandbox::Jail& jail,
+                                           const sandbox::BuildSpec& spec, NoticeHandlers handlers) {
     const sandbox::FilterProgram& filter = spec.allow.filter;
     const bool has_denials = sandbox::asks_supervisor(sandbox::report_denials(filter));
     const bool is_served = spec.denials == sandbox::Denials::observed ||

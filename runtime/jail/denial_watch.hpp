@@ -69,7 +69,7 @@ class DenialWatch {
 };
 
 // A watch over a jail that was launched with this spec; nothing where none of its calls ask.
-std::unique_ptr<DenialWatch> watch_denials(sandbox::os::EventLoop& loop, sandbox::Jail& jail, const sandbox::Spec& spec,
-                                           NoticeHandlers handlers = {});
+std::unique_ptr<DenialWatch> watch_denials(sandbox::os::EventLoop& loop, sandbox::Jail& jail,
+                                           const sandbox::BuildSpec& spec, NoticeHandlers handlers = {});
 
 }  // namespace runtime::jail

@@ -40,7 +40,7 @@ int exit_code(const sandbox::SetupError& error) {
 }
 
 // The jail's cgroup, where a limit needs one: without, none is asked for, which would take time.
-sandbox::Cgroup limit(jail::JailCgroups& cgroups, sandbox::Spec& spec) {
+sandbox::Cgroup limit(jail::JailCgroups& cgroups, sandbox::BuildSpec& spec) {
     if (sandbox::limits_of_cgroup(spec.limits).empty()) return {};
     cgroups.apply(spec);
     return cgroups.make(spec.limits);
@@ -205,7 +205,7 @@ long relay(int terminal) {
 
 }  // namespace
 
-int run_in_foreground(sandbox::Spec spec, const sandbox::Command& command, const Hearing& hearing,
+int run_in_foreground(sandbox::BuildSpec spec, const sandbox::Command& command, const Hearing& hearing,
                       const Follower& follower) {
     // Before the jail is there: a signal that comes while it is built waits until it can be handed on.
     sandbox::os::EventLoop loop;
@@ -225,7 +225,7 @@ int run_in_foreground(sandbox::Spec spec, const sandbox::Command& command, const
     return code;
 }
 
-int run_on_terminal(sandbox::Spec spec, sandbox::Command command, const Follower& follower) {
+int run_on_terminal(sandbox::BuildSpec spec, sandbox::Command command, const Follower& follower) {
     Fd inner;
     const Fd outer = open_terminal(inner);
     const int window = ::isatty(0) == 1 ? 0 : 1;

@@ -26,11 +26,11 @@ struct Follower {
 
 // Runs the command in the jail and waits for it. Errors of the jail are told on standard error.
 // The command's own exit code; 128+N; 126 or 127; 125 where the jail could not be built. Throws where a limit cannot be kept.
-int run_in_foreground(sandbox::Spec spec, const sandbox::Command& command, const Hearing& hearing = {},
+int run_in_foreground(sandbox::BuildSpec spec, const sandbox::Command& command, const Hearing& hearing = {},
                       const Follower& follower = {});
 
 // The same on a terminal of the jail's own, relayed to the caller's streams: nothing the payload does to its terminal
 // reaches the outer one, and the window's size follows. Where standard input is no terminal, its end is the terminal's.
-int run_on_terminal(sandbox::Spec spec, sandbox::Command command, const Follower& follower = {});
+int run_on_terminal(sandbox::BuildSpec spec, sandbox::Command command, const Follower& follower = {});
 
 }  // namespace runtime::jail

@@ -283,10 +283,10 @@ std::optional<Traffic> UserNetwork::traffic() const {
     return routes_ ? read_traffic(routes_, interface_) : std::nullopt;
 }
 
-std::variant<sandbox::Jail, SetupError> launch(const sandbox::Spec& spec, const sandbox::Command& command,
+std::variant<sandbox::Jail, SetupError> launch(const sandbox::BuildSpec& spec, const sandbox::Command& command,
                                                UserNetwork& network, const BeforeBuilding& before_building,
                                                const sandbox::WhenCloned& when_cloned, sandbox::Cgroup cgroup) {
-    const sandbox::Plan plan = sandbox::make_plan(spec, command);
+    const sandbox::BuildPlan plan = sandbox::make_plan(spec, command);
     const bool has_network = spec.network == sandbox::Network::user;
     constexpr std::uint64_t own_packets = std::uint64_t{1} << CAP_NET_ADMIN | std::uint64_t{1} << CAP_NET_RAW;
     if (has_network && (spec.allow.capabilities & own_packets) != 0) {

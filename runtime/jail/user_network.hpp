@@ -41,8 +41,8 @@ class UserNetwork {
 // `before_building` is called when the jail's first process is there, with its ids and network, and waits to build it; without
 // it a jail starts sooner (sandbox/launch/launch.hpp).
 // `cgroup`: the jail's own; may be empty.
-using BeforeBuilding = std::function<void(const sandbox::Plan& plan, pid_t init)>;
-std::variant<sandbox::Jail, sandbox::SetupError> launch(const sandbox::Spec& spec, const sandbox::Command& command,
+using BeforeBuilding = std::function<void(const sandbox::BuildPlan& plan, pid_t init)>;
+std::variant<sandbox::Jail, sandbox::SetupError> launch(const sandbox::BuildSpec& spec, const sandbox::Command& command,
                                                         UserNetwork& network,
                                                         const BeforeBuilding& before_building = {},
                                                         const sandbox::WhenCloned& when_cloned = {},

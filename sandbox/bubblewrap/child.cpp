@@ -1,14 +1,15 @@
-// The child's side of a jail in bubblewrap mode, once its file system stands (init/child.cpp, whose rules hold here): capabilities,
-// working directory, session, an init where one is needed, exec.
+// The child's side of a jail in bubblewrap mode, once its file system stands (init/child.cpp, whose rules hold here):
+// capabilities, working directory, session, an init where one is needed, exec.
 #include "sandbox/bubblewrap/child.hpp"
 
+#include <asm/unistd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/init/child.hpp"
 #include "sandbox/init/payload.hpp"
@@ -21,14 +22,15 @@ namespace {
 
 class Ending : private Reporter {
   public:
-    explicit Ending(const BubblewrapTask& task) noexcept : Reporter(task.build.report_fd, 1), task_(task) {}
+    explicit Ending(const BubblewrapTask& task) noexcept
+        : Reporter(task.build.report_fd, 1), task_(task), envp_(task.build.envp.pointers()) {}
     [[noreturn]] void run() noexcept;
 
   private:
     void tie_to_parent() const noexcept;
     void wait_for_parent() const noexcept;
     void change_ids() const noexcept;
-    void set_capabilities(std::uint64_t capabilities) const noexcept;
+    void set_capabilities(uint64_t capabilities) const noexcept;
     void limit_capabilities() const noexcept;
     void enter_directory() const noexcept;
     void open_locks() const noexcept;
@@ -40,6 +42,7 @@ class Ending : private Reporter {
     [[noreturn]] void payload() const noexcept;
 
     const BubblewrapTask& task_;
+    const char** envp_;
 };
 
 void Ending::run() noexcept {
@@ -84,8 +87,8 @@ void Ending::wait_for_parent() const noexcept {
 // To ids that the namespace maps, with the capabilities that building the jail takes.
 void Ending::change_ids() const noexcept {
     need(call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), Point::identity);
-    const std::uint32_t gid = task_.build.gid;
-    const std::uint32_t uid = task_.build.uid;
+    const uint32_t gid = task_.build.gid;
+    const uint32_t uid = task_.build.uid;
     need(call(SYS_setresgid, gid, gid, gid), Point::identity);
     need(call(SYS_setresuid, uid, uid, uid), Point::identity);
     __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -95,27 +98,27 @@ void Ending::change_ids() const noexcept {
     need(call(SYS_capset, &header, data), Point::identity);
 }
 
-void Ending::set_capabilities(std::uint64_t capabilities) const noexcept {
+void Ending::set_capabilities(uint64_t capabilities) const noexcept {
     need(sandbox::set_capabilities(capabilities, capabilities), Point::capabilities);
 }
 
 // no_new_privs first: without it, exec would give uid 0 back what is dropped here.
 void Ending::limit_capabilities() const noexcept {
     need(call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Point::no_new_privileges);
-    const std::uint64_t capabilities = task_.build.capabilities;
+    const uint64_t capabilities = task_.build.capabilities;
     for (int number = 0; task_.bounds && number <= task_.build.last_capability; ++number) {
         if ((capabilities >> number & 1U) != 0) continue;
-        need(call(SYS_prctl, PR_CAPBSET_DROP, number, 0, 0, 0), Point::bounding_set, static_cast<std::size_t>(number));
+        need(call(SYS_prctl, PR_CAPBSET_DROP, number, 0, 0, 0), Point::bounding_set, static_cast<size_t>(number));
     }
     if (task_.sets_capabilities) set_capabilities(capabilities);
 }
 
 void Ending::enter_directory() const noexcept {
     long entered = -ENOENT;
-    for (std::size_t i = 0; i < task_.directory_count; ++i) {
+    for (size_t i = 0; i < task_.directories.size(); ++i) {
         entered = call(SYS_chdir, task_.directories[i]);
         if (entered < 0) continue;
-        *task_.pwd_place = task_.pwd_texts[i];
+        envp_[task_.pwd_place] = task_.pwd_texts[i];
         return;
     }
     fail(Point::working_directory, 0, entered);
@@ -123,17 +126,17 @@ void Ending::enter_directory() const noexcept {
 
 // Each under the number where init keeps it, and under no other.
 void Ending::open_locks() const noexcept {
-    for (std::size_t i = 0; i < task_.lock_count; ++i) {
+    for (size_t i = 0; i < task_.locks.size(); ++i) {
         const long file = need(call(SYS_openat, AT_FDCWD, task_.locks[i], O_RDONLY | O_CLOEXEC), Point::lock, i);
         need(call(SYS_dup3, file, first_private_fd + static_cast<int>(i), O_CLOEXEC), Point::lock, i);
         call(SYS_close, file);
     }
 }
 
-// A record lock belongs to the process, so what the command closes releases none; but the process itself releases it when
-// it closes any descriptor of that file (fcntl(2)). So all are open before the first is taken.
+// A record lock belongs to the process, so what the command closes releases none; but the process itself releases it
+// when it closes any descriptor of that file (fcntl(2)). So all are open before the first is taken.
 void Ending::take_locks() const noexcept {
-    for (std::size_t i = 0; i < task_.lock_count; ++i) {
+    for (size_t i = 0; i < task_.locks.size(); ++i) {
         const int kept = first_private_fd + static_cast<int>(i);
         struct flock lock = {};
         lock.l_type = F_RDLCK;
@@ -143,13 +146,11 @@ void Ending::take_locks() const noexcept {
 }
 
 void Ending::install_filters() const noexcept {
-    for (std::size_t i = 0; i < task_.filter_count; ++i) {
-        const auto& instructions = task_.filters[i].instructions;
-        need(set_filter(instructions.data(), instructions.size(), 0), Point::filter);
-    }
+    for (const FilterCode& filter : task_.build.more_filters) need(set_filter(filter, 0), Point::filter);
 }
 
-// The standard streams, the descriptor that tells others that the jail lives, the locks, and the ways to the parent stay.
+// The standard streams, the descriptor that tells others that the jail lives, the locks, and the ways to the parent
+// stay.
 void Ending::close_what_init_has_no_use_for() const noexcept {
     unsigned first = 3;
     const auto keep = [&](int fd) {
@@ -159,7 +160,7 @@ void Ending::close_what_init_has_no_use_for() const noexcept {
         if (kept >= first) first = kept + 1;
     };
     keep(task_.sync_fd);
-    for (std::size_t i = 0; i < task_.lock_count; ++i) keep(first_private_fd + static_cast<int>(i));
+    for (size_t i = 0; i < task_.locks.size(); ++i) keep(first_private_fd + static_cast<int>(i));
     keep(task_.build.report_fd);
     keep(task_.end_fd);  // opened after it, so its number is higher (launch.cpp)
     call(SYS_close_range, first, ~0U, 0);
@@ -204,16 +205,18 @@ void Ending::payload() const noexcept {
 // As execvp(3): the next directory of PATH where there is nothing of that name, a shell for what is no program.
 void Ending::execute() const noexcept {
     const ChildTask& build = task_.build;
+    const char* const* const argv = build.argv.pointers();
+    const char** const shell_argv = task_.shell_argv.pointers();
     long error = -ENOENT;
-    std::size_t where = 0;
-    for (std::size_t i = 0; i < build.executable_count; ++i) {
-        const long answer = call(SYS_execve, build.executables[i], build.argv, build.envp);
+    size_t where = 0;
+    for (size_t i = 0; i < build.executables.size(); ++i) {
+        const long answer = call(SYS_execve, build.executables[i], argv, envp_);
         if (answer == -ENOENT || answer == -ENOTDIR) continue;
         error = answer;
         where = i;
         if (answer == -ENOEXEC) {
-            task_.shell_argv[1] = build.executables[i];
-            call(SYS_execve, task_.shell_argv[0], task_.shell_argv, build.envp);
+            shell_argv[1] = build.executables[i];
+            call(SYS_execve, shell_argv[0], shell_argv, envp_);
         }
         if (answer != -EACCES) break;
     }

@@ -9,10 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <string_view>
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "sandbox/bubblewrap/child.hpp"
+#include "sandbox/launch/task_image.hpp"
 #include "sandbox/os/caps.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -28,76 +31,40 @@ struct Pipe {
 };
 
 // The child's end moves out of the way of every descriptor that it inherits or that its plan opens.
-Fd move_out_of_the_way(int fd, const Plan& plan) {
+Fd out_of_the_way(int fd, const BubblewrapPlan& plan) {
     const Fd owned(fd);
     const int lowest = first_slot_fd + plan.slots;
     return Fd(sys([&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, lowest); }, "duplicate a descriptor"));
 }
 
 // From the child to here.
-Pipe open_pipe(const Plan& plan) {
+Pipe open_pipe(const BubblewrapPlan& plan) {
     int pair[2];
     sys([&] { return ::pipe2(pair, O_CLOEXEC); }, "make a pipe");
     Fd mine(pair[0]);
-    return {std::move(mine), move_out_of_the_way(pair[1], plan)};
+    return {std::move(mine), out_of_the_way(pair[1], plan)};
 }
 
 // From here to the child; a socket, because a pipe whose reader has gone raises SIGPIPE.
-Pipe open_control(const Plan& plan) {
+Pipe open_control(const BubblewrapPlan& plan) {
     int pair[2];
     sys([&] { return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair); }, "make a control socket");
     Fd mine(pair[0]);
-    return {move_out_of_the_way(pair[1], plan), std::move(mine)};
+    return {out_of_the_way(pair[1], plan), std::move(mine)};
 }
 
-// The plan as plain memory; lives until the child has a copy.
-struct Memory {
-    std::vector<std::string> pwd_texts;
-    std::vector<const char*> pwds;
-    std::vector<const char*> envp;
-    std::vector<const char*> shell_argv;
-};
-
-Memory make_memory(const Plan& plan) {
-    Memory memory;
-    memory.envp = plan.envp;
-    for (const char* directory : plan.directories) memory.pwd_texts.push_back(std::string("PWD=") + directory);
-    for (const std::string& text : memory.pwd_texts) memory.pwds.push_back(text.c_str());
-    memory.shell_argv = {"/bin/sh", nullptr};
-    memory.shell_argv.insert(memory.shell_argv.end(), plan.argv.begin() + 1, plan.argv.end());
-    return memory;
-}
-
-const char** place_of_pwd(std::vector<const char*>& envp) {
-    for (const char*& variable : envp) {
-        if (variable != nullptr && std::string_view(variable).starts_with("PWD=")) return &variable;
+std::size_t place_of_pwd(const std::vector<std::string>& envp) {
+    for (std::size_t i = 0; i < envp.size(); ++i) {
+        if (envp[i].starts_with("PWD=")) return i;
     }
     throw std::logic_error("the environment of a jail in bubblewrap mode has PWD");
 }
 
-ChildTask build_task(const Plan& plan, const Memory& memory, int report_fd) {
-    ChildTask task = {};
-    task.steps = plan.steps.data();
-    task.step_count = plan.steps.size();
-    task.report_fd = report_fd;
-    task.control_fd = -1;
-    task.argv = plan.argv.data();
-    task.envp = memory.envp.data();
-    task.executables = plan.executables.data();
-    task.executable_count = plan.executables.size();
-    task.uid = plan.uid;
-    task.gid = plan.gid;
-    task.capabilities = plan.bubblewrap->capabilities.value_or(own_capabilities());
-    task.last_capability = last_capability();
-    task.follow_links = plan.overlap == Overlap::allowed;
-    return task;
-}
-
-BubblewrapTask make_task(const Plan& plan, Memory& memory, int report_fd) {
-    const BubblewrapTerms& terms = *plan.bubblewrap;
-    BubblewrapTask task = {};
-    task.build = build_task(plan, memory, report_fd);
-    task.end_fd = -1;
+// What is plain numbers of the task.
+void set_numbers(BubblewrapTask& task, const BubblewrapPlan& plan) {
+    const BubblewrapTerms& terms = plan.terms;
+    task.build.capabilities = terms.capabilities.value_or(own_capabilities());
+    task.build.last_capability = last_capability();
     task.has_init = !terms.is_pid_1 && (terms.pid == Share::own || terms.sync_fd >= 0 || !terms.locks.empty());
     task.dies_with_parent = terms.dies_with_parent;
     task.new_session = terms.new_session;
@@ -106,16 +73,26 @@ BubblewrapTask make_task(const Plan& plan, Memory& memory, int report_fd) {
     task.sets_capabilities = terms.capabilities.has_value();
     task.block_fd = terms.block_fd;
     task.sync_fd = terms.sync_fd;
-    task.locks = plan.locks.data();
-    task.lock_count = plan.locks.size();
-    task.filters = terms.filters.data();
-    task.filter_count = terms.filters.size();
-    task.directories = plan.directories.data();
-    task.pwd_texts = memory.pwds.data();
-    task.directory_count = plan.directories.size();
-    task.pwd_place = place_of_pwd(memory.envp);
-    task.shell_argv = memory.shell_argv.data();
-    return task;
+    task.pwd_place = place_of_pwd(plan.envp);
+}
+
+// The memory that the child walks, of which it has a copy.
+TaskImage make_image(const BubblewrapPlan& plan) {
+    static_assert(offsetof(BubblewrapTask, build) == 0, "it is a ChildTask, too");
+    TaskImage image = TaskImage::of<BubblewrapTask>();
+    const auto task = [&image]() -> BubblewrapTask& { return image.task<BubblewrapTask>(); };
+    set_numbers(task(), plan);
+    set_plan(image, plan);
+    image.set(task().build.more_filters, plan.terms.filters);
+    image.set(task().locks, plan.terms.locks);
+    image.set(task().directories, plan.terms.directories);
+    std::vector<std::string> pwd_texts;
+    for (const std::string& directory : plan.terms.directories) pwd_texts.push_back("PWD=" + directory);
+    image.set(task().pwd_texts, pwd_texts);
+    std::vector<std::string> shell_argv = {"/bin/sh", ""};
+    shell_argv.insert(shell_argv.end(), plan.argv.begin() + 1, plan.argv.end());
+    image.set(task().shell_argv, shell_argv);
+    return image;
 }
 
 // The child goes on with a copy of this process's memory, where another thread may have held a lock.
@@ -139,20 +116,30 @@ void enter_namespaces(const BubblewrapTerms& terms) {
     }
 }
 
+// Until the command's exec, which closes the pipe; or why there was none, and then the child is reaped.
+std::optional<SetupError> wait_for_exec(const Fd& report, const Fd& child, const BubblewrapPlan& plan) {
+    FailureRecord record{};
+    const long got = sys([&] { return ::read(report.get(), &record, sizeof record); }, "read the jail's report");
+    if (got != sizeof record) return std::nullopt;
+    static_cast<void>(os::try_sys([&] { return ::waitid(P_PIDFD, static_cast<id_t>(child.get()), nullptr, WEXITED); }));
+    return explain(record, plan);
+}
+
 }  // namespace
 
-std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan,
+std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const BubblewrapPlan& plan,
                                                            const BeforeBubblewrapStart& before_start) {
     check_one_thread();
-    enter_namespaces(*plan.bubblewrap);
-    Memory memory = make_memory(plan);
+    enter_namespaces(plan.terms);
+    TaskImage image = make_image(plan);
+    auto& task = image.task<BubblewrapTask>();
     Pipe go = open_control(plan);
     Pipe report = open_pipe(plan);
     Pipe end = open_pipe(plan);
-    BubblewrapTask task = make_task(plan, memory, report.write.get());
+    task.build.report_fd = report.write.get();
     task.go_fd = go.read.get();
     // Without a PID namespace init ends when its last child has, and says the same.
-    const bool init_reports = task.has_init && plan.bubblewrap->pid == Share::own;
+    const bool init_reports = task.has_init && plan.terms.pid == Share::own;
     if (init_reports) task.end_fd = end.write.get();
 
     int pidfd = -1;
@@ -172,12 +159,7 @@ std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan,
     const char byte = 1;
     // A child that has failed does not read; its report says why.
     static_cast<void>(os::try_sys([&] { return ::send(go.write.get(), &byte, 1, MSG_NOSIGNAL); }));
-    FailureRecord record{};
-    const long got = sys([&] { return ::read(report.read.get(), &record, sizeof record); }, "read the jail's report");
-    if (got == sizeof record) {
-        static_cast<void>(os::try_sys([&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), nullptr, WEXITED); }));
-        return explain(record, plan);
-    }
+    if (auto error = wait_for_exec(report.read, child, plan)) return *std::move(error);
     return BubblewrapJail(static_cast<pid_t>(pid), std::move(child), init_reports ? std::move(end.read) : Fd());
 }
 

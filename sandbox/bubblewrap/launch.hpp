@@ -1,6 +1,6 @@
-// Starting a jail in bubblewrap mode (BubblewrapTerms, spec/spec.hpp): only what was asked for is fenced, everything else is the caller's, and
-// its processes may live longer than whoever started it. The terms are those of bubblewrap, bwrap(1). Knows nothing of
-// command lines. The jail that a build runs in is launch/launch.hpp's.
+// Starting a jail in bubblewrap mode (BubblewrapTerms, spec/spec.hpp): only what was asked for is fenced, everything
+// else is the caller's, and its processes may live longer than whoever started it. The terms are those of bubblewrap,
+// bwrap(1). Knows nothing of command lines. The jail that a build runs in is launch/launch.hpp's.
 #pragma once
 #include <functional>
 #include <variant>
@@ -33,6 +33,7 @@ using BeforeBubblewrapStart = std::function<void(pid_t)>;
 // Builds the jail and starts the command: returns when its exec has happened, or with what went wrong. Descriptors
 // without FD_CLOEXEC are inherited. With terms that name a namespace, the calling process enters it, too. The process
 // must have one thread.
-std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const Plan& plan, const BeforeBubblewrapStart& before_start);
+std::variant<BubblewrapJail, SetupError> launch_bubblewrap(const BubblewrapPlan& plan,
+                                                           const BeforeBubblewrapStart& before_start);
 
 }  // namespace sandbox

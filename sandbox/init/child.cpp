@@ -1,11 +1,12 @@
 // The child's side of a jail, from its first instruction to the payload's exec: the handshake with the supervisor, the
-// plan's steps (init/steps.cpp), the payload (init/payload.cpp), and then the life of an init (init/init.cpp). With what they
-// stand on, these files are a program of its own, which the supervisor starts from a sealed file in memory (launch/launch.cpp):
-// nothing of the supervisor's memory is ever in the jail, and a payload that opens /proc/1/exe or /proc/self/exe in time
-// for writing (CVE-2019-5736) finds a file that nobody can write.
+// plan's steps (init/steps.cpp), the payload (init/payload.cpp), and then the life of an init (init/init.cpp). With
+// what they stand on, these files are a program of its own, which the supervisor starts from a sealed file in memory
+// (launch/launch.cpp): nothing of the supervisor's memory is ever in the jail, and a payload that opens /proc/1/exe or
+// /proc/self/exe in time for writing (CVE-2019-5736) finds a file that nobody can write.
 //
 // Rules of these files:
-//   1. Only system calls and functions of these files: the program is linked without any library, so the linker proves it.
+//   1. Only system calls and functions of these files: the program is linked without any library, so the linker proves
+//      it.
 //   2. Never assert, abort or exit: only fail(), which says where it happened and ends the process.
 //   3. Every descriptor is close-on-exec from birth.
 //   4. A path in the new root is only ever resolved by descriptor, below that root, without magic links.
@@ -61,24 +62,24 @@ void FirstProcess::run() const noexcept {
 
     // Init itself can do nothing more than signal and reap, and its memory is closed to everybody in the jail: not
     // dumpable, so that PTRACE_MODE checks fail even for the jail's root.
-    need(set_capabilities(std::uint64_t{1} << CAP_KILL), Point::drop_init);
+    need(set_capabilities(uint64_t{1} << CAP_KILL), Point::drop_init);
     call(SYS_close, task_.report_fd);
     for (const int stream : task_.stdio) call(SYS_close, stream);
     init_main(task_.control_fd, pid);
 }
 
 void FirstProcess::walk() const noexcept {
-    Walk steps(task_);
-    for (std::size_t i = 0; i < task_.step_count; ++i) {
+    StepWalk steps(task_);
+    for (size_t i = 0; i < task_.steps.size(); ++i) {
         const Step& step = task_.steps[i];
         need(steps.perform(step), Point::step, i);
-        const bool changes_ids = step.kind == StepKind::become_root || step.kind == StepKind::nest;
+        const bool changes_ids = step.is<step::BecomeRoot>() || step.is<step::NestUserNamespace>();
         if (changes_ids && task_.control_fd >= 0) die_with_parent();
     }
 }
 
-// One byte: the payload's exec has happened. With it the listener, where there is one; the byte alone where it could not be
-// sent. What the payload set up as its own streams was put into the shared table too.
+// One byte: the payload's exec has happened. With it the listener, where there is one; the byte alone where it could
+// not be sent. What the payload set up as its own streams was put into the shared table too.
 void FirstProcess::say_started() const noexcept {
     char byte = 0;
     if (!task_.has_listener) {
@@ -93,8 +94,8 @@ void FirstProcess::say_started() const noexcept {
 }
 
 // The signal is lost whenever the kernel thinks that credentials changed, so it is set again then; and it is not sent
-// for a parent that died before it was set, so the control socket, whose other end only the parent holds, is asked each time whether
-// that end is closed: what the parent said before it died may still be there to read.
+// for a parent that died before it was set, so the control socket, whose other end only the parent holds, is asked each
+// time whether that end is closed: what the parent said before it died may still be there to read.
 void FirstProcess::die_with_parent() const noexcept {
     need(call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Point::parent_death_signal);
     pollfd control = {task_.control_fd, POLLRDHUP, 0};
@@ -112,8 +113,8 @@ void FirstProcess::wait_for_parent() const noexcept {
 
 void FirstProcess::close_all_but_kept() const noexcept {
     unsigned first = 0;
-    for (std::size_t i = 0; i < task_.keep_count; ++i) {
-        const auto kept = static_cast<unsigned>(task_.keep[i]);
+    for (const int one : task_.keep) {
+        const auto kept = static_cast<unsigned>(one);
         if (kept > first) need(call(SYS_close_range, first, kept - 1, 0), Point::descriptors);
         first = kept + 1;
     }

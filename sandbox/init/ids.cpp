@@ -18,7 +18,7 @@ namespace {
 long write_own(int proc, const char* name, const char* text) noexcept {
     const long file = call(SYS_openat, proc, name, O_WRONLY | O_CLOEXEC);
     if (file < 0) return file;
-    std::size_t length = 0;
+    size_t length = 0;
     while (text[length] != '\0') ++length;
     const long wrote = call(SYS_write, file, text, length);
     call(SYS_close, file);
@@ -27,27 +27,27 @@ long write_own(int proc, const char* name, const char* text) noexcept {
 
 }  // namespace
 
-long map_ids(const Step& step) noexcept {
-    const int proc = first_slot_fd + step.slot;
+long map_ids(const ChildTask& task, const step::MapIds& ids) noexcept {
+    const int proc = ids.proc.descriptor();
     // The files belong to root, and cannot be written, while the process is not dumpable (proc(5)).
     const long before = call(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
     call(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-    long done = write_own(proc, "self/uid_map", step.text);
+    long done = write_own(proc, "self/uid_map", task.text(ids.uid_map));
     // A group map takes a process that can no longer drop groups (user_namespaces(7)).
     if (done >= 0) done = write_own(proc, "self/setgroups", "deny");
-    if (done >= 0) done = write_own(proc, "self/gid_map", step.aux);
+    if (done >= 0) done = write_own(proc, "self/gid_map", task.text(ids.gid_map));
     call(SYS_prctl, PR_SET_DUMPABLE, before == 1 ? 1 : 0, 0, 0, 0);
     return done;
 }
 
 // The limit counts in the namespace that there is, and cannot be raised from the one that is entered.
-long nest(const Step& step) noexcept {
-    if (step.value != 0) {
-        const long limited = write_own(first_slot_fd + step.slot, "sys/user/max_user_namespaces", "1");
+long nest(const ChildTask& task, const step::NestUserNamespace& inner) noexcept {
+    if (inner.is_last) {
+        const long limited = write_own(inner.ids.proc.descriptor(), "sys/user/max_user_namespaces", "1");
         if (limited < 0) return limited;
     }
-    const long inner = call(SYS_unshare, CLONE_NEWUSER);
-    return inner < 0 ? inner : map_ids(step);
+    const long entered = call(SYS_unshare, CLONE_NEWUSER);
+    return entered < 0 ? entered : map_ids(task, inner.ids);
 }
 
 long become_root(const ChildTask& task) noexcept {
@@ -63,14 +63,15 @@ long become_root(const ChildTask& task) noexcept {
     return call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-// The file is the host's, which nobody in the jail has touched, and is known to be a procfs; its value is the one of the
-// namespace of the process that writes (user_namespaces(7), namespaces(7)).
-long deny_userns(const Step& step) noexcept {
-    const long file = call(SYS_openat, AT_FDCWD, step.path, O_WRONLY | O_CLOEXEC);
+// The file is the host's, which nobody in the jail has touched, and is known to be a procfs; its value is the one of
+// the namespace of the process that writes (user_namespaces(7), namespaces(7)).
+long limit_user_namespaces(const step::LimitUserNamespaces& limit) noexcept {
+    const long file = call(SYS_openat, AT_FDCWD, "/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
     if (file < 0) return file;
     struct statfs about = {};
     long done = call(SYS_fstatfs, file, &about);
-    if (done >= 0) done = about.f_type == PROC_SUPER_MAGIC ? call(SYS_write, file, step.text, 2) : -EXDEV;
+    const char* const number = limit.leaves_one ? "1\n" : "0\n";
+    if (done >= 0) done = about.f_type == PROC_SUPER_MAGIC ? call(SYS_write, file, number, 2) : -EXDEV;
     call(SYS_close, file);
     return done;
 }

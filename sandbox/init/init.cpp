@@ -44,7 +44,7 @@ void obey(int control_fd) noexcept {
 }  // namespace
 
 void init_main(int control_fd, long payload) noexcept {
-    const std::uint64_t child_ended = std::uint64_t{1} << (SIGCHLD - 1);
+    const uint64_t child_ended = uint64_t{1} << (SIGCHLD - 1);
     // SIGCHLD is blocked since before the clone, so none is missed between the payload's start and here.
     const long signals = call(SYS_signalfd4, -1, &child_ended, sizeof child_ended, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0) end(1);

@@ -5,12 +5,11 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
-#include "sandbox/plan/plan.hpp"
 #include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 
-long set_attributes(long tree, std::uint64_t attributes) noexcept {
+long set_attributes(long tree, uint64_t attributes) noexcept {
     mount_attr wanted = {};
     wanted.attr_set = attributes;
     return call(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted);
@@ -21,10 +20,10 @@ long move_tree(long tree, long target) noexcept {
 }
 
 // Descriptors that fail to close are no concern: exec closes all.
-long new_filesystem(const char* type, const MountOption* options, std::size_t count, unsigned attributes) noexcept {
+long new_filesystem(const char* type, const MountOption* options, size_t count, unsigned attributes) noexcept {
     const long context = call(SYS_fsopen, type, FSOPEN_CLOEXEC);
     if (context < 0) return context;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count; ++i) {
         const MountOption& option = options[i];
         if (option.value != nullptr && option.value[0] == '\0') continue;
         const auto command = option.value == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
@@ -48,17 +47,9 @@ long new_devpts(const char* gid) noexcept {
     return new_filesystem("devpts", options, 4, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
-// Overlays are mounted by mount(2): before Linux 6.8 the new API takes only 256 bytes of lower directories. The
-// layers are named as /proc/self/fd/N, so only the caller's identity, which opened them, had to reach them.
-long overlay_on(const char* target, const Step& step) noexcept {
-    constexpr unsigned long flags = MS_NOSUID | MS_NODEV;
-    const long first = call(SYS_mount, "overlay", target, "overlay", flags, step.text);
-    return first == -EINVAL ? call(SYS_mount, "overlay", target, "overlay", flags, step.aux) : first;
-}
-
-long to_slot(long fd, int slot) noexcept {
+long to_slot(long fd, Slot slot) noexcept {
     if (fd < 0) return fd;
-    const long moved = call(SYS_dup3, fd, first_slot_fd + slot, O_CLOEXEC);
+    const long moved = call(SYS_dup3, fd, slot.descriptor(), O_CLOEXEC);
     call(SYS_close, fd);
     return moved;
 }

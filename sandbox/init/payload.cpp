@@ -28,12 +28,12 @@ void reset_signals() noexcept {
         void* handler;
         unsigned long flags;
         void* restorer;
-        std::uint64_t mask;
+        uint64_t mask;
     } const standard = {nullptr, 0, nullptr, 0};
     for (int number = 1; number <= 64; ++number) {
         call(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
     }
-    const std::uint64_t none = 0;
+    const uint64_t none = 0;
     call(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
 }
 
@@ -44,16 +44,17 @@ Payload::Payload(const ChildTask& task) noexcept : Reporter(task.report_fd, init
     const long fence = make_fence(task_.landlock, task_.stdio);
     if (fence == fence_missing) return;
     need(fence, Point::landlock);
-    fence_ = static_cast<int>(need(to_slot(fence, 0), Point::landlock));  // the payload's streams take the low numbers
+    // The payload's streams take the low numbers.
+    fence_ = static_cast<int>(need(to_slot(fence, Slot{0}), Point::landlock));
 }
 
-// It shares init's memory until its exec, and init waits until then (vfork(2)): a copy would cost more than all the rest.
-// With a listener, they share one table of descriptors too, of which the exec gives the payload a copy (execve(2)) before
-// it lets init go on: then init holds the listener under the number where the payload got it, and sends it on. So
-// neither the filter nor what the payload may do has to allow for sending a descriptor.
+// It shares init's memory until its exec, and init waits until then (vfork(2)): a copy would cost more than all the
+// rest. With a listener, they share one table of descriptors too, of which the exec gives the payload a copy
+// (execve(2)) before it lets init go on: then init holds the listener under the number where the payload got it, and
+// sends it on. So neither the filter nor what the payload may do has to allow for sending a descriptor.
 long Payload::start() noexcept {
     alignas(16) static char stack[64 * 1024];
-    const std::uint64_t flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (task_.has_listener ? CLONE_FILES : 0);
+    const uint64_t flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (task_.has_listener ? CLONE_FILES : 0);
     const long pid = need(clone_onto(flags, stack + sizeof stack, run_on_stack, this), Point::start_payload);
     call(SYS_close, fence_);
     return pid;
@@ -84,16 +85,16 @@ void Payload::run() const noexcept {
 void Payload::enter_directory() const noexcept {
     const long root = need(call(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC), Point::working_directory);
     const long directory =
-        need(open_below(root, task_.cwd, O_PATH | O_DIRECTORY, Links::in_root), Point::working_directory);
+        need(open_below(root, task_.cwd.get(), O_PATH | O_DIRECTORY, Links::in_root), Point::working_directory);
     need(call(SYS_fchdir, directory), Point::working_directory);
     call(SYS_close, root);
     call(SYS_close, directory);
 }
 
 void Payload::apply_rlimits() const noexcept {
-    for (std::size_t i = 0; i < task_.rlimit_count; ++i) {
+    for (size_t i = 0; i < task_.rlimits.size(); ++i) {
         const RlimitValue& limit = task_.rlimits[i];
-        const std::uint64_t values[2] = {limit.soft, limit.hard};
+        const uint64_t values[2] = {limit.soft, limit.hard};
         need(call(SYS_prlimit64, 0, limit.resource, values, nullptr), Point::rlimit, i);
     }
 }
@@ -103,7 +104,7 @@ void Payload::limit_capabilities() const noexcept {
     for (int capability = 0; capability <= task_.last_capability; ++capability) {
         if ((task_.capabilities >> capability & 1U) != 0) continue;
         need(call(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0), Point::bounding_set,
-             static_cast<std::size_t>(capability));
+             static_cast<size_t>(capability));
     }
     need(call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), Point::capabilities);
     if (task_.gid != 0) need(call(SYS_setresgid, task_.gid, task_.gid, task_.gid), Point::identity);
@@ -112,11 +113,11 @@ void Payload::limit_capabilities() const noexcept {
     need(call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Point::no_new_privileges);
 }
 
-long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept {
-    static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
+long set_filter(const FilterCode& code, unsigned long flags) noexcept {
+    static_assert(sizeof(sock_filter) == sizeof(uint64_t));
     sock_fprog program = {};
-    program.len = static_cast<unsigned short>(length);
-    program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions));
+    program.len = static_cast<unsigned short>(code.size());
+    program.filter = reinterpret_cast<sock_filter*>(const_cast<uint64_t*>(code.begin()));
     return call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
@@ -140,19 +141,15 @@ void Payload::enter_fence() const noexcept {
 
 // Before the profile's own, which may deny seccomp(2).
 void Payload::install_more_filters() const noexcept {
-    const std::uint64_t* next = task_.more_filters;
-    for (std::size_t i = 0; i < task_.more_filter_count; ++i) {
-        need(set_filter(next, task_.more_filter_lengths[i], 0), Point::filter);
-        next += task_.more_filter_lengths[i];
-    }
+    for (const FilterCode& filter : task_.more_filters) need(set_filter(filter, 0), Point::filter);
 }
 
 void Payload::install_filter() const noexcept {
-    if (task_.filter_length == 0) return;
+    if (task_.filter.empty()) return;
     if (task_.has_listener) {
         install_listening_filter();
     } else {
-        need(set_filter(task_.filter, task_.filter_length, 0), Point::filter);
+        need(set_filter(task_.filter, 0), Point::filter);
     }
 }
 
@@ -162,10 +159,10 @@ void Payload::install_listening_filter() const noexcept {
     // A signal that does not kill must not make a call that is being answered start anew: runtimes that interrupt
     // their threads by signals (Go's, for one) would never get on. Since Linux 5.19.
     constexpr unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    long listener = set_filter(task_.filter, task_.filter_length, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-    if (listener == -EINVAL) listener = set_filter(task_.filter, task_.filter_length, flags);
-    if (listener == -EBUSY && task_.unreported_filter_length != 0) {
-        listener = set_filter(task_.unreported_filter, task_.unreported_filter_length, 0);
+    long listener = set_filter(task_.filter, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    if (listener == -EINVAL) listener = set_filter(task_.filter, flags);
+    if (listener == -EBUSY && !task_.unreported_filter.empty()) {
+        listener = set_filter(task_.unreported_filter, 0);
     } else if (listener >= 0 && listener != listener_number) {
         listener = -EBADF;
     }
@@ -174,9 +171,11 @@ void Payload::install_listening_filter() const noexcept {
 
 void Payload::execute() const noexcept {
     long error = -ENOENT;
-    std::size_t where = 0;
-    for (std::size_t i = 0; i < task_.executable_count; ++i) {
-        const long answer = call(SYS_execve, task_.executables[i], task_.argv, task_.envp);
+    size_t where = 0;
+    const char* const* const argv = task_.argv.pointers();
+    const char* const* const envp = task_.envp.pointers();
+    for (size_t i = 0; i < task_.executables.size(); ++i) {
+        const long answer = call(SYS_execve, task_.executables[i], argv, envp);
         if (answer == -ENOENT || answer == -ENOTDIR) continue;
         error = answer;
         where = i;

@@ -9,7 +9,7 @@ namespace sandbox {
 inline constexpr int listener_number = 3;
 
 // Puts a filter on this process; answers as seccomp(2) with these flags.
-long set_filter(const std::uint64_t* instructions, std::size_t length, unsigned long flags) noexcept;
+long set_filter(const FilterCode& code, unsigned long flags) noexcept;
 
 class Payload : private Reporter {
   public:

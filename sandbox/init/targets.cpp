@@ -35,18 +35,19 @@ long Targets::resolve(const char* path) const noexcept {
     return type == S_IFLNK ? -ELOOP : fd;
 }
 
-long Targets::make_parent(const char* path, const char** leaf) noexcept {
+long Targets::make_parent(const Place& place, const char** leaf) noexcept {
+    const char* const path = task_.text(place.path);
     char prefix[longest_path];
     long parent = root_;
-    std::size_t start = 1;
-    for (std::size_t i = 1; path[i] != '\0'; ++i) {
+    size_t start = 1;
+    for (size_t i = 1; path[i] != '\0'; ++i) {
         if (i >= longest_path) return -ENAMETOOLONG;
         prefix[i - 1] = path[i - 1];
         if (path[i] != '/') continue;
         prefix[i] = '\0';
         long next = open_below(root_, prefix, O_PATH | O_DIRECTORY, Links::in_root);
         if (next == -ENOENT) {
-            const long made = call(SYS_mkdirat, parent, prefix + start, parents_);
+            const long made = call(SYS_mkdirat, parent, prefix + start, place.parents);
             if (made < 0) return made;
             next = open_below(root_, prefix, O_PATH | O_DIRECTORY, Links::in_root);
         }
@@ -63,10 +64,11 @@ void Targets::release(long parent) const noexcept {
     if (parent != root_) call(SYS_close, parent);
 }
 
-long Targets::make_directory(const char* path, std::uint64_t mode) noexcept {
+long Targets::make_directory(const Place& place, uint32_t mode) noexcept {
+    const char* const path = task_.text(place.path);
     if (is_root(path)) return 0;
     const char* name = nullptr;
-    const long parent = make_parent(path, &name);
+    const long parent = make_parent(place, &name);
     if (parent < 0) return parent;
     const long made = call(SYS_mkdirat, parent, name, mode);
     release(parent);
@@ -76,11 +78,12 @@ long Targets::make_directory(const char* path, std::uint64_t mode) noexcept {
     return call(SYS_close, there);
 }
 
-// Mostly `path` does not exist yet.
-Target Targets::make_mount_point(const char* path, mode_t type) noexcept {
+// Mostly the place does not exist yet.
+Target Targets::make_mount_point(const Place& place, mode_t type) noexcept {
+    const char* const path = task_.text(place.path);
     if (is_root(path)) return {resolve(path), nullptr};
     const char* name = nullptr;
-    const long parent = make_parent(path, &name);
+    const long parent = make_parent(place, &name);
     if (parent < 0) return {parent, nullptr};
     long made = 0;
     if (type == S_IFDIR) {
@@ -95,23 +98,23 @@ Target Targets::make_mount_point(const char* path, mode_t type) noexcept {
     return {resolve(path), nullptr};
 }
 
-long Targets::attach(long tree, const char* path) noexcept {
+long Targets::attach(long tree, const Place& place) noexcept {
     mode_t type = 0;
     const long known = file_type(tree, &type);
     if (known < 0) return known;
-    const Target target = make_mount_point(path, type);
+    const Target target = make_mount_point(place, type);
     if (target.handle < 0) return target.handle;
     const long moved = move_to(tree, target);
     release(target.handle);
-    if (moved < 0 || !is_root(path)) return moved;
+    if (moved < 0 || !is_root(task_.text(place.path))) return moved;
     // What is mounted over the root is the root from now on: a path begins below it.
     root_ = static_cast<int>(call(SYS_dup3, tree, first_slot_fd - 2, O_CLOEXEC));
     return root_;
 }
 
-long Targets::attach_new(long tree, const char* path) noexcept {
+long Targets::attach_new(long tree, const Place& place) noexcept {
     if (tree < 0) return tree;
-    const long attached = attach(tree, path);
+    const long attached = attach(tree, place);
     call(SYS_close, tree);
     return attached;
 }

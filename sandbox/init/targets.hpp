@@ -1,15 +1,16 @@
-// Where things go below the new root, which a hostile payload may have filled: names are only ever resolved by descriptor,
-// below that root, without magic links (resolve.hpp). Under the rules of init/child.cpp; each answers -errno where it fails.
+// Where things go below the new root, which a hostile payload may have filled: names are only ever resolved by
+// descriptor, below that root, without magic links (resolve.hpp). Under the rules of init/child.cpp; each answers
+// -errno where it fails.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
-
-#include <cstdint>
 
 #include "sandbox/init/task.hpp"
 
 namespace sandbox {
 
-inline constexpr std::size_t longest_path = 4096;
+inline constexpr size_t longest_path = 4096;
 
 bool is_root(const char* path) noexcept;
 
@@ -25,28 +26,25 @@ class Targets {
 
     [[nodiscard]] int root() const noexcept { return root_; }
     void set_root(long root) noexcept { root_ = static_cast<int>(root); }
-    // The mode of directories that have to be made above a target.
-    void set_parents(std::uint64_t mode) noexcept { parents_ = mode; }
 
     // A handle on `path` itself; a last component that is a symbolic link is refused, unless links are to be followed.
     [[nodiscard]] long resolve(const char* path) const noexcept;
-    // Creates the directories above `path` that are missing; returns a handle on the last, which is let go by let_go(), and
-    // the name below it.
-    long make_parent(const char* path, const char** leaf) noexcept;
+    // Creates the directories above the place that are missing; returns a handle on the last, which is let go by
+    // let_go(), and the name below it.
+    long make_parent(const Place& place, const char** leaf) noexcept;
     void release(long parent) const noexcept;
-    long make_directory(const char* path, std::uint64_t mode) noexcept;
+    long make_directory(const Place& place, uint32_t mode) noexcept;
 
-    // Puts a detached tree at `path`, which is created as an empty file or directory where it does not exist.
-    long attach(long tree, const char* path) noexcept;
+    // Puts a detached tree at the place, which is created as an empty file or directory where it does not exist.
+    long attach(long tree, const Place& place) noexcept;
     // The same, and closes the tree; a negative one is the answer.
-    long attach_new(long tree, const char* path) noexcept;
+    long attach_new(long tree, const Place& place) noexcept;
 
   private:
-    Target make_mount_point(const char* path, mode_t type) noexcept;
+    Target make_mount_point(const Place& place, mode_t type) noexcept;
 
     const ChildTask& task_;
     int root_ = -1;
-    std::uint64_t parents_ = 0755;
 };
 
 }  // namespace sandbox

@@ -33,7 +33,7 @@ using os::Fd;
 using os::sys;
 
 // The same open file under a number that neither the payload's streams nor the plan's slots will take.
-Fd out_of_the_way(int fd, const Plan& plan) {
+Fd out_of_the_way(int fd, const BuildPlan& plan) {
     const int lowest = first_slot_fd + plan.slots;
     return Fd(sys([&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, lowest); }, "duplicate descriptor {}", fd));
 }
@@ -58,7 +58,7 @@ struct Channels {
     std::array<int, 5> keep;
 };
 
-Channels open_channels(const Plan& plan) {
+Channels open_channels(const BuildPlan& plan) {
     Channels channels;
     int pair[2];
     sys([&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair); },
@@ -82,52 +82,50 @@ Channels open_channels(const Plan& plan) {
 enum class NetworkMaker : std::uint8_t { clone, supervisor };
 
 // What is done before init starts may be for the network; a sysfs shows the one in which it is mounted.
-NetworkMaker network_maker(const Plan& plan, const BeforeStart& before_start) {
-    const auto is_sysfs = [](const Step& step) { return step.kind == StepKind::sysfs; };
+NetworkMaker network_maker(const BuildPlan& plan, const BeforeStart& before_start) {
+    const auto is_sysfs = [](const Step& step) { return step.is<step::MountSysfs>(); };
     const bool is_early = before_start || std::ranges::any_of(plan.steps, is_sysfs);
     return is_early || (plan.clone_flags & CLONE_NEWNET) == 0 ? NetworkMaker::clone : NetworkMaker::supervisor;
 }
 
-// What the clone makes. The network namespace may come later; the jail's cgroup becomes the root in a namespace of cgroups
-// that init makes once it is there.
-std::uint64_t clone_flags(const Plan& plan, NetworkMaker network, const Cgroup& cgroup) {
+// What the clone makes. The network namespace may come later; the jail's cgroup becomes the root in a namespace of
+// cgroups that init makes once it is there.
+std::uint64_t clone_flags(const BuildPlan& plan, NetworkMaker network, const Cgroup& cgroup) {
     std::uint64_t flags = plan.clone_flags;
     if (network == NetworkMaker::supervisor) flags &= ~std::uint64_t{CLONE_NEWNET};
     if (cgroup) flags &= ~std::uint64_t{CLONE_NEWCGROUP};
     return flags;
 }
 
-ChildTask make_task(const Plan& plan, const Channels& channels, NetworkMaker network, const Cgroup& cgroup) {
-    ChildTask task = {};
-    task.steps = plan.steps.data();
-    task.step_count = plan.steps.size();
-    task.keep = channels.keep.data();
-    task.keep_count = channels.keep.size();
+// What is plain numbers of it.
+void set_numbers(ChildTask& task, const BuildPlan& plan, const Channels& channels, NetworkMaker network,
+                 const Cgroup& cgroup) {
     task.report_fd = channels.child_report.get();
     task.control_fd = channels.child_control.get();
     task.drop_groups = can_drop_groups(plan.ids);
     task.network_comes = network == NetworkMaker::supervisor;
     task.own_cgroup = cgroup && (plan.clone_flags & CLONE_NEWCGROUP) != 0;
-    task.argv_size = plan.argv.size();
-    task.envp_size = plan.envp.size();
-    task.executable_count = plan.executables.size();
-    task.uid = plan.uid;
-    task.gid = plan.gid;
     for (std::size_t i = 0; i < 3; ++i) task.stdio[i] = channels.streams[i].get();
     task.controlling_terminal = plan.controlling_terminal;
-    task.rlimits = plan.rlimits.data();
-    task.rlimit_count = plan.rlimits.size();
     task.capabilities = plan.capabilities;
     task.last_capability = last_capability();
     task.nested_namespaces = plan.nested_namespaces;
     task.landlock = plan.landlock;
-    task.filter = plan.filter.instructions.data();
-    task.filter_length = plan.filter.instructions.size();
     task.has_listener = plan.has_listener;
-    task.unreported_filter = plan.unreported_filter.instructions.data();
-    task.unreported_filter_length = plan.unreported_filter.instructions.size();
-    task.follow_links = plan.overlap == Overlap::allowed;
-    return task;
+}
+
+Fd write_task(const BuildPlan& plan, const Channels& channels, NetworkMaker network, const Cgroup& cgroup) {
+    TaskImage image = TaskImage::of<ChildTask>();
+    const auto task = [&image]() -> ChildTask& { return image.task<ChildTask>(); };
+    set_numbers(task(), plan, channels, network, cgroup);
+    set_plan(image, plan);
+    image.set(task().keep, channels.keep);
+    image.set(task().cwd, plan.cwd);
+    image.set(task().rlimits, plan.rlimits);
+    image.set(task().filter, plan.filter.instructions);
+    image.set(task().unreported_filter, plan.unreported_filter.instructions);
+    image.set(task().more_filters, plan.more_filters);
+    return out_of_the_way(write_image(image).get(), plan);
 }
 
 // What the child needs between the clone and its own program, in which it shares the parent's memory.
@@ -147,9 +145,9 @@ long keep_capabilities(const FirstSteps& first) {
     return done;
 }
 
-// Under init/child.cpp's rules, on a stack of its own. The descriptors that the program keeps lose close-on-exec here, in the
-// child's own table. Not AddressSanitizer's: the marks of its variables would stay where the parent goes on, for it does not
-// return.
+// Under init/child.cpp's rules, on a stack of its own. The descriptors that the program keeps lose close-on-exec here,
+// in the child's own table. Not AddressSanitizer's: the marks of its variables would stay where the parent goes on, for
+// it does not return.
 [[gnu::no_sanitize_address]] int become_init(void* argument) {
     const auto& first = *static_cast<const FirstSteps*>(argument);
     const auto& channels = *first.channels;
@@ -166,8 +164,8 @@ long keep_capabilities(const FirstSteps& first) {
     for (;;) call(SYS_exit_group, 1);
 }
 
-// Born in the cgroup, a process need not be moved, for which the kernel would wait for all processors. The child is a copy;
-// nothing, where it cannot be born there, and errno says little about why.
+// Born in the cgroup, a process need not be moved, for which the kernel would wait for all processors. The child is a
+// copy; nothing, where it cannot be born there, and errno says little about why.
 std::optional<os::Child> clone_into(const Cgroup& cgroup, std::uint64_t namespaces, FirstSteps& first) {
     int pidfd = -1;
     const long pid = os::clone_process(namespaces | CLONE_VFORK, pidfd, cgroup.directory());
@@ -208,7 +206,7 @@ bool read_failure(const Fd& report, FailureRecord& record) {
     return got == sizeof record;
 }
 
-std::optional<SetupError> map_ids(const os::Child& child, const Channels& channels, const Plan& plan) {
+std::optional<SetupError> map_ids(const os::Child& child, const Channels& channels, const BuildPlan& plan) {
     SetupError failure;
     try {
         apply_idmap(child.pid(), plan.ids, nullptr);
@@ -226,7 +224,8 @@ std::optional<SetupError> map_ids(const os::Child& child, const Channels& channe
     return failure;
 }
 
-// Before init goes on, so nothing of the payload's is ever outside. Still with the caller's own id, or systemd would refuse.
+// Before init goes on, so nothing of the payload's is ever outside. Still with the caller's own id, or systemd would
+// refuse.
 std::optional<SetupError> put_into(const Cgroup& cgroup, const os::Child& child) {
     try {
         cgroup.take(child.pid());
@@ -250,13 +249,47 @@ std::optional<Fd> receive_start(const Fd& control) {
     return Fd(message.descriptor());
 }
 
+// The byte on which init goes on with the plan.
+std::optional<SetupError> say_go(const Channels& channels, const BuildPlan& plan) {
+    const char go = 1;
+    // A child that has already failed does not read; its report says why. Any other failure would leave both waiting.
+    const long sent = os::try_sys([&] { return ::send(channels.control.get(), &go, 1, MSG_NOSIGNAL); });
+    if (sent >= 0 || sent == -EPIPE || sent == -ECONNRESET) return std::nullopt;
+    return explain({Point::handshake, 0, static_cast<int>(-sent)}, plan);
+}
+
+// What init waits for. `cgroup`: it has to be put there, because it was not born in it.
+std::optional<SetupError> make_ready(const os::Child& child, const Channels& channels, const BuildPlan& plan,
+                                     const Cgroup* cgroup, const BeforeStart& before_start) {
+    if (auto error = map_ids(child, channels, plan)) return error;
+    if (cgroup != nullptr) {
+        if (auto error = put_into(*cgroup, child)) return error;
+    }
+    if (before_start) {
+        if (auto error = before_start(child.pid())) return error;
+    }
+    return say_go(channels, plan);
+}
+
+// What answers the calls that ask for owners and ids, where the plan has a fakeroot.
+FakerootServer start_view(const BuildPlan& plan, Fd& listener) {
+    if (plan.fakeroot != Fakeroot::on || !listener) return {};
+    FakerootServer view = start_fakeroot(listener.get(), plan.judged_filter);
+    if (plan.denials == Denials::silent) {
+        // The view answers everything. Were the listener kept, calls would wait for ever if the view came to an end.
+        listener.reset();
+        view.passed_on.reset();
+    }
+    return view;
+}
+
 }  // namespace
 
-std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start, const WhenCloned& when_cloned,
-                                      Cgroup cgroup) {
+std::variant<Jail, SetupError> launch(const BuildPlan& plan, const BeforeStart& before_start,
+                                      const WhenCloned& when_cloned, Cgroup cgroup) {
     Channels channels = open_channels(plan);
     const NetworkMaker network = network_maker(plan, before_start);
-    const Fd task = out_of_the_way(write_task(make_task(plan, channels, network, cgroup), plan).get(), plan);
+    const Fd task = write_task(plan, channels, network, cgroup);
     bool is_in_cgroup = false;
     auto cloned = clone_child(clone_flags(plan, network, cgroup), channels, task.get(), cgroup, is_in_cgroup);
     if (const int* error = std::get_if<int>(&cloned)) return explain({Point::clone, 0, *error}, plan);
@@ -264,18 +297,9 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
     channels.child_control.reset();
     channels.child_report.reset();
 
-    if (auto error = map_ids(child, channels, plan)) return *std::move(error);
-    if (cgroup && !is_in_cgroup) {
-        if (auto error = put_into(cgroup, child)) return *std::move(error);
-    }
-    if (before_start) {
-        if (auto error = before_start(child.pid())) return *std::move(error);
-    }
-    const char go = 1;
-    // A child that has already failed does not read; its report says why. Any other failure would leave both waiting.
-    const long sent = os::try_sys([&] { return ::send(channels.control.get(), &go, 1, MSG_NOSIGNAL); });
-    if (sent < 0 && sent != -EPIPE && sent != -ECONNRESET) {
-        return explain({Point::handshake, 0, static_cast<int>(-sent)}, plan);
+    const bool must_enter = cgroup && !is_in_cgroup;
+    if (auto error = make_ready(child, channels, plan, must_enter ? &cgroup : nullptr, before_start)) {
+        return *std::move(error);
     }
     if (when_cloned) when_cloned();
     if (network == NetworkMaker::supervisor) hand_over_network(channels.control, make_own_network(child.pidfd()));
@@ -285,15 +309,7 @@ std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& befor
     std::optional<Fd> started = receive_start(channels.control);
     if (!started) return explain({Point::handshake, 0, ESRCH}, plan);
     Fd listener = *std::move(started);
-    FakerootServer view;
-    if (plan.fakeroot == Fakeroot::on && listener) {
-        view = start_fakeroot(listener.get(), plan.judged_filter);
-        if (plan.denials == Denials::silent) {
-            // The view answers everything. Were the listener kept, calls would wait for ever if the view came to an end.
-            listener.reset();
-            view.passed_on.reset();
-        }
-    }
+    FakerootServer view = start_view(plan, listener);
     return Jail(std::move(cgroup), std::move(child), std::move(channels.control), std::move(listener), std::move(view));
 }
 

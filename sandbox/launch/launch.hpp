@@ -46,7 +46,7 @@ class Jail {
     }
     // Where the plan has a listener: the descriptor on which the payload's calls ask for an answer, for
     // sandbox::Listener. It must be served or closed, or a call that asks waits for as long as the jail is there; once
-    // it is closed, the kernel answers ENOSYS. Empty where none could be had (Plan::unreported_filter).
+    // it is closed, the kernel answers ENOSYS. Empty where none could be had (BuildPlan::unreported_filter).
     [[nodiscard]] os::Fd take_listener() { return std::move(listener_); }
     // With a fakeroot (Fakeroot::on), it is the view that takes the notices; those that are not its own come
     // here. Listener takes both descriptors. Empty without a view.
@@ -57,8 +57,8 @@ class Jail {
   private:
     Cgroup cgroup_;  // goes last: what is in it must have ended
     os::Child init_;
-    // To init: one byte to go on with, then one for each signal to deliver; end of file: the supervisor is gone. Back: one
-    // byte when the payload has started, one WaitStatus when it has ended.
+    // To init: one byte to go on with, then one for each signal to deliver; end of file: the supervisor is gone. Back:
+    // one byte when the payload has started, one WaitStatus when it has ended.
     os::Fd control_;
     os::Fd listener_;
     os::Child view_;
@@ -74,7 +74,7 @@ class Jail {
 using BeforeStart = std::function<std::optional<SetupError>(pid_t init)>;
 // Called when init goes on with the plan.
 using WhenCloned = std::function<void()>;
-std::variant<Jail, SetupError> launch(const Plan& plan, const BeforeStart& before_start = {},
+std::variant<Jail, SetupError> launch(const BuildPlan& plan, const BeforeStart& before_start = {},
                                       const WhenCloned& when_cloned = {}, Cgroup cgroup = {});
 
 }  // namespace sandbox

@@ -25,8 +25,8 @@ struct Errand {
     long answer;  // a descriptor, or -errno
 };
 
-// In a process that shares this one's memory and descriptors, on a stack of its own, under init/child.cpp's rules: it enters the
-// jail's user namespace, from which there is no way back.
+// In a process that shares this one's memory and descriptors, on a stack of its own, under init/child.cpp's rules: it
+// enters the jail's user namespace, from which there is no way back.
 int make_network(void* argument) {
     auto& errand = *static_cast<Errand*>(argument);
     long done = call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

@@ -1,10 +1,5 @@
 #include "sandbox/launch/task_image.hpp"
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
-#include <vector>
-
 #include "sandbox/os/embedded_program.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/memory_file.hpp"
@@ -12,79 +7,64 @@
 STAGEBOX_EMBED_PROGRAM(stagebox_init, STAGEBOX_INIT_PROGRAM);
 
 namespace sandbox {
-namespace {
 
 using os::Fd;
-
-// The pieces, one after the other; where each begins is its pointer.
-class Image {
-  public:
-    explicit Image(std::size_t header) : bytes_(header) {}
-
-    template <class T>
-    T* add(const T* values, std::size_t count) {
-        bytes_.resize((bytes_.size() + alignof(T) - 1) / alignof(T) * alignof(T));
-        return std::bit_cast<T*>(append(values, count * sizeof(T)));
-    }
-    // With the NUL behind it. `size`: at least so many bytes before that.
-    const char* text(const char* text, std::size_t size = 0) {
-        if (text == nullptr) return nullptr;
-        return std::bit_cast<const char*>(append(text, std::max(size, std::strlen(text)) + 1));
-    }
-    const char* const* texts(const std::vector<const char*>& texts) {
-        std::vector<const char*> moved;
-        moved.reserve(texts.size());
-        for (const char* one : texts) moved.push_back(text(one));
-        return add(moved.data(), moved.size());
-    }
-
-    [[nodiscard]] std::vector<char>& bytes() { return bytes_; }
-
-  private:
-    std::uintptr_t append(const void* data, std::size_t size) {
-        const std::size_t at = bytes_.size();
-        const auto* begin = static_cast<const char*>(data);
-        bytes_.insert(bytes_.end(), begin, begin + size);
-        return at;
-    }
-    std::vector<char> bytes_;
-};
-
-}  // namespace
 
 int init_program() {
     static const Fd program = os::new_program_file("stagebox-init", {stagebox_init_begin, stagebox_init_end});
     return program.get();
 }
 
-Fd write_task(const ChildTask& task, const Plan& plan) {
-    Image image(sizeof(ChildTask));
-    ChildTask moved = task;
-    std::vector<Step> steps = plan.steps;
-    for (Step& step : steps) {
-        step.path = image.text(step.path);
-        step.text = image.text(step.text, step.size);
-        step.aux = image.text(step.aux);
+std::size_t TaskImage::append(const void* data, std::size_t size, std::size_t alignment) {
+    const std::size_t at = (bytes_.size() + alignment - 1) / alignment * alignment;
+    bytes_.resize(at);
+    if (data == nullptr) {
+        bytes_.resize(at + size);
+    } else {
+        const auto* const begin = static_cast<const char*>(data);
+        bytes_.insert(bytes_.end(), begin, begin + size);
     }
-    moved.steps = image.add(steps.data(), steps.size());
-    moved.keep = image.add(task.keep, task.keep_count);
-    moved.argv = image.texts(plan.argv);
-    moved.envp = image.texts(plan.envp);
-    moved.executables = image.texts(plan.executables);
-    moved.cwd = image.text(plan.cwd);
-    moved.rlimits = image.add(task.rlimits, task.rlimit_count);
-    std::vector<std::uint64_t> instructions;
-    std::vector<std::size_t> lengths;
-    for (const FilterProgram& filter : plan.more_filters) {
-        instructions.insert(instructions.end(), filter.instructions.begin(), filter.instructions.end());
-        lengths.push_back(filter.instructions.size());
+    return at;
+}
+
+void TaskImage::set(Near<const char>& text, std::string_view value) {
+    const std::size_t field = place_of(&text);
+    const std::size_t at = append(value.data(), value.size(), 1);
+    append_empty<char>(1);
+    find<Near<const char>>(field).point_to(&find<const char>(at));
+}
+
+void TaskImage::set(NearTexts& texts, const std::vector<std::string>& values) {
+    using TextPlace = Near<const char>;
+    const std::size_t field = place_of(&texts);
+    const std::size_t places = append_empty<TextPlace>(values.size());
+    const std::size_t room = append_empty<const char*>(values.size() + 1);
+    find<NearTexts>(field).point_to(find_if<TextPlace>(places, values.size()), &find<const char*>(room), values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) set(find<TextPlace>(places + i * sizeof(TextPlace)), values[i]);
+}
+
+void TaskImage::set(NearList<FilterCode>& filters, const std::vector<FilterProgram>& values) {
+    const std::size_t field = place_of(&filters);
+    const std::size_t places = append_empty<FilterCode>(values.size());
+    find<NearList<FilterCode>>(field).point_to(find_if<FilterCode>(places, values.size()), values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        set(find<FilterCode>(places + i * sizeof(FilterCode)), values[i].instructions);
     }
-    moved.more_filters = image.add(instructions.data(), instructions.size());
-    moved.more_filter_lengths = image.add(lengths.data(), lengths.size());
-    moved.more_filter_count = lengths.size();
-    moved.filter = image.add(task.filter, task.filter_length);
-    moved.unreported_filter = image.add(task.unreported_filter, task.unreported_filter_length);
-    std::memcpy(image.bytes().data(), &moved, sizeof moved);
+}
+
+void set_plan(TaskImage& image, const Plan& plan) {
+    const auto task = [&image]() -> ChildTask& { return image.task<ChildTask>(); };
+    task().uid = plan.uid;
+    task().gid = plan.gid;
+    task().follow_links = plan.overlap == Overlap::allowed;
+    image.set(task().steps, plan.steps);
+    image.set(task().texts, plan.texts());
+    image.set(task().argv, plan.argv);
+    image.set(task().envp, plan.envp);
+    image.set(task().executables, plan.executables);
+}
+
+Fd write_image(const TaskImage& image) {
     Fd file = os::new_memory_file("stagebox-task");
     os::write_all(file.get(), {image.bytes().data(), image.bytes().size()}, "the jail's task");
     return file;

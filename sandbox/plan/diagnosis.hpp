@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sandbox/plan/plan.hpp"
+#include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
 

@@ -14,7 +14,7 @@ using os::format;
 std::string what_happened(const FailureRecord& record, const Plan& plan) {
     switch (record.point) {
         case Point::step:
-            return record.index < plan.steps.size() ? describe(plan.steps[record.index]) : "walk the plan";
+            return record.index < plan.steps.size() ? describe(plan, plan.steps[record.index]) : "walk the plan";
         case Point::clone: return "clone a process into new namespaces";
         case Point::start_init: return "start the jail's init from memory";
         case Point::id_maps: return "map the jail's ids";
@@ -39,8 +39,7 @@ std::string what_happened(const FailureRecord& record, const Plan& plan) {
         case Point::keyring: return "join a session keyring of its own";
         case Point::landlock: return "enter a Landlock domain";
         case Point::filter: return "install the system call filter";
-        case Point::lock:
-            return format("lock {}", record.index < plan.locks.size() ? plan.locks[record.index] : "a file");
+        case Point::lock: return "lock a file";
         case Point::execute:
             return format("execute {}", record.index < plan.executables.size() && record.error != ENOENT
                                             ? plan.executables[record.index]
@@ -49,42 +48,61 @@ std::string what_happened(const FailureRecord& record, const Plan& plan) {
     return "build the jail";
 }
 
-std::string step_remedy(const Step& step, int error) {
-    switch (step.kind) {
-        case StepKind::open_path:
-        case StepKind::clone_tree:
-        case StepKind::open_device:
-        case StepKind::clone_device:
-            if (error == ENOENT) return format("{} does not exist on the host", step.path);
-            if (error == EACCES) return format("you may not reach {}: look at the modes of its parents", step.path);
-            if (error == ENODEV) return format("{} is not a character device on this host", step.path);
-            break;
-        case StepKind::proc:
-            // Where even this is refused, the steps before it have failed already.
-            if (error == EPERM) return explain_refusal(Refused::fresh_proc, error, read_host_facts());
-            break;
-        case StepKind::deny_userns: return explain_refusal(Refused::proc_sys, error, read_host_facts());
-        case StepKind::sysfs:
-            if (error == EPERM) return "sysfs needs a network namespace of the jail's own";
-            break;
-        case StepKind::root_overlay:
-        case StepKind::overlay:
-            if (error == EINVAL || error == ENODEV) {
-                return "the store's file system cannot hold an overlay's upper layer (another overlay, NFS, FAT "
-                       "cannot): "
-                       "put it elsewhere with --store or STAGEBOX_STORE";
-            }
-            break;
-        default: break;
+// What to do about a step of this kind, where it is known; empty elsewhere.
+class StepRemedy {
+  public:
+    StepRemedy(const Plan& plan, int error) : plan_(plan), error_(error) {}
+
+    template <class Kind>
+    std::string operator()(const Kind& /*one*/) const {
+        return {};
     }
+    std::string operator()(const step::OpenPath& one) const { return opening(one.path); }
+    std::string operator()(const step::CloneTree& one) const { return opening(one.path); }
+    std::string operator()(const step::OpenDevice& one) const { return opening(one.path); }
+    std::string operator()(const step::CloneDevice& one) const { return opening(one.path); }
+    std::string operator()(const step::MountProc& /*one*/) const {
+        // Where even this is refused, the steps before it have failed already.
+        return error_ == EPERM ? explain_refusal(Refused::fresh_proc, error_, read_host_facts()) : "";
+    }
+    std::string operator()(const step::LimitUserNamespaces& /*one*/) const {
+        return explain_refusal(Refused::proc_sys, error_, read_host_facts());
+    }
+    std::string operator()(const step::MountSysfs& /*one*/) const {
+        return error_ == EPERM ? "sysfs needs a network namespace of the jail's own" : "";
+    }
+    std::string operator()(const step::UseOverlayRoot& /*one*/) const { return overlay(); }
+    std::string operator()(const step::MountOverlay& /*one*/) const { return overlay(); }
+
+  private:
+    [[nodiscard]] std::string opening(PlanText path) const {
+        const char* const source = plan_.text(path);
+        if (error_ == ENOENT) return format("{} does not exist on the host", source);
+        if (error_ == EACCES) return format("you may not reach {}: look at the modes of its parents", source);
+        return error_ == ENODEV ? format("{} is not a character device on this host", source) : "";
+    }
+    [[nodiscard]] std::string overlay() const {
+        if (error_ != EINVAL && error_ != ENODEV) return {};
+        return "the store's file system cannot hold an overlay's upper layer (another overlay, NFS, FAT cannot): put "
+               "it elsewhere with --store or STAGEBOX_STORE";
+    }
+
+    const Plan& plan_;
+    int error_;
+};
+
+std::string step_remedy(const Plan& plan, const Step& step, int error) {
+    // What it says about new user namespaces is all there is to say.
+    std::string known = step.visit(StepRemedy(plan, error));
+    if (!known.empty() || step.is<step::LimitUserNamespaces>()) return known;
     if (error == EROFS) return "the target does not exist, and its parent is read-only: mount it earlier, or elsewhere";
     if (error == ELOOP) return "the target is a symbolic link in this root; nothing is mounted through one";
     if (error == ENOTDIR) return "the source is a directory and the target is not, or the other way round";
     return {};
 }
 
-// What the jail's own root may not do, or not even call, is refused by something around the jail; which call it is shows
-// when each is made once more.
+// What the jail's own root may not do, or not even call, is refused by something around the jail; which call it is
+// shows when each is made once more.
 std::string refused_remedy(int error, const Plan& plan) {
     if (error != EPERM && error != EACCES && error != ENOSYS) return {};
     const std::string who = explain_refusal(Refused::rights, error, read_host_facts());
@@ -99,7 +117,7 @@ std::string remedy_for(const FailureRecord& record, const Plan& plan) {
             return explain_refusal(Refused::user_namespace, record.error, read_host_facts());
         case Point::step: {
             if (record.index >= plan.steps.size()) return {};
-            const std::string known = step_remedy(plan.steps[record.index], record.error);
+            const std::string known = step_remedy(plan, plan.steps[record.index], record.error);
             return known.empty() ? refused_remedy(record.error, plan) : known;
         }
         case Point::descriptors:
@@ -120,26 +138,39 @@ std::string remedy_for(const FailureRecord& record, const Plan& plan) {
             if (record.error == EACCES) return "it is not executable";
             if (record.error == ENOEXEC) return "it is neither a program of this machine nor a script with a #! line";
             return {};
-        case Point::filter:
-            if (record.error != EBUSY) return refused_remedy(record.error, plan);
-            if (plan.fakeroot == Fakeroot::on) {
-                return "the fakeroot needs a listener, and a filter around this process has the only one there can "
-                       "be: use a range of ids (--ids range), or do without the view";
-            }
-            return "a filter around this process has a listener, and the kernel allows one: do this outside of that "
-                   "container";
+        case Point::filter: return refused_remedy(record.error, plan);
         default: return {};
     }
 }
 
-}  // namespace
+std::string listener_remedy(const BuildPlan& plan) {
+    if (plan.fakeroot == Fakeroot::on) {
+        return "the fakeroot needs a listener, and a filter around this process has the only one there can be: use a "
+               "range of ids (--ids range), or do without the view";
+    }
+    return "a filter around this process has a listener, and the kernel allows one: do this outside of that container";
+}
 
-SetupError explain(const FailureRecord& record, const Plan& plan) {
+SetupError error_of(const FailureRecord& record, const std::string& happened, std::string remedy) {
     return {.point = record.point,
             .error = record.error,
-            .problem = {format("{}: {}", what_happened(record, plan), std::strerror(record.error)),
-                        remedy_for(record, plan)},
+            .problem = {format("{}: {}", happened, std::strerror(record.error)), std::move(remedy)},
             .index = record.index};
+}
+
+}  // namespace
+
+SetupError explain(const FailureRecord& record, const BuildPlan& plan) {
+    const bool lacks_listener = record.point == Point::filter && record.error == EBUSY;
+    return error_of(record, what_happened(record, plan),
+                    lacks_listener ? listener_remedy(plan) : remedy_for(record, plan));
+}
+
+SetupError explain(const FailureRecord& record, const BubblewrapPlan& plan) {
+    const auto& locks = plan.terms.locks;
+    const bool is_lock = record.point == Point::lock && record.index < locks.size();
+    return error_of(record, is_lock ? "lock " + locks[record.index] : what_happened(record, plan),
+                    remedy_for(record, plan));
 }
 
 std::string to_string(const SetupError& error) {

@@ -42,8 +42,8 @@ FilterRule closing(std::string_view word, std::vector<std::string> calls, std::u
     return {std::string(word), std::move(calls), {FilterVerdict::fail, error}, {}};
 }
 
-// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: conditions on one argument mean any of them. The bit of
-// CLONE_NEWTIME belongs to the exit signal here. clone3 keeps its flags in memory, where no filter can look.
+// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: conditions on one argument mean any of them. The bit
+// of CLONE_NEWTIME belongs to the exit signal here. clone3 keeps its flags in memory, where no filter can look.
 void close_namespaces(std::string_view word, std::vector<FilterRule>& rules) {
     rules.push_back(closing(word, {"setns", "unshare"}, EPERM));
     rules.push_back(closing(word, {"clone3"}, ENOSYS));
@@ -109,7 +109,7 @@ std::vector<std::string> granted_calls(const Permissions& allowed) {
     return calls;
 }
 
-Permissions permissions_in_force(const Spec& spec) {
+Permissions permissions_in_force(const BuildSpec& spec) {
     Permissions in_force = spec.allow.granted;
     in_force.drop(Permission::host_network);
     in_force.drop(Permission::devices);
@@ -120,7 +120,7 @@ Permissions permissions_in_force(const Spec& spec) {
     return in_force;
 }
 
-void check_permissions(const Spec& spec, std::string_view profile) {
+void check_permissions(const BuildSpec& spec, std::string_view profile) {
     const Permissions used = permissions_in_force(spec);
     for (const Permission which : {Permission::host_network, Permission::devices}) {
         if (!used.has(which) || spec.allow.granted.has(which)) continue;

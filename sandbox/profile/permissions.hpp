@@ -1,5 +1,5 @@
-// The words of `allow` in a profile: what each lets a jail do, and the system calls that it opens. Whatever a seccomp file
-// says, these calls are open with the word and closed without it: so one search for the word finds every use.
+// The words of `allow` in a profile: what each lets a jail do, and the system calls that it opens. Whatever a seccomp
+// file says, these calls are open with the word and closed without it: so one search for the word finds every use.
 // Knows nothing of profile files.
 #pragma once
 #include <optional>
@@ -35,14 +35,15 @@ FilterRules deny_rules(const Permissions& allowed);
 std::vector<std::string> granted_calls(const Permissions& allowed);
 
 // What a jail makes use of: network and devices where its spec has them, the others as they are allowed.
-Permissions permissions_in_force(const Spec& spec);
+Permissions permissions_in_force(const BuildSpec& spec);
 
 // A jail that would reach further than its profile allows.
 class PermissionError : public os::Error {
   public:
     using Error::Error;
 };
-// Throws PermissionError where the spec has a network or a device that its allowance does not. `profile`: for the message.
-void check_permissions(const Spec& spec, std::string_view profile);
+// Throws PermissionError where the spec has a network or a device that its allowance does not. `profile`: for the
+// message.
+void check_permissions(const BuildSpec& spec, std::string_view profile);
 
 }  // namespace sandbox

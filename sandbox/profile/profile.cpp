@@ -104,7 +104,7 @@ std::string profile_material(const std::string& name_or_path, const ProfilePlace
     return found.material + recipe_text(recipe_of(found.file));
 }
 
-void apply_profile(const Profile& profile, Spec& spec) {
+void apply_profile(const Profile& profile, BuildSpec& spec) {
     spec.profile = profile.file.name;
     spec.hostname = profile.file.hostname;
     spec.read_only_paths = profile.file.read_only_paths;

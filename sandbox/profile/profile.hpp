@@ -22,17 +22,18 @@ struct Profile {
     std::string filter_id;           // names the filter's recipe
 };
 
-// `name_or_path`: with a slash in it, a file; else a name, looked for in `places` and then among the profiles that ship. A
-// seccomp file is looked for beside the profile that names it, then among those that ship. Throws ConfigError for a
-// profile, FilterError for a seccomp file that is wrong.
+// `name_or_path`: with a slash in it, a file; else a name, looked for in `places` and then among the profiles that
+// ship. A seccomp file is looked for beside the profile that names it, then among those that ship. Throws ConfigError
+// for a profile, FilterError for a seccomp file that is wrong.
 Profile load_profile(const std::string& name_or_path, const ProfilePlaces& places = profile_places());
 
-// Every byte that decides what this profile allows: for the key of a stage, and for nothing else. Throws as load_profile.
+// Every byte that decides what this profile allows: for the key of a stage, and for nothing else. Throws as
+// load_profile.
 std::string profile_material(const std::string& name_or_path, const ProfilePlaces& places = profile_places());
 
-// Puts a profile into a spec: host name, paths and allowance; and limits, where the spec has none of its own. Soft and hard resource limits above the caller's
-// own hard limit are lowered to it: only the privileged may raise one (setrlimit(2)), and a jail should not fail for being
-// kept shorter.
-void apply_profile(const Profile& profile, Spec& spec);
+// Puts a profile into a spec: host name, paths and allowance; and limits, where the spec has none of its own. Soft and
+// hard resource limits above the caller's own hard limit are lowered to it: only the privileged may raise one
+// (setrlimit(2)), and a jail should not fail for being kept shorter.
+void apply_profile(const Profile& profile, BuildSpec& spec);
 
 }  // namespace sandbox

@@ -1,5 +1,5 @@
-// clone_onto, see raw/syscall.hpp. What the child needs is in registers that a system call keeps, or on its own stack, since
-// nothing below the parent's frame is its own.
+// clone_onto, see raw/syscall.hpp. What the child needs is in registers that a system call keeps, or on its own stack,
+// since nothing below the parent's frame is its own.
 #include "sandbox/raw/syscall.hpp"
 
 #if defined(__x86_64__)

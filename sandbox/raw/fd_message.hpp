@@ -1,5 +1,5 @@
-// A message of one byte, with which one descriptor may come (unix(7), SCM_RIGHTS): for sendmsg(2) and recvmsg(2) at either end of
-// a jail's control socket. Under the rules of init/child.cpp.
+// A message of one byte, with which one descriptor may come (unix(7), SCM_RIGHTS): for sendmsg(2) and recvmsg(2) at
+// either end of a jail's control socket. Under the rules of init/child.cpp.
 #pragma once
 #include <sys/socket.h>
 #include <sys/uio.h>

@@ -1,6 +1,7 @@
-// What every program without a library needs, and no other program has: its first instruction, which calls its stagebox_main()
-// with the stack that the kernel gave it (argc, argv, envp), and the functions that a compiler takes for granted.
-#include <cstddef>
+// What every program without a library needs, and no other program has: its first instruction, which calls its
+// stagebox_main() with the stack that the kernel gave it (argc, argv, envp), and the functions that a compiler takes
+// for granted.
+#include <stddef.h>
 
 #if defined(__x86_64__)
 asm(R"(
@@ -28,16 +29,16 @@ _start:
 
 extern "C" {
 
-void* memset(void* to, int value, std::size_t size) {
+void* memset(void* to, int value, size_t size) {
     auto* bytes = static_cast<unsigned char*>(to);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(value);
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(value);
     return to;
 }
 
-void* memcpy(void* to, const void* from, std::size_t size) {
+void* memcpy(void* to, const void* from, size_t size) {
     auto* bytes = static_cast<unsigned char*>(to);
     const auto* source = static_cast<const unsigned char*>(from);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = source[i];
+    for (size_t i = 0; i < size; ++i) bytes[i] = source[i];
     return to;
 }
 

@@ -4,24 +4,23 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-
-#include <cstddef>
 
 #include "sandbox/raw/syscall.hpp"
 
 namespace sandbox {
 namespace {
 
-constexpr std::size_t longest_path = 4096;
-constexpr std::size_t deepest = 256;
+constexpr size_t longest_path = 4096;
+constexpr size_t deepest = 256;
 constexpr int most_links = 40;
 
 class Walk {
   public:
-    Walk(long root, std::uint64_t flags, Links links) noexcept : root_(root), flags_(flags), links_(links) {}
+    Walk(long root, uint64_t flags, Links links) noexcept : root_(root), flags_(flags), links_(links) {}
     ~Walk() { back_to_root(); }
     Walk(const Walk&) = delete;
     Walk& operator=(const Walk&) = delete;
@@ -29,7 +28,7 @@ class Walk {
     long run(const char* path) noexcept;
 
   private:
-    enum class Next : std::uint8_t { name, end, too_long };
+    enum class Next : uint8_t { name, end, too_long };
 
     Next next_name() noexcept;
     [[nodiscard]] bool is_last() const noexcept { return left_[at_] == '\0'; }
@@ -44,30 +43,30 @@ class Walk {
     }
 
     long root_;
-    std::uint64_t flags_;
+    uint64_t flags_;
     Links links_;
     long handles_[deepest];  // the way from the root to here
-    std::size_t depth_ = 0;
+    size_t depth_ = 0;
     char left_[longest_path];  // the path; what is before at_ has been walked
-    std::size_t at_ = 0;
+    size_t at_ = 0;
     char name_[longest_path];
     int followed_ = 0;
 };
 
 // The index of the NUL that ends `text`, or `limit`.
-std::size_t length_of(const char* text, std::size_t limit) noexcept {
-    std::size_t length = 0;
+size_t length_of(const char* text, size_t limit) noexcept {
+    size_t length = 0;
     while (length < limit && text[length] != '\0') ++length;
     return length;
 }
 
-void copy(char* to, const char* from, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count; ++i)
+void copy(char* to, const char* from, size_t count) noexcept {
+    for (size_t i = 0; i < count; ++i)
         to[i] = from[i];  // NOLINT(clang-analyzer-core.uninitialized.Assign): the kernel wrote it
 }
 
 long Walk::run(const char* path) noexcept {
-    const std::size_t length = length_of(path, longest_path);
+    const size_t length = length_of(path, longest_path);
     if (length == longest_path) return -ENAMETOOLONG;
     if (length == 0) return -ENOENT;
     if (path[0] == '/' && links_ != Links::in_root) return -EXDEV;
@@ -86,7 +85,7 @@ long Walk::run(const char* path) noexcept {
 
 Walk::Next Walk::next_name() noexcept {
     while (left_[at_] == '/') ++at_;
-    std::size_t length = 0;
+    size_t length = 0;
     while (left_[at_] != '\0' && left_[at_] != '/') name_[length++] = left_[at_++];
     name_[length] = '\0';
     if (length > 255) return Next::too_long;  // no file system has such a name (NAME_MAX)
@@ -105,7 +104,7 @@ long Walk::enter() noexcept {
     struct stat status = {};
     const long known = call(SYS_newfstatat, handle, "", &status, AT_EMPTY_PATH);
     const mode_t type = status.st_mode & S_IFMT;
-    constexpr std::uint64_t link_itself = O_PATH | O_NOFOLLOW;
+    constexpr uint64_t link_itself = O_PATH | O_NOFOLLOW;
     const bool is_answer = is_last() && (flags_ & link_itself) == link_itself;
     if (known == 0 && (type != S_IFLNK || is_answer)) return arrive(handle, type);
     const long answer = known < 0 ? known : follow(handle);
@@ -142,8 +141,8 @@ long Walk::follow(long link) noexcept {
     const long length = call(SYS_readlinkat, link, "", text, sizeof text);
     if (length < 0) return length;
     if (length == 0) return -ENOENT;
-    const auto count = static_cast<std::size_t>(length);
-    const std::size_t rest = length_of(left_ + at_, longest_path - at_);  // begins with a slash, or is empty
+    const auto count = static_cast<size_t>(length);
+    const size_t rest = length_of(left_ + at_, longest_path - at_);  // begins with a slash, or is empty
     if (count + rest >= longest_path) return -ENAMETOOLONG;
     copy(text + count, left_ + at_, rest);
     copy(left_, text, count + rest);
@@ -170,7 +169,7 @@ long Walk::finish() noexcept {
     return answer;
 }
 
-constexpr std::uint64_t how_to(Links links) {
+constexpr uint64_t how_to(Links links) {
     switch (links) {
         case Links::in_root: return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
         case Links::beneath: return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
@@ -181,11 +180,11 @@ constexpr std::uint64_t how_to(Links links) {
 
 }  // namespace
 
-long walk_below(long directory, const char* path, std::uint64_t flags, Links links) noexcept {
+long walk_below(long directory, const char* path, uint64_t flags, Links links) noexcept {
     return Walk(directory, flags, links).run(path);
 }
 
-long open_below(long directory, const char* path, std::uint64_t flags, Links links) noexcept {
+long open_below(long directory, const char* path, uint64_t flags, Links links) noexcept {
     open_how how = {};
     how.flags = flags | O_CLOEXEC;
     how.resolve = how_to(links);

@@ -1,7 +1,6 @@
 // System calls without a C library: for the init program, which has none.
 #pragma once
-#include <cstdint>
-#include <type_traits>
+#include <stdint.h>
 
 namespace sandbox {
 
@@ -32,15 +31,16 @@ inline long raw_call(long number, long a, long b, long c, long d, long e, long f
 #endif
 }
 
+inline long call_word(decltype(nullptr)) noexcept {
+    return 0;
+}
+template <class T>
+long call_word(T* value) noexcept {
+    return reinterpret_cast<long>(value);
+}
 template <class T>
 long call_word(T value) noexcept {
-    if constexpr (std::is_null_pointer_v<T>) {
-        return 0;
-    } else if constexpr (std::is_pointer_v<T>) {
-        return reinterpret_cast<long>(value);
-    } else {
-        return static_cast<long>(value);
-    }
+    return static_cast<long>(value);
 }
 
 // The answer of a system call, or -errno. EINTR cannot be seen: every signal is blocked until the payload runs.
@@ -55,6 +55,6 @@ long call(long number, Args... args) noexcept {
 
 // clone(2) with a stack of the child's own, for flags with CLONE_VM: the child begins in `body`, which must not return.
 // The parent gets the child's pid, or -errno.
-extern "C" long clone_onto(std::uint64_t flags, void* stack_top, void (*body)(void*), void* argument) noexcept;
+extern "C" long clone_onto(uint64_t flags, void* stack_top, void (*body)(void*), void* argument) noexcept;
 
 }  // namespace sandbox

@@ -88,7 +88,8 @@ std::variant<std::monostate, os::WaitStatus, ServiceFault> ServiceRunnerClient::
     while (os::try_sys([&] { return ::recv(control_.get(), &message, sizeof message, MSG_DONTWAIT); }) ==
            sizeof message) {
         const bool is_command = message.index == services::command_index;
-        // A payload can write here, too: what it says of services that there are not is nothing, nor is an end that cannot be.
+        // A payload can write here, too: what it says of services that there are not is nothing, nor is an end that
+        // cannot be.
         if (!is_command && message.index >= services_.size()) break;
         const Service* const service = is_command ? nullptr : &services_[message.index];
         switch (message.event) {

@@ -1,5 +1,5 @@
-// The supervisor's side of the service runner (services/runner.cpp): puts it in a command's place, hands it the services' logs, and says
-// afterwards what it told of them. Knows nothing of stages.
+// The supervisor's side of the service runner (services/runner.cpp): puts it in a command's place, hands it the
+// services' logs, and says afterwards what it told of them. Knows nothing of stages.
 #pragma once
 #include <chrono>
 #include <optional>
@@ -24,11 +24,12 @@ struct ServiceFault {
 
 class ServiceRunnerClient {
   public:
-    // `logs`: one for each service, open for reading and appending; at most most_services. The services must outlive it.
+    // `logs`: one for each service, open for reading and appending; at most most_services. The services must outlive
+    // it.
     ServiceRunnerClient(const std::vector<Service>& services, const std::vector<os::Fd>& logs);
 
-    // The jail then starts the services, and the command when they are ready. Ended, the command leaves them `grace` to end
-    // in. The command's standard input becomes the jail's /dev/null.
+    // The jail then starts the services, and the command when they are ready. Ended, the command leaves them `grace` to
+    // end in. The command's standard input becomes the jail's /dev/null.
     void take_over(Spec& spec, Command& command, std::chrono::milliseconds grace) const;
     // Once the jail has it.
     void started() { control_of_runner_.reset(); }

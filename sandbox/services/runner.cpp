@@ -1,11 +1,13 @@
-// The service runner: a payload that starts services, waits until each is ready, runs the command, and ends as that ends. It is a
-// program of the jail like any other, with the filter, capabilities, Landlock domain and cgroup of the command, and so are the
-// services, which are its children: there is no second way into a jail. Without a library, as the jail's init, since it runs in
-// roots that have none; but it is no part of the fence, and a payload that disturbs it only harms its own stage.
+// The service runner: a payload that starts services, waits until each is ready, runs the command, and ends as that
+// ends. It is a program of the jail like any other, with the filter, capabilities, Landlock domain and cgroup of the
+// command, and so are the services, which are its children: there is no second way into a jail. Without a library, as
+// the jail's init, since it runs in roots that have none; but it is no part of the fence, and a payload that disturbs
+// it only harms its own stage.
 //
-// Its arguments are flat, services.cpp writes them: grace in ms; number of services; of each, the time for it to be ready in
-// ms, the check's letter and value, the number of its command's words and those, the number of the service's words and those;
-// then the command. Standard input is a socket to the supervisor. Its first message has the logs of the services with it.
+// Its arguments are flat, services.cpp writes them: grace in ms; number of services; of each, the time for it to be
+// ready in ms, the check's letter and value, the number of its command's words and those, the number of the service's
+// words and those; then the command. Standard input is a socket to the supervisor. Its first message has the logs of
+// the services with it.
 #include "sandbox/os/default_path.hpp"
 #include "sandbox/services/message.hpp"
 
@@ -16,13 +18,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#include <cstddef>
 
 #include "sandbox/raw/syscall.hpp"
 
@@ -43,8 +44,8 @@ constexpr long last_look = 200;
     for (;;) call(SYS_exit_group, code);
 }
 
-std::size_t length(const char* text) noexcept {
-    std::size_t size = 0;
+size_t length(const char* text) noexcept {
+    size_t size = 0;
     while (text[size] != '\0') ++size;
     return size;
 }
@@ -99,7 +100,7 @@ class ServiceRunner {
     void wait(long milliseconds) noexcept;
     void reap() noexcept;
     void look_for_ended() noexcept;
-    void tell(Event event, std::uint32_t index, os::WaitStatus how = {}, int error = 0) const noexcept;
+    void tell(Event event, uint32_t index, os::WaitStatus how = {}, int error = 0) const noexcept;
 
     char** environment_;
     long grace_ = 0;
@@ -136,7 +137,7 @@ void ServiceRunner::read(char** next) noexcept {
 }
 
 void ServiceRunner::run() noexcept {
-    const std::uint64_t all = ~std::uint64_t{0};
+    const uint64_t all = ~uint64_t{0};
     call(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof all);
     take_streams();
     for (unsigned i = 0; i < count_; ++i) {
@@ -189,7 +190,7 @@ long ServiceRunner::start(char** argv, int output, int errors) noexcept {
         call(SYS_dup3, null_stream, 0, 0);
         if (output != 1) call(SYS_dup3, output, 1, 0);
         if (errors != 2) call(SYS_dup3, errors, 2, 0);
-        const std::uint64_t none = 0;
+        const uint64_t none = 0;
         call(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
         call(SYS_dup3, report[1], null_stream, O_CLOEXEC);  // where execute() says what kept it
         execute(argv);
@@ -217,9 +218,9 @@ void ServiceRunner::execute(char** argv) const noexcept {
         error = call(SYS_execve, argv[0], argv, environment_);
     } else {
         char name[4096];
-        const std::size_t size = length(argv[0]);
+        const size_t size = length(argv[0]);
         for (const char* part = path;; ++part) {
-            std::size_t end = 0;
+            size_t end = 0;
             while (part[end] != ':' && part[end] != '\0') ++end;
             if (end + size + 3 < sizeof name) {
                 memcpy(name, part, end);
@@ -305,8 +306,8 @@ bool connects(const void* address, unsigned size, int family) noexcept {
 
 // On the loopback device, of either family.
 bool ServiceRunner::has_listener(const char* port) const noexcept {
-    const auto number_of_port = static_cast<std::uint16_t>(number(port));
-    const auto swapped = static_cast<std::uint16_t>(number_of_port << 8U | number_of_port >> 8U);
+    const auto number_of_port = static_cast<uint16_t>(number(port));
+    const auto swapped = static_cast<uint16_t>(number_of_port << 8U | number_of_port >> 8U);
     sockaddr_in four = {};
     four.sin_family = AF_INET;
     four.sin_port = swapped;
@@ -322,12 +323,12 @@ bool ServiceRunner::has_listener(const char* port) const noexcept {
 bool ServiceRunner::has_said(unsigned index) noexcept {
     static char window[65536];
     RunningService& service = services_[index];
-    const std::size_t size = length(service.value);
+    const size_t size = length(service.value);
     for (;;) {
         const long got = call(SYS_pread64, first_log + static_cast<int>(index), window, sizeof window, service.scanned);
         if (got < static_cast<long>(size)) return false;
         for (long at = 0; at + static_cast<long>(size) <= got; ++at) {
-            std::size_t same = 0;
+            size_t same = 0;
             while (same < size && window[at + static_cast<long>(same)] == service.value[same]) ++same;
             if (same == size) return true;
         }
@@ -359,8 +360,8 @@ void ServiceRunner::wait_for_command() noexcept {
     }
 }
 
-// The services are asked to end, in the order opposite to the one they were started in, and what has not in time is ended
-// with the jail. A jail whose command was killed has nothing to wait for.
+// The services are asked to end, in the order opposite to the one they were started in, and what has not in time is
+// ended with the jail. A jail whose command was killed has nothing to wait for.
 void ServiceRunner::end_with(const Process& command) noexcept {
     is_stopping_ = true;
     for (unsigned i = count_; i > 0; --i) {
@@ -381,9 +382,8 @@ void ServiceRunner::end_with(const Process& command) noexcept {
 
 // Until a child has ended, the jail is told to end, or the time is over (-1: never).
 void ServiceRunner::wait(long milliseconds) noexcept {
-    constexpr std::uint64_t one = 1;
-    const std::uint64_t wanted =
-        one << (SIGCHLD - 1) | one << (SIGTERM - 1) | one << (SIGINT - 1) | one << (SIGHUP - 1);
+    constexpr uint64_t one = 1;
+    const uint64_t wanted = one << (SIGCHLD - 1) | one << (SIGTERM - 1) | one << (SIGINT - 1) | one << (SIGHUP - 1);
     const timespec limit = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     const long number = call(SYS_rt_sigtimedwait, &wanted, nullptr, milliseconds < 0 ? nullptr : &limit, sizeof wanted);
     if (number == SIGTERM || number == SIGINT || number == SIGHUP) {
@@ -418,7 +418,7 @@ void ServiceRunner::look_for_ended() noexcept {
     }
 }
 
-void ServiceRunner::tell(Event event, std::uint32_t index, os::WaitStatus how, int error) const noexcept {
+void ServiceRunner::tell(Event event, uint32_t index, os::WaitStatus how, int error) const noexcept {
     const Message message = {event, index, how, error};
     call(SYS_sendto, supervisor, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
 }

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "sandbox/spec/fence.hpp"
+
 namespace sandbox {
 
 // How the jail's user and group ids stand for those of the host (user_namespaces(7)).
@@ -24,8 +26,8 @@ struct IdMap {
 };
 
 enum class Access : std::uint8_t { read_only, read_write };
-// none: a network namespace with the loopback interface only; user: one that reaches the host's network through a helper
-// that runs as the caller (passt(1)); host: the host's own.
+// none: a network namespace with the loopback interface only; user: one that reaches the host's network through a
+// helper that runs as the caller (passt(1)); host: the host's own.
 enum class Network : std::uint8_t { none, user, host };
 // Where a jail with the network `user` asks for names; whoever starts the helper makes it answer there.
 inline constexpr const char* user_network_dns = "10.0.2.3";
@@ -129,36 +131,23 @@ using Mount = std::variant<Bind, Device, Tmpfs, Proc, Sysfs, Dev, Devpts, Mqueue
 // symbolic link is followed, within the jail's root.
 enum class Overlap : std::uint8_t { refused, allowed };
 
-struct RlimitValue {
-    int resource = 0;  // RLIMIT_*, getrlimit(2)
-    std::uint64_t soft = 0;
-    std::uint64_t hard = 0;
-    bool operator==(const RlimitValue&) const = default;
-};
-
 // A compiled seccomp filter: classic BPF as the kernel takes it (struct sock_filter, 8 bytes each). Empty: none.
 struct FilterProgram {
     std::vector<std::uint64_t> instructions;
 };
 
-// Whether the payload may make user namespaces of its own. Forbidden: the jail's limit of them is 0, whatever the filter
-// says, and that it holds is tried before the payload starts.
-enum class Nested : std::uint8_t { forbidden, allowed };
-// Landlock as a second fence (landlock(7)).
-//   on:        around the jail's file system, its processes, signals and abstract sockets.
-//   processes: without the file system, for a payload that mounts: Landlock forbids every change of the mount tree.
-enum class Fence : std::uint8_t { off, processes, on };
 // What becomes of the calls that a filter denies.
 //   silent:   the kernel answers them, and nobody hears of it.
-//   reported: they wait until the supervisor, who learns of each, has answered them (sandbox/fakeroot/listener.hpp). Calls that
+//   reported: they wait until the supervisor, who learns of each, has answered them (sandbox/fakeroot/listener.hpp).
+//   Calls that
 //             are allowed, or answered ENOSYS, cost what they did before.
 //   observed: the same, and the calls that the filter allows wait too, so that the supervisor sees them all but the few
 //             of observe_calls() (sandbox/filter/denials.hpp). Slow: for learning what a command needs.
 enum class Denials : std::uint8_t { silent, reported, observed };
 
 // What lets a jail reach further than one that ships as `strict`: one word each, so that a search finds every use.
-// profile/permissions.hpp has the words and what they mean. host_network and devices are permissions, which a stage has to make
-// use of; the others are in force as soon as they are there.
+// profile/permissions.hpp has the words and what they mean. host_network and devices are permissions, which a stage has
+// to make use of; the others are in force as soon as they are there.
 enum class Permission : std::uint8_t {
     host_network,
     devices,
@@ -184,8 +173,8 @@ class Permissions {
 
 // What becomes of limits that need a cgroup where none can be had.
 //   refuse: the jail is not started.
-//   rlimits: those of memory and pids are kept by setrlimit(2), which counts less: see spec/limits.hpp; those of CPU and disks
-//   are not kept.
+//   rlimits: those of memory and pids are kept by setrlimit(2), which counts less: see spec/limits.hpp; those of CPU
+//   and disks are not kept.
 enum class LimitFallback : std::uint8_t { refuse, rlimits };
 
 // What a jail may use up. What is not set is not limited. `time` and `idle` are kept by whoever waits for the jail; the
@@ -223,8 +212,8 @@ enum class Share : std::uint8_t { caller, own };
 // User namespaces inside the jail: as the kernel allows them; checked to be impossible; made impossible, and checked.
 enum class InnerUsers : std::uint8_t { allowed, checked_off, off };
 
-// A jail in bubblewrap mode shares with its caller whatever it was not told to fence, as bubblewrap does (bwrap(1)): descriptors,
-// environment, session, signals. Its processes may outlive its supervisor. See bubblewrap/launch.hpp.
+// A jail in bubblewrap mode shares with its caller whatever it was not told to fence, as bubblewrap does (bwrap(1)):
+// descriptors, environment, session, signals. Its processes may outlive its supervisor. See bubblewrap/launch.hpp.
 struct BubblewrapTerms {
     Share user = Share::caller;
     Share pid = Share::caller;
@@ -249,15 +238,18 @@ struct BubblewrapTerms {
     std::vector<std::string> directories = {};
 };
 
+// What every jail has.
 struct Spec {
-    // Set: a jail in bubblewrap mode. `network` decides about that namespace, and `allow` about nothing.
-    std::optional<BubblewrapTerms> bubblewrap;
     IdMap ids;
     Network network = Network::none;
     std::string hostname = "stagebox";  // empty: the caller's stays
     // The first mount's target is "/": a Tmpfs, an Overlay or a Bind. The others follow in order.
     std::vector<Mount> mounts;
     Overlap overlap = Overlap::refused;
+};
+
+// A jail for a build, or for one command: all that a profile fences, it fences.
+struct BuildSpec : Spec {
     // After the mounts: made read-only, or hidden, where they exist (mostly of /proc).
     std::vector<std::string> read_only_paths;
     std::vector<std::string> masked_paths;
@@ -266,6 +258,11 @@ struct Spec {
     Denials denials = Denials::silent;
     Fakeroot fakeroot = Fakeroot::off;
     Limits limits;
+};
+
+// A jail in bubblewrap mode.
+struct BubblewrapSpec : Spec {
+    BubblewrapTerms terms;
 };
 
 // What runs in the jail, and its three descriptors (borrowed).

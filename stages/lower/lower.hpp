@@ -39,7 +39,7 @@ struct MountPoint {
 };
 
 struct Lowered {
-    sandbox::Spec spec;
+    sandbox::BuildSpec spec;
     sandbox::Command command;  // without descriptors
     std::vector<MountPoint> mount_points;
 };

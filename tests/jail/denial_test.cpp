@@ -31,7 +31,7 @@ namespace {
 class ReportedJail {
   public:
     ReportedJail(std::vector<std::string> command, sandbox::IdMode ids) {
-        sandbox::Spec spec;
+        sandbox::BuildSpec spec;
         sandbox::apply_profile(sandbox::load_profile("build"), spec);
         spec.ids = sandbox::resolve_idmap(ids).map;
         spec.denials = sandbox::Denials::reported;
@@ -156,7 +156,7 @@ TEST_CASE("a payload that is killed while its call waits leaves an empty listene
 }
 
 TEST_CASE("a command that is not there ends a jail with a listener as it does any", "[denial]") {
-    sandbox::Spec spec;
+    sandbox::BuildSpec spec;
     sandbox::apply_profile(sandbox::load_profile("build"), spec);
     spec.ids = sandbox::resolve_idmap(sandbox::IdMode::single).map;
     spec.denials = sandbox::Denials::reported;

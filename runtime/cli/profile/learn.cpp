@@ -123,10 +123,11 @@ int learn_from_run(const LearnRequest& request) {
     if (run.wants == Wants::help) return tell(learn_help());
     if (run.wants == Wants::version) return tell(STAGEBOX_VERSION "\n");
     prepare_run(run);
-    run.spec.ids = sandbox::resolve_idmap(run.ids).map;
-    run.spec.denials = sandbox::Denials::observed;
+    sandbox::BuildSpec& spec = run.build_spec();
+    spec.ids = sandbox::resolve_idmap(run.ids).map;
+    spec.denials = sandbox::Denials::observed;
     Student student;
-    const int code = jail::run_in_foreground(run.spec, run.command, student.hearing());
+    const int code = jail::run_in_foreground(spec, run.command, student.hearing());
     if (code == ExitCode::jail_not_built) return code;
     write_profile(request, student, run.profile, run.command.argv);
     return code;

@@ -33,44 +33,60 @@ void say(const RunRequest& request, int level, const std::string& text) {
     std::fprintf(stderr, "%sbwrap: %s\n", prefix.c_str(), text.c_str());
 }
 
-// "mount proc on /newroot/proc": as it is called there.
-std::string describe_mount(const sandbox::Step& step) {
-    const char* type = step.kind == sandbox::StepKind::tmpfs  ? "tmpfs"
-                       : step.kind == sandbox::StepKind::proc ? "proc"
-                                                              : "mqueue";
-    return format("mount {} on /newroot{}", type, step.path);
-}
-
 // Which step failed, in the words that scripts look for; empty where there are none.
-std::string words_of_step(const sandbox::Step& step, int error) {
-    switch (step.kind) {
-        case sandbox::StepKind::attach:
-            if (error != EROFS && error != EACCES) return {};
-            return format("Can't mkdir {}", step.path);
-        case sandbox::StepKind::tmpfs:
-        case sandbox::StepKind::proc:
-        case sandbox::StepKind::mqueue:
-            if (error == EPERM) return format("Can't {}", describe_mount(step));
-            [[fallthrough]];
-        case sandbox::StepKind::directory: return format("Can't mkdir {}", step.path);
-        case sandbox::StepKind::write_file:
-            return format("Can't {} {}", error == ENOTDIR ? "mkdir parents for" : "create file", step.path);
-        case sandbox::StepKind::link: return format("Can't make symlink at {}", step.path);
-        case sandbox::StepKind::chmod: return format("Can't chmod {:#o} {}", step.value, step.path);
-        case sandbox::StepKind::read_only: return format("Can't remount readonly on {}", step.path);
-        default: return {};
-    }
-}
+class StepWords {
+  public:
+    StepWords(const sandbox::Plan& plan, int error) : plan_(plan), error_(error) {}
 
-std::string words_of(const sandbox::SetupError& error, const sandbox::Plan& plan, const sandbox::Command& command) {
+    template <class Kind>
+    std::string operator()(const Kind& /*one*/) const {
+        return {};
+    }
+    std::string operator()(const sandbox::step::AttachTree& one) const {
+        return error_ == EROFS || error_ == EACCES ? make_directory(one.place) : "";
+    }
+    std::string operator()(const sandbox::step::MountTmpfs& one) const { return mount("tmpfs", one.place); }
+    std::string operator()(const sandbox::step::MountProc& one) const { return mount("proc", one.place); }
+    std::string operator()(const sandbox::step::MountMqueue& one) const { return mount("mqueue", one.place); }
+    std::string operator()(const sandbox::step::MakeDirectory& one) const { return make_directory(one.place); }
+    std::string operator()(const sandbox::step::WriteFile& one) const {
+        return format("Can't {} {}", error_ == ENOTDIR ? "mkdir parents for" : "create file", path(one.place));
+    }
+    std::string operator()(const sandbox::step::MakeLink& one) const {
+        return format("Can't make symlink at {}", path(one.place));
+    }
+    std::string operator()(const sandbox::step::ChangeMode& one) const {
+        return format("Can't chmod {:#o} {}", one.mode, plan_.text(one.path));
+    }
+    std::string operator()(const sandbox::step::SetReadOnly& one) const {
+        return format("Can't remount readonly on {}", plan_.text(one.path));
+    }
+
+  private:
+    [[nodiscard]] const char* path(const sandbox::Place& place) const { return plan_.text(place.path); }
+    [[nodiscard]] std::string make_directory(const sandbox::Place& place) const {
+        return format("Can't mkdir {}", path(place));
+    }
+    // "mount proc on /newroot/proc": as it is called there.
+    [[nodiscard]] std::string mount(const char* type, const sandbox::Place& place) const {
+        if (error_ != EPERM) return make_directory(place);
+        return format("Can't mount {} on /newroot{}", type, path(place));
+    }
+
+    const sandbox::Plan& plan_;
+    int error_;
+};
+
+std::string words_of(const sandbox::SetupError& error, const sandbox::BubblewrapPlan& plan,
+                     const sandbox::Command& command) {
     const char* why = std::strerror(error.error);
     const std::string& program = command.program.empty() ? command.argv.front() : command.program;
     if (error.point == sandbox::Point::execute) return format("execvp {}: {}", program, why);
     if (error.point == sandbox::Point::working_directory) {
-        return format("Can't chdir to {}: {}", plan.directories.front(), why);
+        return format("Can't chdir to {}: {}", plan.terms.directories.front(), why);
     }
     if (error.point == sandbox::Point::step && error.index < plan.steps.size()) {
-        const std::string words = words_of_step(plan.steps[error.index], error.error);
+        const std::string words = plan.steps[error.index].visit(StepWords(plan, error.error));
         if (!words.empty()) return format("{}: {}", words, why);
     }
     return sandbox::to_string(error);
@@ -114,8 +130,8 @@ void tell_about(const RunRequest& request, const sandbox::Plan& plan, pid_t pid)
 int start_and_wait(const RunRequest& request) {
     const std::vector<int> inherited = inherited_descriptors();
     check_descriptors(inherited);
-    if (request.spec.bubblewrap->dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    const sandbox::Plan plan = sandbox::make_plan(request.spec, request.command);
+    if (request.bubblewrap_spec().terms.dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    const sandbox::BubblewrapPlan plan = sandbox::make_plan(request.bubblewrap_spec(), request.command);
     auto launched = sandbox::launch_bubblewrap(plan, [&](pid_t pid) { tell_about(request, plan, pid); });
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
         say(request, LOG_ERR, words_of(*error, plan, request.command));

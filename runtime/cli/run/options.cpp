@@ -94,8 +94,7 @@ class Reader {
   public:
     explicit Reader(Contract contract) : contract_(contract), mounts_(contract) {
         if (contract == Contract::bubblewrap) {
-            request_.spec.bubblewrap.emplace();
-            request_.spec.network = sandbox::Network::host;
+            request_.spec.emplace<sandbox::BubblewrapSpec>().network = sandbox::Network::host;
             environment_ = caller_environment();
         } else {
             environment_ = {{"PATH", sandbox::os::default_path}};
@@ -151,6 +150,8 @@ class Reader {
     void finish_bubblewrap();
     void choose_directories(sandbox::BubblewrapTerms& terms);
     void check_bubblewrap(const sandbox::BubblewrapTerms& terms) const;
+    void decide_user_namespace(sandbox::BubblewrapTerms& terms);
+    void decide_ids(const sandbox::BubblewrapTerms& terms);
     // The value of an option that counts once.
     template <class Value>
     void set_once(Value& place, Value value, const Value& unset, const std::string& option) {
@@ -345,7 +346,8 @@ void Reader::general(const std::string& option, const Values& values) {
 
 void Reader::namespaces(const std::string& option, const Values& /*none*/) {
     sandbox::BubblewrapTerms ignored;
-    sandbox::BubblewrapTerms& terms = request_.spec.bubblewrap ? *request_.spec.bubblewrap : ignored;
+    sandbox::BubblewrapTerms& terms = contract_ == Contract::bubblewrap ? request_.bubblewrap_spec().terms : ignored;
+    sandbox::Network& network = request_.any_spec().network;
     const bool all = option == "--unshare-all";
     if (option == "--unshare-user") unshares_user_ = true;
     if (all || option == "--unshare-user-try") tries_user_ = true;
@@ -353,8 +355,8 @@ void Reader::namespaces(const std::string& option, const Values& /*none*/) {
     if (all || option == "--unshare-pid") terms.pid = Share::own;
     if (all || option == "--unshare-uts") terms.uts = Share::own;
     if (all || option.starts_with("--unshare-cgroup")) terms.cgroup = Share::own;
-    if (all || option == "--unshare-net") request_.spec.network = sandbox::Network::none;
-    if (option == "--share-net") request_.spec.network = sandbox::Network::host;
+    if (all || option == "--unshare-net") network = sandbox::Network::none;
+    if (option == "--share-net") network = sandbox::Network::host;
     if (all || option == "--unshare-net") shares_network_ = false;
     if (option == "--share-net") shares_network_ = true;
     if (option == "--disable-userns") terms.inner_users = sandbox::InnerUsers::off;
@@ -365,13 +367,13 @@ void Reader::namespaces(const std::string& option, const Values& /*none*/) {
 
 void Reader::joined(const std::string& option, const Values& values) {
     const int fd = parse_fd(values[0]);
-    if (!request_.spec.bubblewrap) {
+    if (contract_ == Contract::stagebox) {
         refuse(
             format("{} enters a namespace that somebody else made, and stagebox run makes its own; a link named bwrap "
                    "to the same program takes it",
                    option));
     }
-    sandbox::BubblewrapTerms& terms = *request_.spec.bubblewrap;
+    sandbox::BubblewrapTerms& terms = request_.bubblewrap_spec().terms;
     int& place = option == "--userns"    ? terms.user_namespace
                  : option == "--userns2" ? terms.second_user_namespace
                                          : terms.pid_namespace;
@@ -433,7 +435,7 @@ void Reader::filter(const std::string& option, const Values& values) {
 }
 
 void Reader::life(const std::string& option, const Values& values) {
-    if (!request_.spec.bubblewrap) {
+    if (contract_ == Contract::stagebox) {
         if (option == "--as-pid-1" || option == "--lock-file") {
             refuse(
                 format("{} is not taken by stagebox run, whose jails have an init of their own; a link named bwrap to "
@@ -442,7 +444,7 @@ void Reader::life(const std::string& option, const Values& values) {
         }
         return;  // always so
     }
-    sandbox::BubblewrapTerms& terms = *request_.spec.bubblewrap;
+    sandbox::BubblewrapTerms& terms = request_.bubblewrap_spec().terms;
     if (option == "--lock-file") terms.locks.push_back(values[0]);
     if (option == "--new-session") terms.new_session = true;
     if (option == "--die-with-parent") terms.dies_with_parent = true;
@@ -457,7 +459,7 @@ void Reader::own(const std::string& option, const Values& values) {
     } else if (option == "--network") {
         const auto network = sandbox::find_word(values[0], stages::network_words);
         if (!network) refuse(format("--network takes none, user or host, not \"{}\"", values[0]));
-        request_.spec.network = *network;
+        request_.build_spec().network = *network;
     } else if (option == "--profile") {
         request_.profile = values[0];
     } else if (option == "--root") {
@@ -465,14 +467,14 @@ void Reader::own(const std::string& option, const Values& values) {
     } else if (option == "--report") {
         request_.report = values[0];
     } else if (option.starts_with("--limit-")) {
-        sandbox::set_limit(request_.spec.limits, option.substr(8), values[0]);
+        sandbox::set_limit(request_.build_spec().limits, option.substr(8), values[0]);
     } else if (option == "--keepenv") {
         for (auto& [name, value] : caller_environment()) set_variable(environment_, name, std::move(value));
     } else if (option == "--tty") {
         request_.has_terminal = true;
     } else if (option.ends_with("fakeroot")) {
         const bool is_whole = option == "--fakeroot";
-        request_.spec.fakeroot = is_whole ? sandbox::Fakeroot::on : sandbox::Fakeroot::off;
+        request_.build_spec().fakeroot = is_whole ? sandbox::Fakeroot::on : sandbox::Fakeroot::off;
     } else if (option == "--timings") {
         request_.has_timings = true;
     } else {
@@ -501,9 +503,10 @@ void Reader::finish_stagebox() {
     }
     request_.hostname = host_name_;
     if (!directory_.empty()) request_.command.cwd = directory_;
-    request_.spec.overlap = sandbox::Overlap::allowed;
-    const sandbox::Network network = request_.spec.network;
-    auto& mounts = request_.spec.mounts;
+    sandbox::BuildSpec& spec = request_.build_spec();
+    spec.overlap = sandbox::Overlap::allowed;
+    const sandbox::Network network = spec.network;
+    auto& mounts = spec.mounts;
     if (!request_.root.empty()) {
         // run/root.hpp finds what kind of root it is; these follow it.
         request_.mounts_in_root = mounts_.finish(Share::own);
@@ -535,39 +538,48 @@ void Reader::check_bubblewrap(const sandbox::BubblewrapTerms& terms) const {
 }
 
 void Reader::finish_bubblewrap() {
-    sandbox::BubblewrapTerms& terms = *request_.spec.bubblewrap;
+    sandbox::BubblewrapSpec& spec = request_.bubblewrap_spec();
+    sandbox::BubblewrapTerms& terms = spec.terms;
     check_bubblewrap(terms);
-    // An ordinary user can have no mounts without a user namespace.
+    decide_user_namespace(terms);
+    decide_ids(terms);
+    if (terms.uts == Share::caller && !host_name_.empty()) refuse("Specifying --hostname requires --unshare-uts");
+    if (terms.is_pid_1 && terms.pid == Share::caller) refuse("Specifying --as-pid-1 requires --unshare-pid");
+    if (terms.is_pid_1 && !terms.locks.empty()) refuse("Specifying --as-pid-1 and --lock-file is not permitted");
+
+    spec.hostname = host_name_;
+    spec.ids = {sandbox::IdMode::single, ::getuid(), ::getgid(), 1};
+    spec.overlap = sandbox::Overlap::allowed;
+    terms.ids_come_from_outside = request_.userns_block_fd >= 0;
+    terms.block_fd = request_.block_fd;
+    terms.sync_fd = request_.sync_fd;
+    terms.filters = request_.filters;
     const bool is_root = ::getuid() == 0;
-    if (!is_root && terms.user_namespace < 0) unshares_user_ = true;
+    const std::uint64_t base = is_root ? sandbox::own_capabilities() : 0;
+    const std::uint64_t kept = (base | request_.added_capabilities) & ~request_.dropped_capabilities;
+    if (!is_root || request_.changes_capabilities) terms.capabilities = kept;
+    const bool has_pids = terms.pid == Share::own || terms.pid_namespace >= 0;
+    spec.mounts = mounts_.finish(has_pids ? Share::own : Share::caller);
+    choose_directories(terms);
+}
+
+// An ordinary user can have no mounts without a user namespace.
+void Reader::decide_user_namespace(sandbox::BubblewrapTerms& terms) {
+    if (::getuid() != 0 && terms.user_namespace < 0) unshares_user_ = true;
     if (tries_user_ && sandbox::os::exists(AT_FDCWD, "/proc/self/ns/user")) {
         const auto most = sandbox::os::read_file_if_exists(AT_FDCWD, "/proc/sys/user/max_user_namespaces");
         if (!most || *most != "0\n") unshares_user_ = true;
     }
     terms.user = unshares_user_ ? Share::own : Share::caller;
+}
+
+void Reader::decide_ids(const sandbox::BubblewrapTerms& terms) {
     sandbox::Command& command = request_.command;
     if (uid_options_ == 0) command.uid = ::getuid();
     if (gid_options_ == 0) command.gid = ::getgid();
     const bool has_namespace = unshares_user_ || terms.user_namespace >= 0;
     if (!has_namespace && command.uid != ::getuid()) refuse("Specifying --uid requires --unshare-user or --userns");
     if (!has_namespace && command.gid != ::getgid()) refuse("Specifying --gid requires --unshare-user or --userns");
-    if (terms.uts == Share::caller && !host_name_.empty()) refuse("Specifying --hostname requires --unshare-uts");
-    if (terms.is_pid_1 && terms.pid == Share::caller) refuse("Specifying --as-pid-1 requires --unshare-pid");
-    if (terms.is_pid_1 && !terms.locks.empty()) refuse("Specifying --as-pid-1 and --lock-file is not permitted");
-
-    request_.spec.hostname = host_name_;
-    request_.spec.ids = {sandbox::IdMode::single, ::getuid(), ::getgid(), 1};
-    request_.spec.overlap = sandbox::Overlap::allowed;
-    terms.ids_come_from_outside = request_.userns_block_fd >= 0;
-    terms.block_fd = request_.block_fd;
-    terms.sync_fd = request_.sync_fd;
-    terms.filters = request_.filters;
-    const std::uint64_t base = is_root ? sandbox::own_capabilities() : 0;
-    const std::uint64_t kept = (base | request_.added_capabilities) & ~request_.dropped_capabilities;
-    if (!is_root || request_.changes_capabilities) terms.capabilities = kept;
-    const bool has_pids = terms.pid == Share::own || terms.pid_namespace >= 0;
-    request_.spec.mounts = mounts_.finish(has_pids ? Share::own : Share::caller);
-    choose_directories(terms);
 }
 
 // Where the command starts: the first of them that is there.

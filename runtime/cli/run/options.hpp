@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "runtime/cli/help_rows.hpp"
@@ -21,7 +22,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 // What the options say.
 struct RunRequest {
     Wants wants = Wants::command;
-    sandbox::Spec spec;  // with spec.bubblewrap set under bubblewrap's contract
+    std::variant<sandbox::BuildSpec, sandbox::BubblewrapSpec> spec;  // as the contract is
     sandbox::Command command;
     // What --cap-add and --cap-drop change; the one that comes later wins.
     std::uint64_t added_capabilities = 0;
@@ -45,6 +46,19 @@ struct RunRequest {
     std::string report;  // a file for what was enforced
     bool has_terminal = false;
     bool has_timings = false;
+
+    // Of either contract.
+    [[nodiscard]] sandbox::Spec& any_spec() {
+        return std::visit([](auto& kind) -> sandbox::Spec& { return kind; }, spec);
+    }
+    // Under stagebox's contract.
+    [[nodiscard]] sandbox::BuildSpec& build_spec() { return std::get<sandbox::BuildSpec>(spec); }
+    [[nodiscard]] const sandbox::BuildSpec& build_spec() const { return std::get<sandbox::BuildSpec>(spec); }
+    // Under bubblewrap's.
+    [[nodiscard]] sandbox::BubblewrapSpec& bubblewrap_spec() { return std::get<sandbox::BubblewrapSpec>(spec); }
+    [[nodiscard]] const sandbox::BubblewrapSpec& bubblewrap_spec() const {
+        return std::get<sandbox::BubblewrapSpec>(spec);
+    }
 };
 
 // Throws std::invalid_argument for what is no option, lacks its value, or has a wrong one.

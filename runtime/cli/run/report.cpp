@@ -17,7 +17,7 @@ using sandbox::os::Json;
 
 namespace {
 
-Json namespaces_of(const sandbox::Plan& plan) {
+Json namespaces_of(const sandbox::BuildPlan& plan) {
     Json names = Json::array();
     const std::pair<std::uint64_t, const char*> kinds[] = {
         {CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mount"}, {CLONE_NEWPID, "pid"},      {CLONE_NEWNET, "network"},
@@ -43,7 +43,7 @@ Json filter_of(const sandbox::FilterProgram& filter) {
     return {{"instructions", instructions.size()}, {"sha256", sandbox::os::sha256_of(bytes)}};
 }
 
-Json filters_of(const sandbox::Plan& plan) {
+Json filters_of(const sandbox::BuildPlan& plan) {
     Json filters = Json::array();
     for (const sandbox::FilterProgram& filter : plan.more_filters) filters.push_back(filter_of(filter));
     filters.push_back(filter_of(plan.filter));
@@ -52,7 +52,7 @@ Json filters_of(const sandbox::Plan& plan) {
 
 }  // namespace
 
-Json report_of(const RunRequest& request, const sandbox::Plan& plan) {
+Json report_of(const RunRequest& request, const sandbox::BuildPlan& plan) {
     Json report;
     report["command"] = request.command.argv;
     report["profile"] = request.profile;
@@ -60,14 +60,14 @@ Json report_of(const RunRequest& request, const sandbox::Plan& plan) {
     report["ids"] = {{"uid", {{"inside", 0}, {"outside", plan.ids.uid_base}, {"count", plan.ids.count}}},
                      {"gid", {{"inside", 0}, {"outside", plan.ids.gid_base}, {"count", plan.ids.count}}},
                      {"command", {{"uid", plan.uid}, {"gid", plan.gid}}}};
-    report["network"] = sandbox::word_for(request.spec.network, stages::network_words);
+    report["network"] = sandbox::word_for(request.build_spec().network, stages::network_words);
     report["steps"] = Json::array();
-    for (const sandbox::Step& step : plan.steps) report["steps"].push_back(sandbox::describe(step));
+    for (const sandbox::Step& step : plan.steps) report["steps"].push_back(sandbox::describe(plan, step));
     report["capabilities"] = capabilities_of(plan.capabilities);
     report["filters"] = filters_of(plan);
     report["nested_namespaces"] = plan.nested_namespaces == sandbox::Nested::allowed ? "allowed" : "forbidden";
     report["landlock"] = plan.landlock == sandbox::Fence::off ? 0 : sandbox::landlock_abi();
-    report["permissions"] = sandbox::words_of(sandbox::permissions_in_force(request.spec));
+    report["permissions"] = sandbox::words_of(sandbox::permissions_in_force(request.build_spec()));
     report["limits"] = Json::array();
     for (const sandbox::RlimitValue& limit : plan.rlimits) {
         report["limits"].push_back({{"resource", limit.resource}, {"soft", limit.soft}, {"hard", limit.hard}});

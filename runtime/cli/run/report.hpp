@@ -7,6 +7,6 @@
 namespace runtime::cli {
 
 // Without what is known only at the end: the exit code and the calls that were denied.
-sandbox::os::Json report_of(const RunRequest& request, const sandbox::Plan& plan);
+sandbox::os::Json report_of(const RunRequest& request, const sandbox::BuildPlan& plan);
 
 }  // namespace runtime::cli

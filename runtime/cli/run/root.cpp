@@ -65,7 +65,7 @@ struct RunRoot::Unpacked {
 };
 
 RunRoot::RunRoot(RunRequest& request) {
-    sandbox::Spec& spec = request.spec;
+    sandbox::BuildSpec& spec = request.build_spec();
     spec.mounts.push_back(find(request));
     stages::kinds::add_system_mounts(spec.network, spec.mounts);
     spec.mounts.insert(spec.mounts.end(), request.mounts_in_root.begin(), request.mounts_in_root.end());
@@ -90,7 +90,7 @@ sandbox::Mount RunRoot::find(RunRequest& request) {
                                                 request.root.substr(colon + 1));
     shared_ = std::move(root.shared);
     request.ids = root.ids;
-    request.spec.ids = sandbox::resolve_idmap(root.ids).map;
+    request.build_spec().ids = sandbox::resolve_idmap(root.ids).map;
     sandbox::Overlay overlay;
     overlay.target = "/";
     overlay.lowers = std::move(root.layers);
@@ -101,10 +101,10 @@ sandbox::Mount RunRoot::find(RunRequest& request) {
 // By the host's tar, in a jail with the same ids that has nothing but the archive and the place: an archive is not to be
 // trusted more than the programs in it.
 sandbox::Mount RunRoot::unpack(const RunRequest& request, const std::string& archive) {
-    unpacked_ = std::make_unique<Unpacked>(request.spec.ids);
+    unpacked_ = std::make_unique<Unpacked>(request.build_spec().ids);
     const std::string place = unpacked_->staging->path("out");
-    sandbox::Spec spec;
-    spec.ids = request.spec.ids;
+    sandbox::BuildSpec spec;
+    spec.ids = request.build_spec().ids;
     stages::kinds::add_host_root(sandbox::Network::none, spec.mounts);
     stages::kinds::add_system_mounts(sandbox::Network::none, spec.mounts);
     spec.mounts.emplace_back(sandbox::Bind{place, "/unpacked", sandbox::Access::read_write});

@@ -70,7 +70,7 @@ bool is_told_of_start(const RunRequest& request) {
     return request.info_fd >= 0 || request.json_status_fd >= 0 || request.block_fd >= 0 || !request.report.empty();
 }
 
-void before_start(const RunRequest& request, const sandbox::Plan& plan, pid_t pid) {
+void before_start(const RunRequest& request, const sandbox::BuildPlan& plan, pid_t pid) {
     if (request.info_fd >= 0) {
         write_jail_info(request.info_fd, pid, plan.clone_flags);
         ::close(request.info_fd);
@@ -96,7 +96,7 @@ int start(RunRequest& request, Timings& timings) {
     jail::Follower follower;
     follower.when_cloned = [&] { timings.mark("plan, namespaces and id maps"); };
     if (is_told_of_start(request)) {
-        follower.before_start = [&](const sandbox::Plan& plan, pid_t pid) {
+        follower.before_start = [&](const sandbox::BuildPlan& plan, pid_t pid) {
             before_start(request, plan, pid);
             if (!request.report.empty()) report = report_of(request, plan);
         };
@@ -109,8 +109,8 @@ int start(RunRequest& request, Timings& timings) {
     if (!request.report.empty()) {
         hearing.at_end = [&](const jail::DenialLog& log) { report["denials"] = jail::to_json(log); };
     }
-    const int code = request.has_terminal ? run_on_terminal(request.spec, request.command, follower)
-                                          : run_in_foreground(request.spec, request.command, hearing, follower);
+    const int code = request.has_terminal ? run_on_terminal(request.build_spec(), request.command, follower)
+                                          : run_in_foreground(request.build_spec(), request.command, hearing, follower);
     timings.mark("command");
     if (has_started && request.json_status_fd >= 0) write_exit_status(request.json_status_fd, code);
     if (has_started && !request.report.empty()) {
@@ -136,7 +136,7 @@ int run(const std::vector<std::string>& arguments) {
     timings.mark("options");
     prepare_run(request);
     timings.mark("profile");
-    request.spec.ids = sandbox::resolve_idmap(request.ids).map;
+    request.build_spec().ids = sandbox::resolve_idmap(request.ids).map;
     timings.mark("ids");
     std::optional<RunRoot> root;
     if (!request.root.empty()) {
@@ -151,7 +151,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 void prepare_run(RunRequest& request) {
-    sandbox::Spec& spec = request.spec;
+    sandbox::BuildSpec& spec = request.build_spec();
     const sandbox::Profile profile = sandbox::load_profile(request.profile);
     for (const std::string& note : profile.notes) std::fprintf(stderr, "stagebox: %s\n", note.c_str());
     sandbox::apply_profile(profile, spec);

@@ -88,14 +88,14 @@ TEST_CASE("what ships can report: no answer of a shipped profile is lost", "[den
 }
 
 TEST_CASE("a plan of a filter that would ask about the payload's own exec is refused", "[denials]") {
-    sandbox::Spec spec;
+    sandbox::BuildSpec spec;
     spec.mounts = {sandbox::Tmpfs{"/"}};
     sandbox::Command command;
     command.argv = {"/bin/true"};
     spec.allow.filter = filter_from(small_filter);
     CHECK_FALSE(sandbox::make_plan(spec, command).has_listener);
     spec.denials = sandbox::Denials::reported;
-    const sandbox::Plan plan = sandbox::make_plan(spec, command);
+    const sandbox::BuildPlan plan = sandbox::make_plan(spec, command);
     CHECK(plan.has_listener);
     CHECK(plan.unreported_filter.instructions == spec.allow.filter.instructions);
     CHECK(sandbox::describe(plan).find(", with a listener") != std::string::npos);

@@ -5,18 +5,19 @@
 #include "tests/support/catch.hpp"
 
 using sandbox::Bind;
+using sandbox::BuildSpec;
 using sandbox::make_plan;
 using sandbox::Mount;
 using sandbox::Overlay;
 using sandbox::PlanError;
-using sandbox::Spec;
-using sandbox::StepKind;
 using sandbox::Tmpfs;
 
 namespace {
 
-Spec spec_with(std::vector<Mount> mounts) {
-    Spec spec;
+namespace step = sandbox::step;
+
+BuildSpec spec_with(std::vector<Mount> mounts) {
+    BuildSpec spec;
     spec.mounts = std::move(mounts);
     return spec;
 }
@@ -27,9 +28,10 @@ sandbox::Command command(std::vector<std::string> argv = {"true"}) {
     return command;
 }
 
-std::size_t place_of(const sandbox::Plan& plan, StepKind kind) {
+template <class Kind>
+std::size_t place_of(const sandbox::Plan& plan) {
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-        if (plan.steps[i].kind == kind) return i;
+        if (plan.steps[i].is<Kind>()) return i;
     }
     return plan.steps.size();
 }
@@ -56,28 +58,29 @@ TEST_CASE("plan: a spec that cannot become a jail is refused before any system c
 TEST_CASE("plan: what only the caller may reach is opened before the identity changes", "[plan]") {
     const auto plan = make_plan(
         spec_with({Overlay{"/", {"/l1", "/l2"}, "/u", "/w"}, Bind{"/src", "/dst"}, sandbox::Dev{"/dev"}}), command());
-    const std::size_t root = place_of(plan, StepKind::become_root);
+    const std::size_t root = place_of<step::BecomeRoot>(plan);
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-        const StepKind kind = plan.steps[i].kind;
-        const bool opens = kind == StepKind::open_path || kind == StepKind::open_device ||
-                           kind == StepKind::clone_tree || kind == StepKind::clone_device;
+        const auto& one = plan.steps[i];
+        const bool opens = one.is<step::OpenPath>() || one.is<step::OpenDevice>() || one.is<step::CloneTree>() ||
+                           one.is<step::CloneDevice>();
         if (opens) CHECK(i < root);
-        if (kind == StepKind::directory || kind == StepKind::tmpfs) CHECK(i > root);
+        if (one.is<step::MakeDirectory>() || one.is<step::MountTmpfs>()) CHECK(i > root);
     }
-    CHECK(place_of(plan, StepKind::make_private) == 0);
-    CHECK(place_of(plan, StepKind::pivot) > place_of(plan, StepKind::devpts));
+    CHECK(place_of<step::SeparateMounts>(plan) == 0);
+    CHECK(place_of<step::Pivot>(plan) > place_of<step::MountDevpts>(plan));
 }
 
 TEST_CASE("plan: overlay options name the slots that the steps before them open", "[plan]") {
     const auto plan = make_plan(spec_with({Overlay{"/", {"/l1", "/l2"}, "/u", "/w"}}), command());
-    const auto& step = plan.steps[place_of(plan, StepKind::root_overlay)];
-    CHECK(std::string(step.text) ==
+    const auto root = plan.steps.at(place_of<step::UseOverlayRoot>(plan)).as<step::UseOverlayRoot>();
+    const std::string options = plan.text(root.options.all);
+    CHECK(options ==
           "lowerdir=/proc/self/fd/301:/proc/self/fd/302,upperdir=/proc/self/fd/303,workdir=/proc/self/fd/304,"
           "userxattr,volatile,index=off,metacopy=off,uuid=null");
-    CHECK(std::string(step.aux) == std::string(step.text).substr(0, std::string(step.text).rfind(',')));
+    CHECK(plan.text(root.options.older) == options.substr(0, options.rfind(',')));
     std::vector<std::string> opened;
     for (const auto& one : plan.steps) {
-        if (one.kind == StepKind::open_path) opened.emplace_back(one.path);
+        if (one.is<step::OpenPath>()) opened.emplace_back(plan.text(one.as<step::OpenPath>().path));
     }
     CHECK(opened == std::vector<std::string>{"/tmp", "/l1", "/l2", "/u", "/w"});
 }
@@ -94,10 +97,9 @@ TEST_CASE("plan: a command without a slash is looked for in its PATH", "[plan]")
     auto words = command({"tool"});
     words.env = {{"PATH", "/a:/b::/c"}};
     const auto plan = make_plan(spec_with({Tmpfs{"/"}}), words);
-    std::vector<std::string> found(plan.executables.begin(), plan.executables.end());
-    CHECK(found == std::vector<std::string>{"/a/tool", "/b/tool", "./tool", "/c/tool"});
+    CHECK(plan.executables == std::vector<std::string>{"/a/tool", "/b/tool", "./tool", "/c/tool"});
     const auto direct = make_plan(spec_with({Tmpfs{"/"}}), command({"./x/tool"}));
-    CHECK(std::string(direct.executables.front()) == "./x/tool");
+    CHECK(direct.executables.front() == "./x/tool");
 }
 
 TEST_CASE("plan: the network decides about the namespace and the loopback", "[plan]") {
@@ -111,7 +113,7 @@ TEST_CASE("plan: the network decides about the namespace and the loopback", "[pl
 
 TEST_CASE("failure: a record becomes words that name step, subject and remedy", "[failure]") {
     const auto plan = make_plan(spec_with({Tmpfs{"/"}, Bind{"/missing", "/x"}}), command({"tool"}));
-    const auto index = static_cast<std::uint16_t>(place_of(plan, StepKind::clone_tree));
+    const auto index = static_cast<std::uint16_t>(place_of<step::CloneTree>(plan));
     const auto missing = sandbox::explain({sandbox::Point::step, index, ENOENT}, plan);
     CHECK(missing.problem.what == "copy the mounts at /missing as 301: No such file or directory");
     CHECK(missing.problem.remedy == "/missing does not exist on the host");

@@ -475,7 +475,7 @@ TEST_CASE("a profile's limits stay within the caller's own", "[profile]") {
     profile.file.masked_paths = {"/proc/kcore"};
     profile.file.limits.pids = 7;
     profile.file.allowed.add(Permission::nested_namespaces);
-    Spec spec;
+    BuildSpec spec;
     spec.limits.time = std::chrono::seconds(5);
     profile.file.limits.time = std::chrono::seconds(9);
     apply_profile(profile, spec);

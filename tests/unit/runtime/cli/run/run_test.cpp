@@ -10,12 +10,12 @@ using sandbox::Bind;
 TEST_CASE("run: options keep their order, the command keeps its own", "[run]") {
     const auto request = parse_run({"--ro-bind", "/usr", "/usr", "--tmpfs", "/t", "--bind", "/usr", "/t/u", "--symlink",
                                     "usr/bin", "/bin", "--", "tool", "--bind", "-x"});
-    REQUIRE(request.spec.mounts.size() == 5);  // the root comes first
-    CHECK(std::holds_alternative<sandbox::Tmpfs>(request.spec.mounts[0]));
-    CHECK(std::get<Bind>(request.spec.mounts[1]).access == Access::read_only);
-    CHECK(std::get<sandbox::Tmpfs>(request.spec.mounts[2]).target == "/t");
-    CHECK(std::get<Bind>(request.spec.mounts[3]).access == Access::read_write);
-    CHECK(std::get<sandbox::Symlink>(request.spec.mounts[4]).points_to == "usr/bin");
+    REQUIRE(request.build_spec().mounts.size() == 5);  // the root comes first
+    CHECK(std::holds_alternative<sandbox::Tmpfs>(request.build_spec().mounts[0]));
+    CHECK(std::get<Bind>(request.build_spec().mounts[1]).access == Access::read_only);
+    CHECK(std::get<sandbox::Tmpfs>(request.build_spec().mounts[2]).target == "/t");
+    CHECK(std::get<Bind>(request.build_spec().mounts[3]).access == Access::read_write);
+    CHECK(std::get<sandbox::Symlink>(request.build_spec().mounts[4]).points_to == "usr/bin");
     CHECK(request.command.argv == std::vector<std::string>{"tool", "--bind", "-x"});
 }
 
@@ -48,8 +48,8 @@ TEST_CASE("run: what is wrong is named", "[run]") {
 
 TEST_CASE("run: what changes the next option changes that one alone", "[run]") {
     const auto request = parse_run({"--perms", "0700", "--size", "4096", "--tmpfs", "/a", "--tmpfs", "/b//c/", "true"});
-    const auto& first = std::get<sandbox::Tmpfs>(request.spec.mounts[1]);
-    const auto& second = std::get<sandbox::Tmpfs>(request.spec.mounts[2]);
+    const auto& first = std::get<sandbox::Tmpfs>(request.build_spec().mounts[1]);
+    const auto& second = std::get<sandbox::Tmpfs>(request.build_spec().mounts[2]);
     CHECK(first.mode == 0700);
     CHECK(first.size == 4096);
     CHECK(second.mode == 0755);
@@ -59,7 +59,7 @@ TEST_CASE("run: what changes the next option changes that one alone", "[run]") {
 
 TEST_CASE("run: an overlay has the layers before it, the last one on top", "[run]") {
     const auto request = parse_run({"--overlay-src", "/usr", "--overlay-src", "/etc", "--tmp-overlay", "/x", "true"});
-    const auto& overlay = std::get<sandbox::Overlay>(request.spec.mounts[1]);
+    const auto& overlay = std::get<sandbox::Overlay>(request.build_spec().mounts[1]);
     CHECK(overlay.lowers == std::vector<std::string>{"/etc", "/usr"});
     CHECK(overlay.changes == sandbox::Changes::discarded);
     CHECK_THROWS_WITH(parse_run({"--overlay-src", "/usr", "--ro-overlay", "/x", "true"}),
@@ -79,16 +79,17 @@ TEST_CASE("bwrap: only what was asked for is the jail's own", "[run]") {
     using runtime::cli::Contract;
     using sandbox::Share;
     const auto plain = parse_run({"--unshare-pid", "--proc", "/proc", "true"}, Contract::bubblewrap);
-    REQUIRE(plain.spec.bubblewrap);
-    CHECK(plain.spec.bubblewrap->pid == Share::own);
-    CHECK(plain.spec.bubblewrap->ipc == Share::caller);
-    CHECK(plain.spec.network == sandbox::Network::host);
-    CHECK(plain.spec.hostname.empty());
+    REQUIRE(std::holds_alternative<sandbox::BubblewrapSpec>(plain.spec));
+    CHECK(plain.bubblewrap_spec().terms.pid == Share::own);
+    CHECK(plain.bubblewrap_spec().terms.ipc == Share::caller);
+    CHECK(plain.bubblewrap_spec().network == sandbox::Network::host);
+    CHECK(plain.bubblewrap_spec().hostname.empty());
     const auto all = parse_run({"--unshare-all", "--share-net", "true"}, Contract::bubblewrap);
-    CHECK(all.spec.bubblewrap->uts == Share::own);
-    CHECK(all.spec.bubblewrap->user == Share::own);
-    CHECK(all.spec.network == sandbox::Network::host);
-    CHECK(parse_run({"--unshare-net", "true"}, Contract::bubblewrap).spec.network == sandbox::Network::none);
+    CHECK(all.bubblewrap_spec().terms.uts == Share::own);
+    CHECK(all.bubblewrap_spec().terms.user == Share::own);
+    CHECK(all.bubblewrap_spec().network == sandbox::Network::host);
+    CHECK(parse_run({"--unshare-net", "true"}, Contract::bubblewrap).bubblewrap_spec().network ==
+          sandbox::Network::none);
     // A word of stagebox's own is none of bubblewrap's.
     CHECK_THROWS_WITH(parse_run({"--profile", "build", "true"}, Contract::bubblewrap), "Unknown option --profile");
     CHECK_THROWS_WITH(parse_run({"--hostname", "x", "true"}, Contract::bubblewrap), Catch::Contains("--unshare-uts"));
