@@ -28,8 +28,8 @@ struct Found {
     std::string by;
 };
 
-// The number of the signal that ended the command: its own, or that of the last program of a shell, whose exit code is then
-// 128 + N. Only signals that stand for a crash or a kill: programs have other uses for codes from 128.
+// The number of the signal that ended the command: its own, or that of the last program of a shell, whose exit code is
+// then 128 + N. Only signals that stand for a crash or a kill: programs have other uses for codes from 128.
 int signal_of(const EndFacts& facts) {
     if (!facts.how.has_exited()) return facts.how.shell_code() - 128;
     constexpr std::array fatal = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};

@@ -20,7 +20,8 @@ struct EndFacts {
     double seconds = 0;
     // The most memory at one time, in bytes: the cgroup's own figure where there is one, else its largest process's.
     std::uint64_t peak_bytes = 0;
-    // How many processes the kernel killed for want of memory, by the cgroup's memory.events; 0 where there is no cgroup.
+    // How many processes the kernel killed for want of memory, by the cgroup's memory.events; 0 where there is no
+    // cgroup.
     std::uint64_t oom_kills = 0;
     // How often a process could not be started for the limit of pids, by the cgroup's pids.events.
     std::uint64_t refused_forks = 0;
@@ -33,8 +34,8 @@ struct EndFacts {
 // What a jail that did not end with exit code 0 has failed of.
 Failure classify(const EndFacts& facts, const jail::DenialLog& denials, const std::deque<std::string>& lines);
 
-// What a step of the supervisor's or of the store's has failed of that a system call gave this errno; `otherwise` where the
-// errno says nothing special.
+// What a step of the supervisor's or of the store's has failed of that a system call gave this errno; `otherwise` where
+// the errno says nothing special.
 FailureClass class_of_error(int error, FailureClass otherwise);
 
 // "time 1.2 s of 90 s, memory 1.1 GB of 3.2 GB"; empty where there are no limits.

@@ -8,8 +8,8 @@ namespace {
 
 using enum stages::FailureClass;
 
-// Messages of the C library come first: most tools print them. Of tools that print none, what they say instead. A server's
-// answer that it has no such file (404) is no failure of the network.
+// Messages of the C library come first: most tools print them. Of tools that print none, what they say instead. A
+// server's answer that it has no such file (404) is no failure of the network.
 constexpr std::array patterns = {
     OutputPattern{"any", no_space, "No space left on device"},
     OutputPattern{"any", no_space, "Disk quota exceeded"},

@@ -1,5 +1,5 @@
-// One stage until it has a result or is given up: its runs one after the other, the pauses between them, and the command
-// that recovers. The caller says when a pause that is over may end in a new run: there may be no room for it.
+// One stage until it has a result or is given up: its runs one after the other, the pauses between them, and the
+// command that recovers. The caller says when a pause that is over may end in a new run: there may be no room for it.
 #pragma once
 #include <deque>
 #include <functional>

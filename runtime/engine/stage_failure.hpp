@@ -1,5 +1,5 @@
-// Why a stage has no result, and what was known when that was decided. A value, because each is an ordinary way for a stage
-// to end.
+// Why a stage has no result, and what was known when that was decided. A value, because each is an ordinary way for a
+// stage to end.
 #pragma once
 #include <string>
 

@@ -1,4 +1,5 @@
-// The services of one stage's run: their logs, runs/RUN/STAGE.SERVICE.log, and in the stage's own terms what became of them.
+// The services of one stage's run: their logs, runs/RUN/STAGE.SERVICE.log, and in the stage's own terms what became of
+// them.
 #pragma once
 #include <deque>
 #include <optional>

@@ -37,7 +37,8 @@ std::vector<pid_t> StoreHelpers::pids() const {
     return pids;
 }
 
-// The mapping of the range can delete what any jail made, because it has the caller's own id too; that of one id cannot.
+// The mapping of the range can delete what any jail made, because it has the caller's own id too; that of one id
+// cannot.
 store::StoreHelper& StoreHelpers::cleaner() {
     try {
         return of(sandbox::IdMode::range);

@@ -1,5 +1,5 @@
-// The id mappings that a build uses, and the helper process of the store for each: made when they are first needed, ended
-// with the object.
+// The id mappings that a build uses, and the helper process of the store for each: made when they are first needed,
+// ended with the object.
 #pragma once
 #include <map>
 #include <memory>

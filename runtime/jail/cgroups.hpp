@@ -1,5 +1,5 @@
-// The cgroups of a run's jails: looked for once, when the first jail needs one. Says what keeps the limits of a jail, and what
-// counts its use. Knows nothing of stages.
+// The cgroups of a run's jails: looked for once, when the first jail needs one. Says what keeps the limits of a jail,
+// and what counts its use. Knows nothing of stages.
 #pragma once
 #include <memory>
 #include <string>
@@ -13,8 +13,8 @@ namespace runtime::jail {
 
 class JailCgroups {
   public:
-    // How limits are kept that need a cgroup, for a jail with such ids; looks for cgroups only where there are any. What is
-    // unkept has its remedy.
+    // How limits are kept that need a cgroup, for a jail with such ids; looks for cgroups only where there are any.
+    // What is unkept has its remedy.
     struct Kept {
         sandbox::KeptLimits limits;
         std::string remedy;
@@ -39,7 +39,8 @@ class JailCgroups {
     unsigned last_ = 0;
 };
 
-// Whether jails can have cgroups here, found out by starting a process in one with limits. The process must have one thread.
+// Whether jails can have cgroups here, found out by starting a process in one with limits. The process must have one
+// thread.
 [[nodiscard]] sandbox::Finding probe_cgroups();
 
 }  // namespace runtime::jail

@@ -18,9 +18,9 @@ class Lesson {
     std::map<std::string, std::string> calls_;
 };
 
-// In every learned profile. Without some no command starts (sandbox/filter/denials.hpp: they are not observed), some the kernel
-// makes by itself after a signal, and some are answered without the kernel on most machines and in most moments (vdso(7)),
-// so that not having seen them says nothing.
+// In every learned profile. Without some no command starts (sandbox/filter/denials.hpp: they are not observed), some
+// the kernel makes by itself after a signal, and some are answered without the kernel on most machines and in most
+// moments (vdso(7)), so that not having seen them says nothing.
 std::vector<std::string> always_allowed();
 
 // What the profile is made from.

@@ -9,8 +9,8 @@
 
 namespace runtime::jail {
 
-// What is heard of the calls that the jail's filter denies (Spec::denials). Where the command does not end with 0, they are
-// told on standard error too.
+// What is heard of the calls that the jail's filter denies (Spec::denials). Where the command does not end with 0, they
+// are told on standard error too.
 struct Hearing {
     jail::NoticeHandlers handlers = {};
     // After the jail's end; may be empty.
@@ -25,7 +25,8 @@ struct Follower {
 };
 
 // Runs the command in the jail and waits for it. Errors of the jail are told on standard error.
-// The command's own exit code; 128+N; 126 or 127; 125 where the jail could not be built. Throws where a limit cannot be kept.
+// The command's own exit code; 128+N; 126 or 127; 125 where the jail could not be built. Throws where a limit cannot be
+// kept.
 int run_in_foreground(sandbox::BuildSpec spec, const sandbox::Command& command, const Hearing& hearing = {},
                       const Follower& follower = {});
 

@@ -55,9 +55,9 @@ Fd receive_fd(const Fd& line) {
     for (;;) ::pause();
 }
 
-// Where packets of the jail must never go: addresses that to pasta's sockets mean the host's own loopback device. A socket
-// that is bound to the jail's interface, for which the kernel asks for no capability, sends to them past the jail's loopback
-// device, whatever the routes say, and the pasta of 2023 connects to whatever a packet names.
+// Where packets of the jail must never go: addresses that to pasta's sockets mean the host's own loopback device. A
+// socket that is bound to the jail's interface, for which the kernel asks for no capability, sends to them past the
+// jail's loopback device, whatever the routes say, and the pasta of 2023 connects to whatever a packet names.
 struct Closed {
     std::uint16_t family;
     std::uint8_t bits;
@@ -71,8 +71,8 @@ constexpr Closed closed_prefixes[] = {
     {AF_INET6, 96, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}},
 };
 
-// A policy of the kernel's IPsec (ip-xfrm(8)) that blocks what leaves by that interface for these addresses; it holds for
-// every kind of socket. Returns 0 or errno.
+// A policy of the kernel's IPsec (ip-xfrm(8)) that blocks what leaves by that interface for these addresses; it holds
+// for every kind of socket. Returns 0 or errno.
 int close_prefix(int netlink, const Closed& closed, int interface) {
     struct {
         nlmsghdr header;

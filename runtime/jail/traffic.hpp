@@ -13,8 +13,8 @@ struct Traffic {
     std::uint64_t sent = 0;
 };
 
-// `netlink`: a socket in the jail's network namespace that does not block; what else it has to tell is dropped. Nothing where
-// the interface is not there any more.
+// `netlink`: a socket in the jail's network namespace that does not block; what else it has to tell is dropped. Nothing
+// where the interface is not there any more.
 std::optional<Traffic> read_traffic(const sandbox::os::Fd& netlink, int interface);
 
 }  // namespace runtime::jail

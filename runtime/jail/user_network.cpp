@@ -55,8 +55,8 @@ SetupError network_error(int error, std::string what, std::string remedy) {
 }
 
 // No port of the jail on the host, none of the host's in the jail, and the gateway is not the host (--no-map-gw): only
-// connections that the jail opens, to what the host reaches by its addresses. An address of our own, so that the host's are
-// the host's also as seen from the jail.
+// connections that the jail opens, to what the host reaches by its addresses. An address of our own, so that the host's
+// are the host's also as seen from the jail.
 std::vector<std::string> pasta_words(const std::string& program, pid_t holder) {
     return {program,
             "--foreground",

@@ -1,5 +1,5 @@
-// What people see of a build while it runs, on standard error: lines, never half of one, each with the stage it is of. A copy
-// goes to the run's console log, where those find it who look later, or from somewhere else.
+// What people see of a build while it runs, on standard error: lines, never half of one, each with the stage it is of.
+// A copy goes to the run's console log, where those find it who look later, or from somewhere else.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -16,8 +16,8 @@ class Console {
 
     // From now on every line also goes there, without colours; open for appending.
     void keep(sandbox::os::Fd log);
-    // The terminal has gone: what was written there goes to the log alone, and so does what others write to standard output
-    // and error. Streams that are no terminal, or are still there, stay.
+    // The terminal has gone: what was written there goes to the log alone, and so does what others write to standard
+    // output and error. Streams that are no terminal, or are still there, stay.
     void leave_terminal();
     // Standard input, output and error leave the caller's for good, for nothing and the log.
     void detach();

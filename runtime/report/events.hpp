@@ -1,5 +1,5 @@
-// events.jsonl of a run: one line of JSON for each thing that happens to it, written when it happens, {"at": UTC, "event": ...}.
-// A run that ends without the event "end" was killed.
+// events.jsonl of a run: one line of JSON for each thing that happens to it, written when it happens, {"at": UTC,
+// "event": ...}. A run that ends without the event "end" was killed.
 #pragma once
 #include <string>
 #include <string_view>
@@ -13,8 +13,8 @@ class EventLog {
   public:
     // `file`: open for appending.
     explicit EventLog(sandbox::os::Fd file) : file_(std::move(file)) {}
-    // One write(2): a reader sees the whole line or nothing of it. What cannot be written (disk full) is lost: a log is no
-    // reason to end a build.
+    // One write(2): a reader sees the whole line or nothing of it. What cannot be written (disk full) is lost: a log is
+    // no reason to end a build.
     void write(std::string_view event, const sandbox::os::Json& details = sandbox::os::Json::object());
 
   private:

@@ -1,5 +1,5 @@
-// What became of a run so far, read from its events (events.hpp). A value and its text; knows neither the store nor whether
-// anybody still supervises the run, which the caller says.
+// What became of a run so far, read from its events (events.hpp). A value and its text; knows neither the store nor
+// whether anybody still supervises the run, which the caller says.
 #pragma once
 #include <optional>
 #include <string>

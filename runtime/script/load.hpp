@@ -7,8 +7,8 @@
 
 namespace runtime::script {
 
-// The script first, then those that it and they read with "." or "source" and that lie beside it. Throws ConfigError for a
-// fault in one of them, at its line; ParserMissing; SysError.
+// The script first, then those that it and they read with "." or "source" and that lie beside it. Throws ConfigError
+// for a fault in one of them, at its line; ParserMissing; SysError.
 std::vector<stages::script::Script> load(const std::string& path);
 
 // One script from its text. `name` is what errors call it.

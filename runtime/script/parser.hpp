@@ -1,5 +1,5 @@
-// The shell grammar: shfmt, a program of the Debian package of that name, started for each text. Knows what it prints, not
-// what scripts mean.
+// The shell grammar: shfmt, a program of the Debian package of that name, started for each text. Knows what it prints,
+// not what scripts mean.
 #pragma once
 #include <string_view>
 
@@ -19,7 +19,8 @@ class ParserMissing : public sandbox::os::Error {
 // Whether scripts can be read here, for doctor: no jail needs it.
 [[nodiscard]] sandbox::Finding probe_parser();
 
-// The syntax tree of a script. Throws stages::script::SyntaxFault where the text is no shell script, ParserMissing, SysError.
+// The syntax tree of a script. Throws stages::script::SyntaxFault where the text is no shell script, ParserMissing,
+// SysError.
 sandbox::os::Json parse(std::string_view text);
 
 }  // namespace runtime::script

@@ -1,5 +1,5 @@
-// What the store's helper does for a request: the other end of store/helper.hpp. Runs in the jails' id mapping, with the
-// store as its working directory.
+// What the store's helper does for a request: the other end of store/helper.hpp. Runs in the jails' id mapping, with
+// the store as its working directory.
 #pragma once
 #include "sandbox/os/json.hpp"
 

@@ -1,6 +1,6 @@
-// What each stage has used, run by run. A record is one result's, and goes with it; the ledger is a stage's, so that its runs
-// can be compared, and the next one's needs be known beforehand. In the store: usage/PIPELINE/STAGE.jsonl, a line for each
-// time that its command ended, the last one last.
+// What each stage has used, run by run. A record is one result's, and goes with it; the ledger is a stage's, so that
+// its runs can be compared, and the next one's needs be known beforehand. In the store: usage/PIPELINE/STAGE.jsonl, a
+// line for each time that its command ended, the last one last.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -26,8 +26,8 @@ struct Object {
 // different ids.
 sandbox::os::Digest object_id(sandbox::IdMode mode, const std::string& digest);
 
-// Whose memory a peak is: the most that all processes had at one time, page cache included, which only a cgroup knows; or
-// the resident memory of the largest one.
+// Whose memory a peak is: the most that all processes had at one time, page cache included, which only a cgroup knows;
+// or the resident memory of the largest one.
 enum class PeakOf : std::uint8_t { largest_process, whole_jail };
 
 // What the stage used, all its processes together.

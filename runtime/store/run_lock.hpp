@@ -1,6 +1,6 @@
-// Who supervises a run: a lock on runs/RUN/lock that its supervisor holds as long as it lives. It is fcntl(2)'s record lock:
-// the kernel names its owner, no child inherits it, and it ends with the process, however that ends. So there is no process id
-// in a file that could be an old one. Knows nothing of what a run writes.
+// Who supervises a run: a lock on runs/RUN/lock that its supervisor holds as long as it lives. It is fcntl(2)'s record
+// lock: the kernel names its owner, no child inherits it, and it ends with the process, however that ends. So there is
+// no process id in a file that could be an old one. Knows nothing of what a run writes.
 #pragma once
 #include <sys/types.h>
 
@@ -26,8 +26,8 @@ struct RunHolder {
     sandbox::os::Fd pidfd;  // of exactly that process; readable when it has ended
 };
 
-// The supervisor of a run that goes on; nothing where it has ended. Throws StoreError where it is a process that cannot be
-// seen from here, in another PID namespace.
+// The supervisor of a run that goes on; nothing where it has ended. Throws StoreError where it is a process that cannot
+// be seen from here, in another PID namespace.
 std::optional<RunHolder> find_holder(int store, const std::string& place);
 
 // Whether it goes on. One that cannot be seen from here does: nobody here is to clear up after it.

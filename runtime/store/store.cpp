@@ -129,7 +129,8 @@ std::string Store::lock_path(const std::string& key) const {
 std::optional<KeyLock> Store::try_lock(const std::string& key, const std::string& holder) const {
     const std::string name = "locks/" + key;
     for (;;) {
-        // Only who has the lock opens the file for writing, so that closing it is news to those who wait (lock_wait.hpp).
+        // Only who has the lock opens the file for writing, so that closing it is news to those who wait
+        // (lock_wait.hpp).
         constexpr int flags = O_RDONLY | O_CREAT | O_CLOEXEC;
         Fd file(sys([&] { return ::openat(directory(), name.c_str(), flags, 0600); }, "open {}", name));
         const long locked = try_sys([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); });
@@ -275,7 +276,8 @@ void Store::sync_names(const std::string& place) const {
 }
 
 void Store::write(const Record& record) const {
-    // The content is on the disk, but its name need not be: file systems differ in what else a record's fsync(2) takes along.
+    // The content is on the disk, but its name need not be: file systems differ in what else a record's fsync(2) takes
+    // along.
     if (record.layer) sync_names("layers");
     if (!record.artifacts.empty()) sync_names("artifacts");
     sandbox::os::write_file_atomically(directory(), "records/" + record.key + ".json", to_json(record).dump(2) + "\n");

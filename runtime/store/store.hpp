@@ -92,8 +92,8 @@ class Store {
     [[nodiscard]] std::string failed_path(const std::string& key) const;
 
     [[nodiscard]] Staging begin() const;
-    // Moves a part of a staging directory, which is on the disk (StoreHelper::sync), to its final name. Another build of the
-    // same content may have been first.
+    // Moves a part of a staging directory, which is on the disk (StoreHelper::sync), to its final name. Another build
+    // of the same content may have been first.
     void commit_layer(const Staging& staging, const sandbox::os::Digest& id) const;
     void commit_artifact(const Staging& staging, const std::string& part, const sandbox::os::Digest& id) const;
     // When it returns, the record is on the disk, and so is what it names.

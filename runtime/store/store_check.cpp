@@ -179,8 +179,8 @@ class Check {
         return ids.size();
     }
 
-    // The likeliest first. What no record names says nothing of how it was made, and an epoch of 0 gives the digest of a
-    // tree without one.
+    // The likeliest first. What no record names says nothing of how it was made, and an epoch of 0 gives the digest of
+    // a tree without one.
     static std::vector<Form> forms_of(const Named* named, TreeKind kind) {
         std::vector<Form> forms;
         if (named != nullptr) {

@@ -1,5 +1,6 @@
-// Whether a store holds what its records say, and each tree what its name says. What is damaged is set aside, so that no
-// build takes it: its stages run again. What killed builds left is no damage: a build never looks at it, and sweeps it.
+// Whether a store holds what its records say, and each tree what its name says. What is damaged is set aside, so that
+// no build takes it: its stages run again. What killed builds left is no damage: a build never looks at it, and sweeps
+// it.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,8 +1,9 @@
 // Trees of files that a payload wrote, or that a user hands in: sealing (normalise and digest), removing, copying in
 // and out. Only *at calls on descriptors, no symbolic link is ever followed; std::filesystem never touches these.
 //
-// Everything here runs in a helper process inside the jails' id mapping (store/helper.hpp): owners are the jail's, and the
-// helper's capabilities reach nothing but what the mapping owns. Knows nothing of where in the store a tree belongs.
+// Everything here runs in a helper process inside the jails' id mapping (store/helper.hpp): owners are the jail's, and
+// the helper's capabilities reach nothing but what the mapping owns. Knows nothing of where in the store a tree
+// belongs.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -49,12 +50,12 @@ inline constexpr int deepest_tree = 1000;
 
 // Strips what overlayfs leaves in extended attributes, sets times, and digests: path, type, mode, owner, time, size,
 // content, link target, extended attributes, which names are one file. Access times and inode numbers are no part.
-// Recorded owners are digested as the owners they stand for; where they are not asked for, their attributes are removed.
-// `name` in `parent` is a directory or a regular file; anything else is refused.
+// Recorded owners are digested as the owners they stand for; where they are not asked for, their attributes are
+// removed. `name` in `parent` is a directory or a regular file; anything else is refused.
 TreeFacts seal_tree(int parent, const std::string& name, const SealOptions& options);
 
-// What seal_tree() answered for a tree that has not changed since, with the same options (of the epoch only that there is
-// one). Changes nothing.
+// What seal_tree() answered for a tree that has not changed since, with the same options (of the epoch only that there
+// is one). Changes nothing.
 TreeFacts digest_sealed(int parent, const std::string& name, const SealOptions& options);
 
 // Removes whatever `name` in `parent` is, however deep and whatever its modes. Nothing there: nothing done.

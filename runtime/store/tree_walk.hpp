@@ -34,8 +34,8 @@ inline std::string link_target(const TreeEntry& entry) {
     return target;
 }
 
-// Calls visitor.directory(entry, descriptor) before what is in a directory, visitor.leave(entry) after it where there is
-// such a function, and visitor.other(entry) for the rest. All may change the entry's attributes but not its name.
+// Calls visitor.directory(entry, descriptor) before what is in a directory, visitor.leave(entry) after it where there
+// is such a function, and visitor.other(entry) for the rest. All may change the entry's attributes but not its name.
 template <class Visitor>
 void walk_tree(const TreeEntry& entry, Visitor& visitor, int depth = 0) {
     if (!S_ISDIR(entry.status.st_mode)) {

@@ -31,8 +31,8 @@ struct Machine {
 };
 
 // Nothing where `next` may start beside what runs; else why it waits. With nothing running, it may always.
-// Of memory: all peaks together are within what there was at rest, and its own within what there is now. Of processors: half
-// a one more than there are is not too much.
+// Of memory: all peaks together are within what there was at rest, and its own within what there is now. Of processors:
+// half a one more than there are is not too much.
 std::optional<std::string> why_wait(const Expected& next, std::span<const Expected> running, const Machine& machine);
 // What will not fit even alone, a sentence each.
 std::vector<std::string> what_will_not_fit(const Expected& next, const Machine& machine);

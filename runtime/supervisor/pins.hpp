@@ -1,4 +1,5 @@
-// What stagebox.lock says of a build's network stages: which result is theirs, and whether the network gave another one.
+// What stagebox.lock says of a build's network stages: which result is theirs, and whether the network gave another
+// one.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,9 +20,11 @@ class Pins {
     Pins(const stages::Pipeline& pipeline, const std::vector<std::string>& refresh, store::Store& store,
          report::Console& console);
 
-    // The stage's result in the store: what the pin names, whatever the store last recorded for the key; where there is no
-    // pin, the record. Nothing where there is none, or where it is asked for anew. `run`: for a record that is written anew.
-    std::optional<store::Record> look_up(const stages::Stage& stage, const engine::Resolved& resolved, const std::string& run);
+    // The stage's result in the store: what the pin names, whatever the store last recorded for the key; where there is
+    // no pin, the record. Nothing where there is none, or where it is asked for anew. `run`: for a record that is
+    // written anew.
+    std::optional<store::Record> look_up(const stages::Stage& stage, const engine::Resolved& resolved,
+                                         const std::string& run);
     // Why a new result cannot be taken, where the pin says something else.
     [[nodiscard]] std::optional<engine::Failure> check(const stages::Stage& stage, const store::Record& record) const;
     // Pins the result of a stage with a network; of another, nothing. A file that cannot be written is a warning.

@@ -9,8 +9,8 @@
 
 namespace runtime::supervisor {
 
-// Copies the results whose stages are done to a directory, under the names the stages gave them. Two of one name: an error,
-// and nothing is written.
+// Copies the results whose stages are done to a directory, under the names the stages gave them. Two of one name: an
+// error, and nothing is written.
 class ResultExport {
   public:
     ResultExport(const stages::Pipeline& pipeline, const engine::Results& results, engine::StoreHelpers& helpers,

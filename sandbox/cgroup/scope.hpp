@@ -1,6 +1,7 @@
-// A scope of systemd (systemd.scope(5)) with a cgroup that is left to us (Delegate=yes): asked for over D-Bus, of the user's
-// own manager, or of the system's for root. The process that asks is not moved, so that its session stays its own; a
-// process of ours that does nothing keeps the scope there, and systemd removes it when that has gone, also after a crash.
+// A scope of systemd (systemd.scope(5)) with a cgroup that is left to us (Delegate=yes): asked for over D-Bus, of the
+// user's own manager, or of the system's for root. The process that asks is not moved, so that its session stays its
+// own; a process of ours that does nothing keeps the scope there, and systemd removes it when that has gone, also after
+// a crash.
 #pragma once
 #include <string>
 
@@ -33,8 +34,8 @@ class SystemdScope {
     std::string place_;
 };
 
-// Whether the unit of this process has Delegate=yes, by its manager: what it made for users it does not mark in the hierarchy.
-// False where nobody can be asked.
+// Whether the unit of this process has Delegate=yes, by its manager: what it made for users it does not mark in the
+// hierarchy. False where nobody can be asked.
 bool is_unit_delegated(os::BusKind kind);
 
 // The cgroup of a process in the hierarchy of version 2, as it is seen from this one; empty: in none.

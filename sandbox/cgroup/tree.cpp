@@ -68,8 +68,8 @@ bool is_under_systemd() {
     return ::access("/run/systemd/system", F_OK) == 0;
 }
 
-// systemd marks what it leaves to others; that of users does so since version 254. Where no systemd is, who owns a directory
-// may use it.
+// systemd marks what it leaves to others; that of users does so since version 254. Where no systemd is, who owns a
+// directory may use it.
 bool is_left_to_us(const std::string& path, const std::string& place) {
     char mark[2] = {};
     for (const char* name : {"user.delegate", "trusted.delegate"}) {
@@ -134,9 +134,9 @@ void sweep(int parent) {
     }
 }
 
-// Switches on, for what is below `directory`, whatever it has; answers those that were off. `directory` must have no processes
-// itself (the kernel's "No Internal Process Constraint"): memory and disks are refused then, but pids and CPU are not, and
-// make the cgroups below it useless ("domain invalid", cgroups(7)).
+// Switches on, for what is below `directory`, whatever it has; answers those that were off. `directory` must have no
+// processes itself (the kernel's "No Internal Process Constraint"): memory and disks are refused then, but pids and CPU
+// are not, and make the cgroups below it useless ("domain invalid", cgroups(7)).
 std::string switch_on(int directory) {
     const std::string there = read_cgroup_file(directory, "cgroup.controllers").value_or("");
     const std::string on = read_cgroup_file(directory, "cgroup.subtree_control").value_or("");

@@ -1,10 +1,10 @@
 // Where the cgroups of a run's jails are: the first of these that can be used.
 //   - the directory in $STAGEBOX_CGROUP, and then no other;
-//   - the cgroup that this process is in, where it was left to it (systemd's Delegate=yes, a container's own hierarchy) and no
-//     other process needs it;
+//   - the cgroup that this process is in, where it was left to it (systemd's Delegate=yes, a container's own hierarchy)
+//     and no other process needs it;
 //   - a scope that systemd makes for it (cgroup/scope.hpp).
-// Nothing stays behind: what a crash left, the kernel has emptied and systemd or the next run removes. Knows nothing of what
-// the jails are for.
+// Nothing stays behind: what a crash left, the kernel has emptied and systemd or the next run removes. Knows nothing of
+// what the jails are for.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,6 +1,7 @@
-// What a key of a TOML file is, as data: a row with its name, what may be written as its value, whether it must be there,
-// whether it changes what a stage results in, and a line that says what it is for. Each kind of table (a stage, limits, a
-// profile) has an array of rows; a row has beside its KeyInfo what its table needs, mostly the function that reads the value:
+// What a key of a TOML file is, as data: a row with its name, what may be written as its value, whether it must be
+// there, whether it changes what a stage results in, and a line that says what it is for. Each kind of table (a stage,
+// limits, a profile) has an array of rows; a row has beside its KeyInfo what its table needs, mostly the function that
+// reads the value:
 //
 //   struct RetryKey {
 //       KeyInfo info;
@@ -8,7 +9,8 @@
 //   };
 //   constexpr std::array retry_keys = {RetryKey{{"max", shape::whole_from(1, 100), ...}, read_max}, ...};
 //
-// The hint for an unknown key, the JSON Schema and the manual's list are made of the rows: no second list is kept by hand.
+// The hint for an unknown key, the JSON Schema and the manual's list are made of the rows: no second list is kept by
+// hand.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -25,7 +27,8 @@ namespace sandbox {
 
 struct KeyInfo;
 
-// What may be written as a value. The function that reads a key decides; its shape says the same to people and programs.
+// What may be written as a value. The function that reads a key decides; its shape says the same to people and
+// programs.
 struct Shape {
     enum class Kind : std::uint8_t {
         text,
@@ -81,8 +84,8 @@ constexpr Shape either(const Shape& one, const Shape& other) {
 
 enum class Presence : std::uint8_t { optional, required };
 
-// Whether a stage's result can depend on the value, so that it belongs to the stage's action key. A row has to say it: a key
-// that nobody has thought about is not accepted.
+// Whether a stage's result can depend on the value, so that it belongs to the stage's action key. A row has to say it:
+// a key that nobody has thought about is not accepted.
 enum class Effect : std::uint8_t {
     undecided,
     on_result,

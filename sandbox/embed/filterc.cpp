@@ -1,7 +1,8 @@
-// stagebox-filterc PROFILES_DIR OUTPUT.cpp: run while the program is built. Writes the files of profiles/, and what each
-// profile says with its compiled filter, as C++ (see profile/embedded.hpp), so that a start of the program neither reads nor
-// compiles them. A seccomp file that asks for a kernel version is refused: it would be this
-// machine's, not the user's. The profiles are read as the program reads them; only here, what ships is still on the disk.
+// stagebox-filterc PROFILES_DIR OUTPUT.cpp: run while the program is built. Writes the files of profiles/, and what
+// each profile says with its compiled filter, as C++ (see profile/embedded.hpp), so that a start of the program neither
+// reads nor compiles them. A seccomp file that asks for a kernel version is refused: it would be this
+// machine's, not the user's. The profiles are read as the program reads them; only here, what ships is still on the
+// disk.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -61,7 +62,8 @@ std::string literal(std::string_view text) {
     return format("R\"~embedded~({})~embedded~\"", text);
 }
 
-// Statements that give a member of `file` the value that it has in a profile. What a new member is made of may need one more.
+// Statements that give a member of `file` the value that it has in a profile. What a new member is made of may need one
+// more.
 std::string assign(std::string_view field, const std::string& text) {
     return format("    file.{} = {};\n", field, literal(text));
 }

@@ -1,11 +1,11 @@
-// stagebox-mount-tables: what libmount reads in a mount table, for os/mountinfo.cpp. A program of its own, compiled into
-// Stagebox and started from memory when a table has to be read: Debian ships no static libmount, and Stagebox itself is
-// linked statically, since a dynamic loader takes as long as half of a jail's set-up.
+// stagebox-mount-tables: what libmount reads in a mount table, for os/mountinfo.cpp. A program of its own, compiled
+// into Stagebox and started from memory when a table has to be read: Debian ships no static libmount, and Stagebox
+// itself is linked statically, since a dynamic loader takes as long as half of a jail's set-up.
 //
 //     stagebox-mount-tables < TABLE > RECORDS
 //
-// The table is in the form of /proc/self/mountinfo (proc(5)). A record is a mount, ten fields that each end with a NUL: id,
-// parent, major, minor, root, target, source, type, options, optional fields.
+// The table is in the form of /proc/self/mountinfo (proc(5)). A record is a mount, ten fields that each end with a NUL:
+// id, parent, major, minor, root, target, source, type, options, optional fields.
 #include <libmount/libmount.h>
 #include <sys/sysmacros.h>
 

@@ -1,5 +1,6 @@
 // Which system calls a fakeroot answers, and what they ask for: numbers and arguments become values. Pure; knows
-// nothing of processes or files. The filter of a jail and the server of its view (fakeroot/server.hpp) both read this list.
+// nothing of processes or files. The filter of a jail and the server of its view (fakeroot/server.hpp) both read this
+// list.
 #pragma once
 #include <linux/seccomp.h>
 

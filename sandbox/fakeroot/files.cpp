@@ -135,7 +135,8 @@ FileView::FileView(const Listener& listener) : listener_(listener) {
     has_getxattrat_ = answer != -ENOSYS && answer != -EPERM;
 }
 
-// ---- from names to files ---------------------------------------------------------------------------------------------
+// ---- from names to files
+// ---------------------------------------------------------------------------------------------
 
 bool FileView::enter_root(const Notice& notice) {
     return ::chroot(format("{}/root", notice.thread).c_str()) == 0;
@@ -191,7 +192,8 @@ std::optional<FileView::Place> FileView::find_place(const Notice& notice, const 
     return place;
 }
 
-// ---- owners ----------------------------------------------------------------------------------------------------------
+// ---- owners
+// ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -251,7 +253,8 @@ int FileView::record(int file, const Owner& owner) {
     return 0;
 }
 
-// ---- stat ------------------------------------------------------------------------------------------------------------
+// ---- stat
+// ------------------------------------------------------------------------------------------------------------
 
 // One call that says no for nearly every file. It may follow a magic link, and then says something of a file that is
 // then not found again below: nothing is learnt from it.
@@ -292,7 +295,8 @@ Reply FileView::stat(const Notice& notice, const Stat& call) {
     return got < 0 ? error(static_cast<int>(-got)) : answer_stat(notice, call, *owner, more);
 }
 
-// ---- chown -----------------------------------------------------------------------------------------------------------
+// ---- chown
+// -----------------------------------------------------------------------------------------------------------
 
 Reply FileView::chown(const Notice& notice, const Chown& call, const Identity& who) {
     const Fd file = find(notice, call.file, call.last_link);
@@ -310,7 +314,8 @@ Reply FileView::chown(const Notice& notice, const Chown& call, const Identity& w
     return failed == 0 ? value(0) : error(failed);
 }
 
-// ---- what is made by, or inherits from, somebody else than root ------------------------------------------------------
+// ---- what is made by, or inherits from, somebody else than root
+// ------------------------------------------------------
 
 // Gives what has just been made its owner.
 Reply FileView::made(const Place& place, const Owner& owner) {
@@ -395,7 +400,8 @@ Reply FileView::link(const Notice& notice, const Link& call, const Identity& who
     return result < 0 ? error(static_cast<int>(-result)) : made(*place, owner);
 }
 
-// ---- the view's own attribute is nobody's business -------------------------------------------------------------------
+// ---- the view's own attribute is nobody's business
+// -------------------------------------------------------------------
 
 Reply FileView::list(const Notice& notice, const ListAttributes& call) {
     const Fd file = find(notice, call.file, call.last_link);

@@ -1,9 +1,9 @@
 // Who a process of a jail with one uid believes to be: the ids that setuid(2) and its kin set and getuid(2) and its kin
-// show, under the kernel's rules (credentials(7)), as values. Knows nothing of processes; fakeroot/server.hpp keeps which
-// process has which identity.
+// show, under the kernel's rules (credentials(7)), as values. Knows nothing of processes; fakeroot/server.hpp keeps
+// which process has which identity.
 //
-// Not modelled: capabilities one by one. An identity is privileged as long as its effective uid is 0, or, up to the next
-// exec, where it kept its capabilities over a change of uid (PR_SET_KEEPCAPS).
+// Not modelled: capabilities one by one. An identity is privileged as long as its effective uid is 0, or, up to the
+// next exec, where it kept its capabilities over a change of uid (PR_SET_KEEPCAPS).
 #pragma once
 #include <cstdint>
 #include <map>

@@ -1,6 +1,7 @@
 // What a file of a jail with one uid would be, had a real root made it: owner, group, and for devices their kind and
-// number. Written down in an extended attribute of the file itself, which overlayfs copies up with it and which is still
-// there in the layer. Values and their text only; who reads and writes the attribute is fakeroot/server.hpp and the store.
+// number. Written down in an extended attribute of the file itself, which overlayfs copies up with it and which is
+// still there in the layer. Values and their text only; who reads and writes the attribute is fakeroot/server.hpp and
+// the store.
 //
 // Regular files and directories bear it as text in an attribute of our own. Others can have no user attributes
 // (xattr(7)); the one attribute that the root of a user namespace may give them is the file capability, which means

@@ -171,9 +171,11 @@ Reply Server::reply_to(const Notice& notice, const fakeroot::Call& call) {
     return std::visit(Ask{*this, notice, who}, call);
 }
 
-// ---- identities ------------------------------------------------------------------------------------------------------
+// ---- identities
+// ------------------------------------------------------------------------------------------------------
 
-// Where the stack begins (proc_pid_stat(5), startstack), which address space randomisation makes another with each exec.
+// Where the stack begins (proc_pid_stat(5), startstack), which address space randomisation makes another with each
+// exec.
 std::uint64_t image_of(const Notice& notice) {
     const std::string text = os::read_file_if_exists(AT_FDCWD, format("{}/stat", notice.thread)).value_or("");
     // The name of the program, in brackets, may have blanks in it; the 28th field is the 26th after it.
@@ -272,7 +274,8 @@ Reply Server::identify(const Notice& notice) {
     return failed == 0 ? take_on(notice, identity) : fakeroot::error(failed);
 }
 
-// ---- the process -----------------------------------------------------------------------------------------------------
+// ---- the process
+// -----------------------------------------------------------------------------------------------------
 
 void keep_only(int one, int other) {
     const auto low = static_cast<unsigned>(std::min(one, other));

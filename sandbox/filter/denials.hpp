@@ -11,7 +11,8 @@ namespace sandbox {
 
 // The same filter, but every call that it answers with an error is left to the supervisor (SECCOMP_RET_USER_NOTIF,
 // seccomp_unotify(2)), who gives the answer of the original. ENOSYS stays as it is: numbers that a filter does not know
-// and clone3 are routine, asked by every program that starts a thread, and mean nothing. So does 0, by which a filter says that a call it does not make has been made.
+// and clone3 are routine, asked by every program that starts a thread, and mean nothing. So does 0, by which a filter
+// says that a call it does not make has been made.
 FilterProgram report_denials(const FilterProgram& program);
 
 // The same filter, but every call that it allows asks first. An empty filter allows everything. Three calls of this

@@ -18,8 +18,8 @@ class FilterError : public os::Error {
     using Error::Error;
 };
 
-// notify: denied with EPERM, and reported where denials are. The supervising process that the file means, and that would
-// decide call by call, is not asked.
+// notify: denied with EPERM, and reported where denials are. The supervising process that the file means, and that
+// would decide call by call, is not asked.
 enum class FilterVerdict : std::uint8_t { allow, log, fail, trace, trap, notify, kill_thread, kill_process };
 
 struct FilterAction {

@@ -18,9 +18,9 @@
 namespace sandbox {
 namespace {
 
-// How a list of ranges is searched with the least time: by cutting it in two (JGE), or, where all but a few single numbers
-// have one answer, by asking for these (JEQ). The optimal tree by dynamic programming, as for binary search trees with
-// weights (Knuth 1971). A weight is how many of the numbers that the kernel tries are in a range.
+// How a list of ranges is searched with the least time: by cutting it in two (JGE), or, where all but a few single
+// numbers have one answer, by asking for these (JEQ). The optimal tree by dynamic programming, as for binary search
+// trees with weights (Knuth 1971). A weight is how many of the numbers that the kernel tries are in a range.
 class SearchTree {
   public:
     explicit SearchTree(const std::vector<FilterRange>& ranges) : ranges_(ranges), size_(ranges.size()) {

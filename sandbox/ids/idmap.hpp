@@ -54,9 +54,10 @@ inline constexpr std::uint32_t own_inner_id = range_size;
 // and has range_size ids. Lines that only nsswitch's "subid" sources know are not seen. range, root: root's
 // own line where it has one; else the first block, aligned to range_size and at or above 0x70000000, that no
 // line of the four files touches. systemd's "Users, Groups, UIDs and GIDs" gives containers the ids up to
-// 0x6FFFFFFF and leaves those from there to 0x7FFDFFFF to nobody. Where only some ids are mapped, the block is one of those. single: the
-// caller's own uid and gid; for root the first id of its range, never the host's root; in a user namespace without room
-// for a range, an id from 65000 on that nobody has, or, where root is its only id, that one. Throws IdMapError.
+// 0x6FFFFFFF and leaves those from there to 0x7FFDFFFF to nobody. Where only some ids are mapped, the block is one of
+// those. single: the caller's own uid and gid; for root the first id of its range, never the host's root; in a user
+// namespace without room for a range, an id from 65000 on that nobody has, or, where root is its only id, that one.
+// Throws IdMapError.
 [[nodiscard]] IdMapChoice resolve_idmap(IdMode mode, Caller caller = current_caller(), const IdFiles& files = {});
 
 // The caller's own ids, reachable in the jail as own_inner_id: for the helper process that moves files
@@ -76,8 +77,8 @@ struct ExtraId {
 // Throws IdMapError, or os::SysError where a map file cannot be written.
 void apply_idmap(pid_t pid, const IdMap& map, const ExtraId* own);
 
-// Whether a process with this map can give up its supplementary groups: not where setgroups(2) is denied, as in a single
-// map without privilege, and in every namespace below one where it is.
+// Whether a process with this map can give up its supplementary groups: not where setgroups(2) is denied, as in a
+// single map without privilege, and in every namespace below one where it is.
 [[nodiscard]] bool can_drop_groups(const IdMap& map);
 
 // Where newuidmap or newgidmap is; empty if it is not installed. Only /usr/bin and /bin are searched.

@@ -39,8 +39,8 @@ void refuse_other_libc() {
                own, found));
 }
 
-// libsystemd is loaded when a bus is first needed, not linked: most jails need none, and it would bring its libraries into
-// every start. It stays until the program ends.
+// libsystemd is loaded when a bus is first needed, not linked: most jails need none, and it would bring its libraries
+// into every start. It stays until the program ends.
 class Library {
   public:
     static const Library& get() {

@@ -1,5 +1,5 @@
-// D-Bus, as systemd and logind speak it: calls with their answers, and signals that are waited for. The only file that knows
-// sd-bus(3). Knows nothing of what is asked for.
+// D-Bus, as systemd and logind speak it: calls with their answers, and signals that are waited for. The only file that
+// knows sd-bus(3). Knows nothing of what is asked for.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -29,8 +29,8 @@ class BusError : public Error {
     std::string name_;
 };
 
-// A message that is being written, or an answer or a signal that is read, in the order of its signature ("Type System" in
-// the D-Bus specification). Each call throws BusError where the message does not have that there.
+// A message that is being written, or an answer or a signal that is read, in the order of its signature ("Type System"
+// in the D-Bus specification). Each call throws BusError where the message does not have that there.
 class BusMessage {
   public:
     explicit BusMessage(sd_bus_message* message) noexcept : message_(message) {}
@@ -44,7 +44,8 @@ class BusMessage {
     BusMessage& add_number(std::uint32_t number);   // u
     BusMessage& add_big(std::uint64_t number);      // t
     BusMessage& add_truth(std::uint32_t one_or_0);  // b
-    // A container, 'a' array, 'r' structure, 'v' variant, 'e' entry of a dictionary, with the signature of what is in it.
+    // A container, 'a' array, 'r' structure, 'v' variant, 'e' entry of a dictionary, with the signature of what is in
+    // it.
     BusMessage& open(char container, const char* contents);
     BusMessage& close();
 
@@ -56,8 +57,8 @@ class BusMessage {
     bool enter(char container, const char* contents);
     void leave();
     void skip(const char* types);
-    // All that is left, as an array: numbers, truths and texts as such, arrays and structures as arrays, dictionaries as
-    // objects with their keys as text, variants as what is in them. Descriptors are null.
+    // All that is left, as an array: numbers, truths and texts as such, arrays and structures as arrays, dictionaries
+    // as objects with their keys as text, variants as what is in them. Descriptors are null.
     Json read_values();
 
     [[nodiscard]] sd_bus_message* get() const noexcept { return message_; }
@@ -78,9 +79,9 @@ enum class BusKind : std::uint8_t { system, user };
 // A connection.
 class Bus {
   public:
-    // The user's bus is that below $XDG_RUNTIME_DIR, or below /run/user/UID where that is not set. Where no bus answers,
-    // systemd is asked on its own socket, which knows the same calls. `patience`: how long a call waits for its
-    // answer. Throws BusError.
+    // The user's bus is that below $XDG_RUNTIME_DIR, or below /run/user/UID where that is not set. Where no bus
+    // answers, systemd is asked on its own socket, which knows the same calls. `patience`: how long a call waits for
+    // its answer. Throws BusError.
     explicit Bus(BusKind kind, std::chrono::milliseconds timeout = std::chrono::seconds(25));
     ~Bus();
     Bus(const Bus&) = delete;
@@ -88,8 +89,8 @@ class Bus {
 
     [[nodiscard]] BusMessage new_call(const BusTarget& target, const char* member) const;
     BusMessage call(const BusMessage& message);
-    // A property of an object, by its interface ("Standard Interfaces" in the D-Bus specification); null where it has none, or is
-    // not there.
+    // A property of an object, by its interface ("Standard Interfaces" in the D-Bus specification); null where it has
+    // none, or is not there.
     Json property(const BusTarget& object, const char* name);
     // All that the interface has, by name.
     Json properties(const BusTarget& object);

@@ -1,4 +1,5 @@
-// Where programs are looked for by whoever was told nothing else. No header of the library: the service runner has none.
+// Where programs are looked for by whoever was told nothing else. No header of the library: the service runner has
+// none.
 #pragma once
 
 namespace sandbox::os {

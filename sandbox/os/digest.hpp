@@ -6,7 +6,8 @@
 
 namespace sandbox::os {
 
-// 64 lower-case hexadecimal digits and nothing else; so it can be part of a path, because it has no slash and no dot in it.
+// 64 lower-case hexadecimal digits and nothing else; so it can be part of a path, because it has no slash and no dot in
+// it.
 class Digest {
   public:
     static constexpr std::size_t length = 64;

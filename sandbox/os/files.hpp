@@ -24,8 +24,8 @@ Fd create_file(int parent, const std::string& path, mode_t mode);
 std::string read_file(int parent, const std::string& path);
 enum class Links : std::uint8_t { refused, followed };
 std::optional<std::string> read_file_if_exists(int parent, const std::string& path, Links links = Links::refused);
-// The same for a file that a user names: it may be a link, or anything else. Throws UnfitFile for what is no regular file,
-// and for one that is larger than `most` bytes.
+// The same for a file that a user names: it may be a link, or anything else. Throws UnfitFile for what is no regular
+// file, and for one that is larger than `most` bytes.
 std::optional<std::string> read_chosen_file(int parent, const std::string& path, std::size_t most);
 class UnfitFile : public Error {  // what(): "not a regular file", "larger than 4 MiB"
   public:

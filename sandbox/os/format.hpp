@@ -1,5 +1,5 @@
-// Text formatting: the one place that includes {fmt}. Its small header is enough, for the formatting itself is compiled once,
-// in format.cpp.
+// Text formatting: the one place that includes {fmt}. Its small header is enough, for the formatting itself is compiled
+// once, in format.cpp.
 #pragma once
 #include <fmt/core.h>
 

@@ -1,7 +1,7 @@
-// The mount table of this process's namespace as values, and what changed between two of them. The one place that knows of
-// libmount, which reads a table in a process of its own (embed/mount_tables.cpp). Tables are compared here, by the ids of
-// their mounts: libmount's own comparison pairs lines by source and target, and so misses a second mount of the same thing on
-// the same place, or one that was taken away and made again. Knows nothing of whose mounts they are.
+// The mount table of this process's namespace as values, and what changed between two of them. The one place that knows
+// of libmount, which reads a table in a process of its own (embed/mount_tables.cpp). Tables are compared here, by the
+// ids of their mounts: libmount's own comparison pairs lines by source and target, and so misses a second mount of the
+// same thing on the same place, or one that was taken away and made again. Knows nothing of whose mounts they are.
 #pragma once
 #include <cstdint>
 #include <stdexcept>
@@ -47,8 +47,8 @@ class LibmountMissing : public Error {
     using Error::Error;
 };
 
-// read_mounts and parse_mounts start that process. They throw LibmountMissing, SysError, or std::runtime_error on a text
-// that is no mount table.
+// read_mounts and parse_mounts start that process. They throw LibmountMissing, SysError, or std::runtime_error on a
+// text that is no mount table.
 [[nodiscard]] MountTable read_mounts();
 // The same; where the kernel's text is that of `known`, it is `known`, and no process is started.
 [[nodiscard]] MountTable read_mounts(const MountTable& known);

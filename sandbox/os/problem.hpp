@@ -1,5 +1,5 @@
-// What is wrong, where, and what to do about it: one shape from where it is found to where it is printed, as a value and as
-// the base of our exceptions.
+// What is wrong, where, and what to do about it: one shape from where it is found to where it is printed, as a value
+// and as the base of our exceptions.
 #pragma once
 #include <stdexcept>
 #include <string>

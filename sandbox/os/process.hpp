@@ -46,11 +46,11 @@ class Child {
 };
 
 // fork(2) with namespaces and a pidfd: `flags` are CLONE_NEW* of the low 32 bits. By clone3(2), or by clone(2) where a
-// container's filter refuses the newer call: filters cannot look into its structure, so many answer ENOSYS or EPERM to it.
-// With `cgroup`, a directory of cgroups of version 2, it is born there, or not at all: only the newer call can do that.
-// In the child, signals that the parent handles are back at their default; what is blocked stays so. Returns the child's
-// pid, 0 in the child, or -errno; `pidfd` is close-on-exec. The raw call: a child that does more than system calls finds
-// what glibc knows about its process wrong.
+// container's filter refuses the newer call: filters cannot look into its structure, so many answer ENOSYS or EPERM to
+// it. With `cgroup`, a directory of cgroups of version 2, it is born there, or not at all: only the newer call can do
+// that. In the child, signals that the parent handles are back at their default; what is blocked stays so. Returns the
+// child's pid, 0 in the child, or -errno; `pidfd` is close-on-exec. The raw call: a child that does more than system
+// calls finds what glibc knows about its process wrong.
 long clone_process(std::uint64_t flags, int& pidfd, int cgroup = -1) noexcept;
 
 struct Captured {

@@ -14,9 +14,9 @@
 #include "sandbox/os/sys.hpp"
 
 // libcrypto asks the processor what it can before main() of every program, by CPUID. In a virtual machine each of those
-// questions is answered by the host, which takes as long as some of the jail's own steps, and most jails need no digest.
-// The linker gives that call to us (ld(1), --wrap), and it is made before the first digest: without it the digests would be
-// the same, and slow.
+// questions is answered by the host, which takes as long as some of the jail's own steps, and most jails need no
+// digest. The linker gives that call to us (ld(1), --wrap), and it is made before the first digest: without it the
+// digests would be the same, and slow.
 extern "C" {
 void ask_the_processor() asm("__real_OPENSSL_cpuid_setup");
 void ask_nothing() asm("__wrap_OPENSSL_cpuid_setup");

@@ -4,7 +4,8 @@
 
 namespace sandbox::os {
 
-// Every signal is blocked around a clone, so that a child that shares this process's memory never runs one of its handlers.
+// Every signal is blocked around a clone, so that a child that shares this process's memory never runs one of its
+// handlers.
 class AllSignalsBlocked {
   public:
     AllSignalsBlocked() {

@@ -14,7 +14,8 @@ void hear_of_children() noexcept {
 void open_closed_streams() {
     for (int stream = 0; stream < 3; ++stream) {
         if (::fcntl(stream, F_GETFD) != -1) continue;
-        // It gets the lowest free number (open(2)), which is this one; and no FD_CLOEXEC, because a stream is inherited.
+        // It gets the lowest free number (open(2)), which is this one; and no FD_CLOEXEC, because a stream is
+        // inherited.
         sys([&] { return ::open("/dev/null", stream == 0 ? O_RDONLY : O_WRONLY); },
             "open /dev/null in place of standard stream {}, which is closed", stream);
     }

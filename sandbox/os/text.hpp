@@ -1,5 +1,5 @@
-// Words for people: what a terminal may show, quotes, lists, slips of the hand, sizes and times. Each is here and nowhere
-// else. Knows nothing of files, and nothing of who asks.
+// Words for people: what a terminal may show, quotes, lists, slips of the hand, sizes and times. Each is here and
+// nowhere else. Knows nothing of files, and nothing of who asks.
 #pragma once
 #include <span>
 #include <string>
@@ -9,8 +9,8 @@
 namespace sandbox::os {
 
 // The text as a terminal may show it: control characters other than tabs and characters that turn the direction of
-// writing become "?", bytes that are not UTF-8 become U+FFFD. Neither a payload's output nor the name of a file that it made gets to steer
-// the user's terminal. For one line: a newline is a control character.
+// writing become "?", bytes that are not UTF-8 become U+FFFD. Neither a payload's output nor the name of a file that it
+// made gets to steer the user's terminal. For one line: a newline is a control character.
 std::string printable(std::string_view text);
 // The same, one element for each character, all of them one column wide: bytes that are not UTF-8 are "?" here.
 std::vector<std::string_view> printable_characters(std::string_view text);

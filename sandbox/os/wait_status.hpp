@@ -1,5 +1,5 @@
-// How a process ended, as one value from the message of the jail's init to the summary. Plain data, and C headers only: what
-// has no library writes it as it is.
+// How a process ended, as one value from the message of the jail's init to the summary. Plain data, and C headers only:
+// what has no library writes it as it is.
 #pragma once
 #include <signal.h>
 #include <stdint.h>

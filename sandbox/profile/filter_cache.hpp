@@ -2,8 +2,8 @@
 // such a list. A cache: whatever is wrong with it, the filter is compiled anew, and nobody is told.
 //
 // An entry is believed only where it and its folder belong to the caller, nobody else may write them, it was made from
-// exactly this recipe by this compiler, and its check sum is right. So it is as trustworthy as the caller's own files; it
-// is no protection against the caller.
+// exactly this recipe by this compiler, and its check sum is right. So it is as trustworthy as the caller's own files;
+// it is no protection against the caller.
 #pragma once
 #include <optional>
 #include <string>

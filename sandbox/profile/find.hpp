@@ -17,9 +17,9 @@ struct ProfilePlaces {
     std::string cache;                 // of compiled filters; empty: none
 };
 
-// PIPELINE/profiles, where a directory is given, and $XDG_CONFIG_HOME/stagebox/profiles (default ~/.config); the cache is
-// $XDG_CACHE_HOME/stagebox/filters (default ~/.cache). Relative values of these variables are ignored, as the XDG base
-// directory specification says.
+// PIPELINE/profiles, where a directory is given, and $XDG_CONFIG_HOME/stagebox/profiles (default ~/.config); the cache
+// is $XDG_CACHE_HOME/stagebox/filters (default ~/.cache). Relative values of these variables are ignored, as the XDG
+// base directory specification says.
 ProfilePlaces profile_places(const std::string& pipeline_directory = {});
 
 // The origin of a profile that is part of the program.
@@ -36,8 +36,8 @@ struct FoundProfile {
 // `name_or_path`: with a slash in it, a file; else a name. Throws ConfigError.
 FoundProfile find_profile(const std::string& name_or_path, const ProfilePlaces& places);
 
-// The profile that ships under this name, ready for use, so that nothing has to be read. Null where there is none, or where
-// a file of `places` stands in for it or for one that it extends.
+// The profile that ships under this name, ready for use, so that nothing has to be read. Null where there is none, or
+// where a file of `places` stands in for it or for one that it extends.
 const EmbeddedProfile* shipped_profile(const std::string& name, const ProfilePlaces& places);
 
 // The text of a file that ships, by its path below profiles/.

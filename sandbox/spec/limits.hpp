@@ -1,10 +1,10 @@
-// What keeps a jail's limits where there is no cgroup for one of them: rlimits, where they say the same; where they say less,
-// only if that was asked for (LimitFallback). Pure.
-//   pids: RLIMIT_NPROC counts, since Linux 5.14, the processes of one id in one user namespace (and at most that in those
-//   below it). A jail has a user namespace of its own: with one id, that is the whole jail; with a range, each id counts
-//   for itself.
-//   memory: RLIMIT_DATA counts what one process has written privately, so a jail of N processes can have N times as much;
-//   neither files nor what is shared count.
+// What keeps a jail's limits where there is no cgroup for one of them: rlimits, where they say the same; where they say
+// less, only if that was asked for (LimitFallback). Pure.
+//   pids: RLIMIT_NPROC counts, since Linux 5.14, the processes of one id in one user namespace (and at most that in
+//   those below it). A jail has a user namespace of its own: with one id, that is the whole jail; with a range, each id
+//   counts for itself.
+//   memory: RLIMIT_DATA counts what one process has written privately, so a jail of N processes can have N times as
+//   much; neither files nor what is shared count.
 #pragma once
 #include <span>
 #include <string>

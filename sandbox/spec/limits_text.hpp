@@ -27,8 +27,8 @@ struct LimitKey {
 std::span<const LimitKey> limit_keys();
 std::vector<KeyInfo> limit_infos();
 
-// One limit by its name, from a word: "4000", "3G", "2.5" or "250%", "90s". Throws std::invalid_argument, which says what
-// would be right.
+// One limit by its name, from a word: "4000", "3G", "2.5" or "250%", "90s". Throws std::invalid_argument, which says
+// what would be right.
 void set_limit(Limits& limits, std::string_view name, std::string_view text);
 
 // The keys of a table over what is there already. Throws ConfigError.

@@ -1,5 +1,6 @@
-// Services of a command: programs that run beside it in its jail, are started before it, and are gone with the jail. The
-// service runner (services/client.hpp) starts them, so a service is fenced as the command is, by the same fence. Values only.
+// Services of a command: programs that run beside it in its jail, are started before it, and are gone with the jail.
+// The service runner (services/client.hpp) starts them, so a service is fenced as the command is, by the same fence.
+// Values only.
 #pragma once
 #include <chrono>
 #include <string>

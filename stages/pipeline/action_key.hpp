@@ -1,8 +1,8 @@
 // The action key of a stage: a digest of everything that can change its result, so that equal keys may share
 // one result. Knows the pipeline's values and the digests it is given; reads nothing itself.
 //
-// Which keys of a stage are in it, and as what, the rows of stage_keys.hpp say. Not in it either, because they cannot change
-// a result that ended well, are the stage's name and where the script lies. What the network gave is not in it:
+// Which keys of a stage are in it, and as what, the rows of stage_keys.hpp say. Not in it either, because they cannot
+// change a result that ended well, are the stage's name and where the script lies. What the network gave is not in it:
 // stagebox.lock pins that.
 #pragma once
 #include <string>

@@ -1,4 +1,5 @@
-// What a pipeline says is to happen when a stage fails: error modes, retries. Values and rules; how a class is found out is runtime/engine/classify.hpp's.
+// What a pipeline says is to happen when a stage fails: error modes, retries. Values and rules; how a class is found
+// out is runtime/engine/classify.hpp's.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -33,11 +34,11 @@ struct Retry {
 
 enum class HasNetwork : std::uint8_t { no, yes };
 
-// How often a stage that fails so is attempted, the first time counted: 1 where it is not tried again. Built in: network 3,
-// hash-mismatch 2. Neither is tried again without a network, which could give nothing else.
+// How often a stage that fails so is attempted, the first time counted: 1 where it is not tried again. Built in:
+// network 3, hash-mismatch 2. Neither is tried again without a network, which could give nothing else.
 unsigned attempts_for(FailureClass failure, const Retry& retry, HasNetwork network);
-// How long to wait before attempt `next` (2, 3, ...): `wait`, 5 s if not said, doubled each time, at most 5 minutes, and up
-// to a quarter longer by `jitter` (0 to 1), so that stages that failed together do not come back together.
+// How long to wait before attempt `next` (2, 3, ...): `wait`, 5 s if not said, doubled each time, at most 5 minutes,
+// and up to a quarter longer by `jitter` (0 to 1), so that stages that failed together do not come back together.
 std::chrono::milliseconds pause_before(unsigned next, const Retry& retry, double jitter);
 
 // What to do about it, in a sentence; empty where there is nothing to say beyond the failure's own words.

@@ -1,5 +1,5 @@
-// The keys of a stage that say what it sees and what it leaves: from, in, out. Each is read for itself: whether the stages
-// that it names exist is a matter of pipeline/references.hpp.
+// The keys of a stage that say what it sees and what it leaves: from, in, out. Each is read for itself: whether the
+// stages that it names exist is a matter of pipeline/references.hpp.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,7 +1,8 @@
-// The rule by which the stages of one build start, are skipped and are stopped: what may start next, what a failure means
-// for the others, and whether the build as a whole has failed. A value that is told what happens; it starts nothing itself
-// and knows nothing of processes, time, and how many may run at once. Stages are meant by their place in the pipeline. Each
-// call costs what it changes, so that a build of N stages costs their number and that of their references.
+// The rule by which the stages of one build start, are skipped and are stopped: what may start next, what a failure
+// means for the others, and whether the build as a whole has failed. A value that is told what happens; it starts
+// nothing itself and knows nothing of processes, time, and how many may run at once. Stages are meant by their place in
+// the pipeline. Each call costs what it changes, so that a build of N stages costs their number and that of their
+// references.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -34,8 +35,8 @@ bool has_result(StageState state);
 
 class Schedule {
   public:
-    // Of the stages that `named` needs; of all where it is empty. Looks at graph and pipeline as long as it lives. Throws
-    // as Graph::place_of().
+    // Of the stages that `named` needs; of all where it is empty. Looks at graph and pipeline as long as it lives.
+    // Throws as Graph::place_of().
     Schedule(const Graph& graph, const Pipeline& pipeline, std::span<const std::string> named);
 
     // The stages of this build, each after those that it needs.
@@ -52,8 +53,8 @@ class Schedule {
     void release(std::size_t place);  // held -> ready
     void use_cached(std::size_t place);
     void finish(std::size_t place);  // running -> built: those that need it may start
-    // running or held -> failed, and what that stage's error mode says. True where everything is to stop: the caller then
-    // ends what runs, and tells with end_stopped().
+    // running or held -> failed, and what that stage's error mode says. True where everything is to stop: the caller
+    // then ends what runs, and tells with end_stopped().
     [[nodiscard]] bool fail(std::size_t place);
     void end_stopped(std::size_t place);  // running -> stopped
     // Nothing else starts: what waits is skipped, and what is held, too, or stopped where it had run.
@@ -64,8 +65,8 @@ class Schedule {
     [[nodiscard]] std::optional<std::size_t> skipped_for(std::size_t place) const;
     // Its failure does not count.
     [[nodiscard]] bool is_tolerated(std::size_t place) const;
-    // Whether the build has failed by what has ended so far: a stage has whose failure counts, or a stage was skipped that
-    // is owed, because it was named or a result is its.
+    // Whether the build has failed by what has ended so far: a stage has whose failure counts, or a stage was skipped
+    // that is owed, because it was named or a result is its.
     [[nodiscard]] bool has_failed() const;
 
   private:

@@ -7,8 +7,8 @@
 
 namespace stages {
 
-// JSON Schema, draft 2020-12, of a pipeline file. What it accepts can still be wrong: it knows nothing of the stages that
-// others name, nor of what a variable stands for.
+// JSON Schema, draft 2020-12, of a pipeline file. What it accepts can still be wrong: it knows nothing of the stages
+// that others name, nor of what a variable stands for.
 sandbox::os::Json pipeline_schema();
 
 // The table of the manual, in Markdown: a line for each key there is, in the order of the rows.

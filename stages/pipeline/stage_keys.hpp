@@ -1,5 +1,5 @@
-// The keys of a stage, one row each: everything that the program knows of a key beside what is done with its value. A new key
-// is a row here, a member of Stage, and its use.
+// The keys of a stage, one row each: everything that the program knows of a key beside what is done with its value. A
+// new key is a row here, a member of Stage, and its use.
 #pragma once
 #include <span>
 
@@ -22,8 +22,8 @@ struct StageEntry {
     const LocalFiles& files;
 };
 
-// What the key adds to the stage's action key, and where. Parts stand in the order of their places, which stay as they are
-// for good: another order is another key, and every stage would run once more. Places of new keys go on at the end.
+// What the key adds to the stage's action key, and where. Parts stand in the order of their places, which stay as they
+// are for good: another order is another key, and every stage would run once more. Places of new keys go on at the end.
 struct KeyPart {
     unsigned place = 0;
     void (*write)(sandbox::os::Json& key, const Stage& stage, const KeyMaterial& material) = nullptr;

@@ -1,5 +1,5 @@
-// The keys of a stage that say what runs and what its jail allows: script, run, env, network, ids, profile, devices, needs.
-// Knows nothing of roots and inputs.
+// The keys of a stage that say what runs and what its jail allows: script, run, env, network, ids, profile, devices,
+// needs. Knows nothing of roots and inputs.
 #pragma once
 #include <array>
 #include <string>

@@ -1,5 +1,5 @@
-// Reads [defaults] and the tables [stage.NAME] by the rows of stage_keys.hpp. Each stage is read for itself: whether the
-// stages that it names exist is a matter of pipeline/references.hpp.
+// Reads [defaults] and the tables [stage.NAME] by the rows of stage_keys.hpp. Each stage is read for itself: whether
+// the stages that it names exist is a matter of pipeline/references.hpp.
 #pragma once
 #include <vector>
 

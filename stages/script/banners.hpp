@@ -1,5 +1,5 @@
-// Comments that divide a script: "### Install the kernel ###", "# --- Packages ---", a title between two rulers, "# Step 3:
-// ...". Knows comments only.
+// Comments that divide a script: "### Install the kernel ###", "# --- Packages ---", a title between two rulers, "#
+// Step 3: ...". Knows comments only.
 #pragma once
 #include <string>
 #include <vector>

@@ -35,13 +35,14 @@ std::vector<Command> commands_of(const Script& script);
 // What the function calls, and what the functions that it calls do. Each command once.
 std::vector<Command> commands_reached(const Script& script, const std::string& function);
 
-// The functions that run their arguments as a command, as `in_target () { chroot "$TARGET" "$@"; }`, and whether in a chroot.
+// The functions that run their arguments as a command, as `in_target () { chroot "$TARGET" "$@"; }`, and whether in a
+// chroot.
 std::map<std::string, bool> find_runners(const Script& script);
 
 // Whether the command is a shell that reads its script from standard input.
 bool is_shell_reading_input(const Command& command);
-// The arguments that are a script themselves: of sh -c, su -c, eval and trap, and of functions named for the chroot that
-// they enter, as live-build's `Chroot chroot "mkfs -F /dev/x"`.
+// The arguments that are a script themselves: of sh -c, su -c, eval and trap, and of functions named for the chroot
+// that they enter, as live-build's `Chroot chroot "mkfs -F /dev/x"`.
 std::vector<const Word*> program_texts(const Command& command);
 bool is_chroot_function(const std::string& program);
 

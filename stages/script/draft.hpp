@@ -1,5 +1,5 @@
-// A first pipeline for a build script: stagebox.toml, a script for each of its phases, and what all of them read. As texts;
-// writes no file. Whatever cannot be carried over stands in comments of these texts.
+// A first pipeline for a build script: stagebox.toml, a script for each of its phases, and what all of them read. As
+// texts; writes no file. Whatever cannot be carried over stands in comments of these texts.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
-// A script's text as a stage can run it: what does not work in a jail, or is Stagebox's own part there, does nothing any
-// more. Its words stay where they are, so that the text is still the script's.
+// A script's text as a stage can run it: what does not work in a jail, or is Stagebox's own part there, does nothing
+// any more. Its words stay where they are, so that the text is still the script's.
 #pragma once
 #include <string>
 #include <vector>

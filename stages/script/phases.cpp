@@ -183,8 +183,8 @@ void Cutter::cut_by_loop(const std::vector<Piece>& list, const Piece& loop) {
     phases_.all.back().parts.insert(phases_.all.back().parts.end(), after.begin(), after.end());
 }
 
-// A phase begins at each piece with a title; what has none belongs to the phase before it. A setting between two calls is for
-// the second.
+// A phase begins at each piece with a title; what has none belongs to the phase before it. A setting between two calls
+// is for the second.
 void Cutter::cut_at(const std::vector<Piece>& list, const std::vector<std::optional<std::string>>& titles) {
     std::vector<Span> waiting;
     const auto has_later = [&](std::size_t i) {

@@ -1,5 +1,5 @@
-// Where a build script has its own seams: functions that it calls one after the other, or banners in its comments. Decides
-// which of its text is every phase's. Writes nothing.
+// Where a build script has its own seams: functions that it calls one after the other, or banners in its comments.
+// Decides which of its text is every phase's. Writes nothing.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,5 +1,5 @@
-// What in a build script can harm the session that it runs in, and what does not work in a stage: one table. A rule looks at
-// one command and its surroundings; it says why, and what takes the command's place.
+// What in a build script can harm the session that it runs in, and what does not work in a stage: one table. A rule
+// looks at one command and its surroundings; it says why, and what takes the command's place.
 #pragma once
 #include <cstdint>
 #include <span>

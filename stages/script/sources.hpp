@@ -10,8 +10,8 @@ namespace stages::script {
 // The file's word; null where the command reads none.
 const Word* sourced_file(const Command& command);
 
-// Where it may lie beside the script, as "lib/log.sh": written so, or after one expansion for the script's own directory
-// ("$HERE/lib/log.sh", "$(dirname "$0")/lib/log.sh"). Empty: absolute, or not to be known.
+// Where it may lie beside the script, as "lib/log.sh": written so, or after one expansion for the script's own
+// directory ("$HERE/lib/log.sh", "$(dirname "$0")/lib/log.sh"). Empty: absolute, or not to be known.
 std::string path_beside(const Word& file);
 
 // Of all that it reads, each once.

@@ -1,5 +1,5 @@
-// A shell script as values: what it calls, which functions it has, what stands at its top. Made from the syntax tree of a
-// real shell grammar, never by looking for words in text. Starts no parser, and does not know what a call does.
+// A shell script as values: what it calls, which functions it has, what stands at its top. Made from the syntax tree of
+// a real shell grammar, never by looking for words in text. Starts no parser, and does not know what a call does.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -25,8 +25,8 @@ struct Span {
 
 struct Word {
     std::string text;  // as it is written
-    // What it can stand for, without quotes; never empty. Variables that the script sets once, or to the words of one loop,
-    // are replaced; any other expansion stays as it is written, a plain one as $NAME.
+    // What it can stand for, without quotes; never empty. Variables that the script sets once, or to the words of one
+    // loop, are replaced; any other expansion stays as it is written, a plain one as $NAME.
     std::vector<std::string> values;
     Span span;
     [[nodiscard]] const std::string& value() const { return values.front(); }
@@ -121,8 +121,8 @@ class SyntaxFault : public sandbox::os::Error {
     Position at_;
 };
 
-// Texts that the script hands to a shell (sh -c, eval, trap, a here-document) are read with it. Throws SyntaxFault for a
-// fault in the script itself; in such a text it is an Unread.
+// Texts that the script hands to a shell (sh -c, eval, trap, a here-document) are read with it. Throws SyntaxFault for
+// a fault in the script itself; in such a text it is an Unread.
 Script read_script(std::string name, std::string text, const Parse& parse);
 
 // Whether a first line names a shell: "#!/bin/sh", "#!/usr/bin/env bash".

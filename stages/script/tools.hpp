@@ -1,5 +1,5 @@
-// What is known of programs that build scripts call: the Debian package that has one, whether it asks the network, whether it
-// changes anything.
+// What is known of programs that build scripts call: the Debian package that has one, whether it asks the network,
+// whether it changes anything.
 #pragma once
 #include <string_view>
 

@@ -1,5 +1,5 @@
-// What a word of a script can stand for: quotes taken away, variables that are known replaced. Knows words of the syntax
-// tree only, no commands.
+// What a word of a script can stand for: quotes taken away, variables that are known replaced. Knows words of the
+// syntax tree only, no commands.
 #pragma once
 #include <map>
 #include <string>

@@ -1,5 +1,5 @@
-// A build is killed at every system call: its supervisor, its helpers, the inits of its jails. Within a second nothing is
-// left of it, the store is whole, and the next build goes on from what was committed to the same result.
+// A build is killed at every system call: its supervisor, its helpers, the inits of its jails. Within a second nothing
+// is left of it, the store is whole, and the next build goes on from what was committed to the same result.
 #include <signal.h>
 
 #include <iostream>
@@ -93,10 +93,11 @@ TEST_CASE("helpers and inits are killed at some of their calls: nothing is left 
     kill_at_some(is_others, 30);
 }
 
-// Takes an hour or so. In a PID namespace of its own the receipt's looks at the host's processes are few and always the same:
+// Takes an hour or so. In a PID namespace of its own the receipt's looks at the host's processes are few and always the
+// same:
 //   unshare --pid --fork --mount-proc build/dev/tests/pipeline-tests "[full]"
-// Its first process must wait for orphans, or the process ids end after some 1,500 of the builds: for the test by way of
-// tests/support/as-user, `bash -c 'tests/support/as-user ...; exit $?'` is one.
+// Its first process must wait for orphans, or the process ids end after some 1,500 of the builds: for the test by way
+// of tests/support/as-user, `bash -c 'tests/support/as-user ...; exit $?'` is one.
 TEST_CASE("whoever is killed at any call of a build, nothing is left or lost", "[.][full]") {
     if (!is_traceable()) return;
     const DisturbedBuild build;

@@ -1,5 +1,6 @@
-// A small build that something happens to, and what must hold whatever it was: nothing is left on the host, the store is
-// whole, and the next build needs no repair, takes every stage that was committed from the store, and has the same result.
+// A small build that something happens to, and what must hold whatever it was: nothing is left on the host, the store
+// is whole, and the next build needs no repair, takes every stage that was committed from the store, and has the same
+// result.
 #pragma once
 #include <map>
 #include <string>
@@ -14,7 +15,8 @@ namespace tests::faults {
 class DisturbedBuild {
   public:
     // Stages: `base`, whose result is there from the beginning; `layer`, which changes its root and has a local input;
-    // `last`, on the host's root, whose artifact is copied to a directory. The store is the workspace's, or another one.
+    // `last`, on the host's root, whose artifact is copied to a directory. The store is the workspace's, or another
+    // one.
     explicit DisturbedBuild(std::string store = {});
 
     [[nodiscard]] const support::Workspace& workspace() const noexcept { return workspace_; }

@@ -1,6 +1,6 @@
-// The power goes in the middle of a build: what was not synced is dropped. The store is on a file system of its own, which
-// is shut down as if its machine had lost power (FS_IOC_SHUTDOWN without a flush of the log, as file systems' own tests do),
-// mounted again, and gives back what it had on the disk.
+// The power goes in the middle of a build: what was not synced is dropped. The store is on a file system of its own,
+// which is shut down as if its machine had lost power (FS_IOC_SHUTDOWN without a flush of the log, as file systems' own
+// tests do), mounted again, and gives back what it had on the disk.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>

@@ -1,6 +1,6 @@
-// What a build needs of its machine is not to be had: space, quota, inodes, memory, descriptors, processes, a store that can
-// be written or that overlayfs can use. The error is clear, its exit code the contract's, nothing is lost, and the same build
-// goes on when what was missing is there.
+// What a build needs of its machine is not to be had: space, quota, inodes, memory, descriptors, processes, a store
+// that can be written or that overlayfs can use. The error is clear, its exit code the contract's, nothing is lost, and
+// the same build goes on when what was missing is there.
 //
 // With STAGEBOX_FAULT_TABLE the rows are written to that file, as a table for people.
 #include <sys/syscall.h>
@@ -198,7 +198,8 @@ std::vector<Shortage> shortages() {
          ":", "umount $store; mount -t tmpfs tmpfs $store", 3, "overlay"});
     all.push_back({"a store on ramfs, without extended attributes", "mount -t ramfs ramfs $store", ":",
                    "umount $store; mount -t tmpfs tmpfs $store", 0, ""});
-    // AddressSanitizer reserves terabytes of address space, and UndefinedBehaviorSanitizer looks at memory by way of a pipe.
+    // AddressSanitizer reserves terabytes of address space, and UndefinedBehaviorSanitizer looks at memory by way of a
+    // pipe.
     if (is_sanitized) return all;
     for (const char* files : {"6", "10", "14", "20"}) {
         all.push_back({format("{} open files", files), "mount -t tmpfs tmpfs $store", format("ulimit -n {}", files),
@@ -236,8 +237,8 @@ TEST_CASE("a build that lacks what it needs says so, loses nothing, and goes on 
               "what was recorded");
 }
 
-// The limit counts all processes of the user, so it is set where the user has no others: in a user namespace, which root's
-// own processes are not held to.
+// The limit counts all processes of the user, so it is set where the user has no others: in a user namespace, which
+// root's own processes are not held to.
 TEST_CASE("a build that may not have more processes says so", "[faults][alone]") {
     if (::geteuid() == 0) {
         SUCCEED("an ordinary user's test: root is not held to the limit");

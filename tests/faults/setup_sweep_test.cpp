@@ -67,8 +67,8 @@ bool is_harmless(const CallSite& site) {
     // Init makes the network namespace where nobody makes it for it; the second clone is the supervisor's for that.
     if (site.process == network || site == CallSite{supervisor, SYS_clone, 1}) return true;
     if (site.process != init) return false;
-    // Init, when the payload runs: what its exec left in the shared table is closed a fifth time; denials that nobody receives
-    // are answered by the kernel.
+    // Init, when the payload runs: what its exec left in the shared table is closed a fifth time; denials that nobody
+    // receives are answered by the kernel.
     if (site == CallSite{init, SYS_close_range, 4}) return true;
     // Init's name, after the rows of capabilities.
     return site.number == SYS_sendmsg || (site.number == SYS_prctl && site.count >= 41);
@@ -124,8 +124,8 @@ class Sweep {
             wrong = wrong_with_error(site, result);
         } else if (kind == FaultKind::kill_first || site.process == supervisor) {
             if (result.code != -SIGKILL) wrong = "it did not end by the signal";
-            // What is on its way to the exec meets its end a moment later, and may be there before. With a sanitizer that
-            // moment is long: a killed process gives its memory back before its children hear of it.
+            // What is on its way to the exec meets its end a moment later, and may be there before. With a sanitizer
+            // that moment is long: a killed process gives its memory back before its children hear of it.
             if (!is_sanitized && !result.out.empty() && site.process < payload) wrong = "the payload ran";
         } else if (site.process == network) {
             if (result.code != 0 || result.out != expected_output()) wrong = "init did not make its network itself";

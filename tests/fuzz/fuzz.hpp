@@ -23,7 +23,8 @@ inline void must(bool holds, const char* what) {
     std::abort();
 }
 
-// An error text goes to terminals: none of the input's control characters may be in it. Tabs stay, as in the shown line.
+// An error text goes to terminals: none of the input's control characters may be in it. Tabs stay, as in the shown
+// line.
 inline void must_be_printable(std::string_view text) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);

@@ -1,5 +1,5 @@
-// A pipeline file, up to the references between its stages and the files beside it. A script, a file and a directory are
-// there for those that name them.
+// A pipeline file, up to the references between its stages and the files beside it. A script, a file and a directory
+// are there for those that name them.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

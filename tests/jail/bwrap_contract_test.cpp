@@ -139,7 +139,8 @@ TEST_CASE("bwrap holds its locks as long as the jail has a process", "[bwrap]") 
     };
     const std::string marker = unique_marker();
     const auto jail = [&](const Words& options, const std::string& descriptors = {}) {
-        // What the command leaves running is the last process; without a PID namespace the jail is over with the command.
+        // What the command leaves running is the last process; without a PID namespace the jail is over with the
+        // command.
         const bool leaves_one = options.front() == "--unshare-pid";
         const Words shell = {"/bin/sh", "-c", "exec \"$@\" " + descriptors, "sh", bwrap_link(workspace), "--dev-bind",
                              "/",       "/"};
@@ -217,8 +218,8 @@ TEST_CASE("bwrap 0.11: overlays, argv[0], levels, links that are there already",
 }
 
 TEST_CASE("bwrap enters namespaces that others made", "[bwrap]") {
-    // The first jail's namespaces, by its first process; the second lives in them. What LeakSanitizer makes to look at a
-    // process is in the second's PID namespace, finds no parent there, and is waited for without end.
+    // The first jail's namespaces, by its first process; the second lives in them. What LeakSanitizer makes to look at
+    // a process is in the second's PID namespace, finds no parent there, and is waited for without end.
     const Result joined = script(
         "mkfifo wait told; $BWRAP --ro-bind / / --unshare-user --unshare-pid --proc /proc --info-fd 7 sh -c 'echo up; "
         "cat' "

@@ -1,5 +1,5 @@
-// A program of Debian that calls bwrap: flatpak builds, installs and runs an application, each in a jail that the program
-// under the name bwrap makes. Nothing comes from a network: the runtime is made here, of busybox.
+// A program of Debian that calls bwrap: flatpak builds, installs and runs an application, each in a jail that the
+// program under the name bwrap makes. Nothing comes from a network: the runtime is made here, of busybox.
 
 #include "tests/jail/bwrap.hpp"
 

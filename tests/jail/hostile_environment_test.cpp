@@ -1,6 +1,6 @@
-// Machines that are not like the developer's: containers whose filters refuse system calls, a /proc that is partly hidden,
-// no user namespaces, few ids. What can work there does, as safely as elsewhere; what cannot says which of these it is and
-// what mends it.
+// Machines that are not like the developer's: containers whose filters refuse system calls, a /proc that is partly
+// hidden, no user namespaces, few ids. What can work there does, as safely as elsewhere; what cannot says which of
+// these it is and what mends it.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
-// Rights that a payload could gain: from groups, from files with the setuid bit or capabilities, from a namespace inside
-// its own.
+// Rights that a payload could gain: from groups, from files with the setuid bit or capabilities, from a namespace
+// inside its own.
 #include <grp.h>
 #include <sched.h>
 #include <sys/stat.h>

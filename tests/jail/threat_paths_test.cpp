@@ -1,5 +1,5 @@
-// Targets that lead elsewhere: every kind of mount or file that can be put into a root, on a leaf or below a parent that
-// is a symbolic link, and on one that is swapped for another while the jail comes about.
+// Targets that lead elsewhere: every kind of mount or file that can be put into a root, on a leaf or below a parent
+// that is a symbolic link, and on one that is swapped for another while the jail comes about.
 #include <sys/syscall.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Payloads that make their own end hard: what they leave is theirs, what they do to mount points reaches nobody, and they
-// are gone when the runner says so.
+// Payloads that make their own end hard: what they leave is theirs, what they do to mount points reaches nobody, and
+// they are gone when the runner says so.
 #include <signal.h>
 
 #include <filesystem>

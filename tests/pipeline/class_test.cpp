@@ -1,4 +1,5 @@
-// Every class of failure, each from a real fault; another attempt that succeeds; and what each error mode makes of a failure.
+// Every class of failure, each from a real fault; another attempt that succeeds; and what each error mode makes of a
+// failure.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -39,8 +40,8 @@ Json end_of(const Workspace& workspace, const std::string& stage) {
     return {};
 }
 
-// A small HTTP server on the loopback device, in a process of its own. The first connections it closes without a word, as one
-// that is overloaded does; then it serves.
+// A small HTTP server on the loopback device, in a process of its own. The first connections it closes without a word,
+// as one that is overloaded does; then it serves.
 class FailingServer {
   public:
     explicit FailingServer(int failures) {

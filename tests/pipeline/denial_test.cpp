@@ -1,4 +1,5 @@
-// What a build tells of the calls that its stages' filters denied: in the summary, the record, the run's events and log.
+// What a build tells of the calls that its stages' filters denied: in the summary, the record, the run's events and
+// log.
 #include <chrono>
 
 #include "sandbox/os/json.hpp"

@@ -1,5 +1,5 @@
-// Builds that outlive who started them: in the background, after a hangup, over a connection that is cut; and how they are
-// found again, followed and interrupted.
+// Builds that outlive who started them: in the background, after a hangup, over a connection that is cut; and how they
+// are found again, followed and interrupted.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>

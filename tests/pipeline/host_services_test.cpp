@@ -1,4 +1,5 @@
-// What a pipeline requires of its host, where no systemd is: it is said, and nothing runs. With one: tests/vm/cases/host-services.
+// What a pipeline requires of its host, where no systemd is: it is said, and nothing runs. With one:
+// tests/vm/cases/host-services.
 #include <unistd.h>
 
 #include "tests/pipeline/pipeline.hpp"

@@ -1,5 +1,5 @@
-// `import` on real build scripts of Debian's packages, against lists that were made by reading them; what it writes; what
-// `check` says of stage scripts. scripts/setup --test fetches the scripts.
+// `import` on real build scripts of Debian's packages, against lists that were made by reading them; what it writes;
+// what `check` says of stage scripts. scripts/setup --test fetches the scripts.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>

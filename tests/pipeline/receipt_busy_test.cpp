@@ -14,9 +14,9 @@ using sandbox::os::Json;
 
 namespace {
 
-// Sessions, daemons that get away, shared memory, files with owners of many kinds; another build of the same user in another
-// store, with jails of the same range of ids; and as root mounts, links, addresses, hostnames. $W: a directory of the test's
-// own; $B: the other build's command.
+// Sessions, daemons that get away, shared memory, files with owners of many kinds; another build of the same user in
+// another store, with jails of the same range of ids; and as root mounts, links, addresses, hostnames. $W: a directory
+// of the test's own; $B: the other build's command.
 constexpr const char* busy_loop = R"sh(
 cd "$W" || exit 1
 trap 'exit 0' TERM

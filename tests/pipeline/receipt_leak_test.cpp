@@ -1,6 +1,6 @@
-// Deliberate leaks: while a stage runs, the test does outside of its jail what a faulty build might, for each kind of thing
-// that the receipt looks at, in a way that the facts say whose it is; and the receipt tells, with the stage. What needs a
-// systemd, a logind or modules of the kernel's is in tests/vm/cases/leaks, beside all of these.
+// Deliberate leaks: while a stage runs, the test does outside of its jail what a faulty build might, for each kind of
+// thing that the receipt looks at, in a way that the facts say whose it is; and the receipt tells, with the stage. What
+// needs a systemd, a logind or modules of the kernel's is in tests/vm/cases/leaks, beside all of these.
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/loop.h>

@@ -1,5 +1,5 @@
-// Owners in stages with one id: what one stage gave away is somebody else's in the next one, in inputs and in tars, and a
-// part of what the store calls the same.
+// Owners in stages with one id: what one stage gave away is somebody else's in the next one, in inputs and in tars, and
+// a part of what the store calls the same.
 #include <sys/xattr.h>
 
 #include "sandbox/os/format.hpp"

@@ -1,5 +1,5 @@
-// `session unmount` against what a killed chroot build really leaves, in mount and PID namespaces of the test's own: there the
-// test is root, as an ordinary user too.
+// `session unmount` against what a killed chroot build really leaves, in mount and PID namespaces of the test's own:
+// there the test is root, as an ordinary user too.
 #include <signal.h>
 #include <unistd.h>
 

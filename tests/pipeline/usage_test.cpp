@@ -1,4 +1,5 @@
-// The ledger of a build, and what it is used for: which stages run beside each other, and what is said before one starts.
+// The ledger of a build, and what it is used for: which stages run beside each other, and what is said before one
+// starts.
 #include <filesystem>
 #include <fstream>
 

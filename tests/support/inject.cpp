@@ -240,8 +240,8 @@ class Tracer {
         go_on(pid, 0);
     }
 
-    // What an instrumented program calls for its sanitizers: memory, and a pipe by which UBSan learns whether an address may be
-    // read. That pipe has no close-on-exec, and the program makes none without.
+    // What an instrumented program calls for its sanitizers: memory, and a pipe by which UBSan learns whether an
+    // address may be read. That pipe has no close-on-exec, and the program makes none without.
     static bool is_sanitizers(TracedProcess& process, const user_regs_struct& call) {
         if (!process.is_instrumented) return false;
         switch (call.orig_rax) {

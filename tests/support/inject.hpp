@@ -1,5 +1,5 @@
-// Faults, put where they are wanted: a program is run under ptrace(2), with every process that it makes; one system call
-// of one of them fails, or somebody is killed when it is made. Knows nothing of Stagebox. For x86-64.
+// Faults, put where they are wanted: a program is run under ptrace(2), with every process that it makes; one system
+// call of one of them fails, or somebody is killed when it is made. Knows nothing of Stagebox. For x86-64.
 #pragma once
 #include <chrono>
 #include <compare>
@@ -20,8 +20,8 @@ inline constexpr bool is_sanitized = true;
 inline constexpr bool is_sanitized = false;
 #endif
 
-// The count-th call (from 0) with that number, of the process-th process: 0 is the program itself, the others are counted
-// as they appear.
+// The count-th call (from 0) with that number, of the process-th process: 0 is the program itself, the others are
+// counted as they appear.
 struct CallSite {
     int process = 0;
     long number = 0;
@@ -44,9 +44,9 @@ struct Fault {
 
 struct Traced {
     Result result;  // of the program itself
-    // In the order in which they were made. A child of a child that executes a program is let go: what it calls from there
-    // on is neither stopped nor listed. So is who executes a program with rights of its own, which it would not get under
-    // a tracer. Without what a sanitizer calls for itself.
+    // In the order in which they were made. A child of a child that executes a program is let go: what it calls from
+    // there on is neither stopped nor listed. So is who executes a program with rights of its own, which it would not
+    // get under a tracer. Without what a sanitizer calls for itself.
     std::vector<CallSite> calls;
     std::set<CallSite> creating;        // of them, those of openat(2) with O_CREAT
     std::size_t calls_before_exec = 0;  // how many were made up to the exec of the last process that was let go

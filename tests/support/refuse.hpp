@@ -1,6 +1,6 @@
-// A machine that refuses system calls, as a container's filter makes it: a small seccomp filter for a program that a test
-// starts. Where the test's user may not install one otherwise, no_new_privs is set too, and then newuidmap has no power:
-// an ordinary user's jails are of one id there.
+// A machine that refuses system calls, as a container's filter makes it: a small seccomp filter for a program that a
+// test starts. Where the test's user may not install one otherwise, no_new_privs is set too, and then newuidmap has no
+// power: an ordinary user's jails are of one id there.
 #pragma once
 #include <cstdint>
 #include <functional>

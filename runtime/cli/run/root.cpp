@@ -98,8 +98,8 @@ sandbox::Mount RunRoot::find(RunRequest& request) {
     return overlay;
 }
 
-// By the host's tar, in a jail with the same ids that has nothing but the archive and the place: an archive is not to be
-// trusted more than the programs in it.
+// By the host's tar, in a jail with the same ids that has nothing but the archive and the place: an archive is not to
+// be trusted more than the programs in it.
 sandbox::Mount RunRoot::unpack(const RunRequest& request, const std::string& archive) {
     unpacked_ = std::make_unique<Unpacked>(request.build_spec().ids);
     const std::string place = unpacked_->staging->path("out");

@@ -1,4 +1,5 @@
-// Which of the reasons for a refusal it is: the facts of machines that the tests do not have, by the words they lead to.
+// Which of the reasons for a refusal it is: the facts of machines that the tests do not have, by the words they lead
+// to.
 #include <linux/capability.h>
 
 #include <cerrno>

@@ -1,5 +1,5 @@
-// The rows of the keys: each says all that it has to say, what it says of the stage's result is so, and the manual says the
-// same.
+// The rows of the keys: each says all that it has to say, what it says of the stage's result is so, and the manual says
+// the same.
 #include "stages/pipeline/stage_keys.hpp"
 
 #include <algorithm>
