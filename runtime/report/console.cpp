@@ -103,7 +103,8 @@ void Console::write(int stream, const std::string& text) const {
 }
 
 void Console::stage_line(std::string_view stage, std::string_view line) {
-    write(2, format("{}{}\n", prefix(stage), sandbox::os::printable(line)));
+    using enum sandbox::os::Colours;
+    write(2, format("{}{}\n", prefix(stage), sandbox::os::printable_output(line, has_colours_ ? kept : dropped)));
 }
 
 void Console::stage_note(std::string_view stage, std::string_view text) {

@@ -25,7 +25,7 @@ class Console {
     // Wide enough for the longest stage name that will come.
     void set_stage_width(std::size_t width) { width_ = width; }
     [[nodiscard]] std::size_t stage_width() const noexcept { return width_; }
-    // A line of a stage's output, its control characters shown as "?".
+    // A line of a stage's output: text, and on a terminal its colours (sandbox/os/text.hpp).
     void stage_line(std::string_view stage, std::string_view line);
     // What Stagebox itself says of a stage, and of the whole.
     void stage_note(std::string_view stage, std::string_view text);

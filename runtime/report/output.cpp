@@ -59,10 +59,14 @@ void StageOutput::log(std::string_view bytes) {
 
 void StageOutput::take(std::string_view bytes) {
     for (const char byte : bytes) {
-        if (byte == '\n' || line_.size() >= longest_line) end_line();
-        if (byte == '\r' && !line_.empty()) {
-            end_line();  // a progress display that paints over its own line
-        } else if (byte != '\n' && byte != '\r') {
+        const bool is_end_of_crlf = byte == '\n' && std::exchange(has_ended_by_cr_, false);
+        if ((byte == '\n' && !is_end_of_crlf) || line_.size() >= longest_line) end_line();
+        if (byte == '\r') {
+            // A progress display that paints over its own line, or a line of a terminal, which has a newline after it.
+            has_ended_by_cr_ = has_ended_by_cr_ || !line_.empty();
+            if (!line_.empty()) end_line();
+        } else if (byte != '\n') {
+            has_ended_by_cr_ = false;
             line_ += byte;
         }
     }

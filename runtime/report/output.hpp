@@ -41,6 +41,7 @@ class StageOutput {
     sandbox::os::Fd writer_;
     std::function<void()> came_;
     std::string line_;
+    bool has_ended_by_cr_ = false;  // the line before
     std::deque<std::string> last_;
 };
 

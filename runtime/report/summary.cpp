@@ -68,7 +68,9 @@ std::string failure_text(const Console& console, const FailedStage& failed) {
     }
     if (const std::vector<std::string> lines = shown_lines(failed.last_lines); !lines.empty()) {
         text += format("  the last {} lines of its output:\n", lines.size());
-        for (const std::string& line : lines) text += format("    {}\n", sandbox::os::printable(line));
+        for (const std::string& line : lines) {
+            text += format("    {}\n", sandbox::os::printable_output(line, sandbox::os::Colours::dropped));
+        }
     }
     for (const std::string& denial : failed.denials) text += format("  {}\n", denial);
     if (!failed.skipped.empty()) text += format("  skipped for it: {}\n", sandbox::os::join(failed.skipped));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <utility>
 
 #include "sandbox/os/format.hpp"
 
@@ -22,14 +23,6 @@ bool is_no_ascii(char byte) {
     return static_cast<unsigned char>(byte) >= 0x80U;
 }
 
-// The length of the UTF-8 sequence at the head of `text`, by its first byte; 1 where it is none.
-std::size_t sequence_length(std::string_view text) {
-    const auto first = static_cast<unsigned char>(text.front());
-    const std::size_t length = first >= 0xF0U ? 4 : first >= 0xE0U ? 3 : first >= 0xC0U ? 2 : 1;
-    if (length > text.size()) return 1;
-    return std::ranges::all_of(text.substr(1, length - 1), is_continuation) ? length : 1;
-}
-
 std::uint32_t code_point(std::string_view sequence) {
     const auto first = static_cast<unsigned char>(sequence.front());
     if (sequence.size() == 1) return first;
@@ -38,12 +31,128 @@ std::uint32_t code_point(std::string_view sequence) {
     return value;
 }
 
+// The length of the UTF-8 sequence at the head of `text`, by its first byte; 1 where it is none: RFC 3629 has no longer
+// forms of what has a shorter one, no surrogates, and nothing beyond U+10FFFF.
+std::size_t sequence_length(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text.front());
+    const std::size_t length = first >= 0xF0U ? 4 : first >= 0xE0U ? 3 : first >= 0xC0U ? 2 : 1;
+    if (length == 1 || length > text.size() || first >= 0xF8U) return 1;
+    if (!std::ranges::all_of(text.substr(1, length - 1), is_continuation)) return 1;
+    constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const std::uint32_t value = code_point(text.substr(0, length));
+    const bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
+    return value >= least[length] && value <= 0x10FFFF && !is_surrogate ? length : 1;
+}
+
 bool may_be_shown(std::string_view sequence) {
     const std::uint32_t value = code_point(sequence);
     if (sequence.size() == 1) return value == '\t' || (value >= 0x20 && value < 0x7F);
     const bool control = value < 0xA0;
-    const bool direction = (value >= 0x202A && value <= 0x202E) || (value >= 0x2066 && value <= 0x2069);
+    // U+2028 and U+2029 end a line for some who show one; the others are those of UAX #9.
+    const bool direction = value == 0x061C || value == 0x200E || value == 0x200F ||
+                           (value >= 0x2028 && value <= 0x202E) || (value >= 0x2066 && value <= 0x2069);
     return !control && !direction;
+}
+
+// The white space that a CI system may skip at the head of a line (White_Space in the UCD, without what ends a line).
+bool is_space(std::uint32_t value) {
+    return value == ' ' || value == '\t' || value == 0xA0 || value == 0x1680 || (value >= 0x2000 && value <= 0x200A) ||
+           value == 0x202F || value == 0x205F || value == 0x3000;
+}
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Commands of CI systems in what a program prints: GitHub's "::error::" at a line's head and "##[error]" anywhere,
+// "##vso[" of Azure Pipelines and "##teamcity[". One sign of each becomes "?", so that they are text.
+std::string without_commands(std::string_view line) {
+    std::string text(line);
+    std::size_t head = 0;
+    while (head < text.size()) {
+        const std::size_t length = sequence_length(std::string_view(text).substr(head));
+        if (!is_space(code_point(std::string_view(text).substr(head, length)))) break;
+        head += length;
+    }
+    if (text.compare(head, 2, "::") == 0 && head + 2 < text.size() && is_letter(text[head + 2])) text[head] = '?';
+    for (std::size_t at = text.find("##"); at != text.npos; at = text.find("##", at + 1)) {
+        std::size_t after = at + 2;
+        while (after < text.size() && is_letter(text[after])) ++after;
+        if (after < text.size() && text[after] == '[') text[at] = '?';
+    }
+    return text;
+}
+
+bool is_between(char c, char least, char most) {
+    return c >= least && c <= most;
+}
+
+// The length of the escape sequence (ECMA-48, 5.3 to 5.6) at the head of `text`, which begins with ESC; 0 where it does
+// not end here.
+std::size_t escape_length(std::string_view text) {
+    constexpr std::string_view strings = "]PX^_";  // OSC, DCS, SOS, PM, APC
+    if (text.size() < 2) return 0;
+    if (strings.find(text[1]) != strings.npos) {
+        for (std::size_t at = 2; at < text.size(); ++at) {
+            if (text[at] == '\a') return at + 1;
+            if (text[at] == '\033') return text.substr(at, 2) == "\033\\" ? at + 2 : 0;
+        }
+        return 0;
+    }
+    std::size_t at = text[1] == '[' ? 2 : 1;
+    if (at == 2) {
+        while (at < text.size() && is_between(text[at], '0', '?')) ++at;
+    }
+    while (at < text.size() && is_between(text[at], ' ', '/')) ++at;
+    return at < text.size() && is_between(text[at], '0', '~') ? at + 1 : 0;
+}
+
+// Colours and weights: of SGR (ECMA-48, 8.3.117) all but what blinks and what is there and not shown.
+bool is_colour(std::string_view escape) {
+    if (!escape.starts_with("\033[") || !escape.ends_with('m') || escape.size() > 32) return false;
+    const std::string_view parameters = escape.substr(2, escape.size() - 3);
+    if (parameters.find_first_not_of("0123456789;") != parameters.npos) return false;
+    for (std::size_t at = 0; at < parameters.size();) {
+        const std::size_t end = std::min(parameters.find(';', at), parameters.size());
+        const std::string_view one = parameters.substr(at, end - at);
+        if (one == "38" || one == "48") return true;  // a colour by its numbers, in which 5, 6 and 8 say other things
+        const std::size_t digits = std::min(one.find_first_not_of('0'), one.size());
+        if (one.substr(digits) == "5" || one.substr(digits) == "6" || one.substr(digits) == "8") return false;
+        at = end + 1;
+    }
+    return true;
+}
+
+// Text without its escape sequences, and where the colours among them stood.
+struct Uncoloured {
+    std::string text;
+    std::vector<std::pair<std::size_t, std::string_view>> colours;  // before the byte of that number
+};
+
+Uncoloured take_escapes_out(std::string_view line) {
+    Uncoloured found;
+    while (!line.empty()) {
+        const std::size_t plain = std::min(line.find('\033'), line.size());
+        found.text += line.substr(0, plain);
+        line.remove_prefix(plain);
+        if (line.empty()) break;
+        const std::size_t length = escape_length(line);
+        if (length == 0) {
+            found.text += '\033';
+            line.remove_prefix(1);
+            continue;
+        }
+        if (is_colour(line.substr(0, length))) found.colours.emplace_back(found.text.size(), line.substr(0, length));
+        line.remove_prefix(length);
+    }
+    return found;
+}
+
+// Of one character.
+std::string_view shown(std::string_view sequence) {
+    if (may_be_shown(sequence)) return sequence;
+    const bool is_broken = sequence.size() == 1 && is_no_ascii(sequence.front());
+    return is_broken ? "\ufffd" : "?";
 }
 
 char lower(char c) {
@@ -86,15 +195,31 @@ std::vector<std::string_view> printable_characters(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
+    const std::string harmless = without_commands(text);
     std::string result;
     result.reserve(text.size());
-    while (!text.empty()) {
-        const std::string_view sequence = text.substr(0, sequence_length(text));
-        const bool is_broken = sequence.size() == 1 && is_no_ascii(sequence.front());
-        result += may_be_shown(sequence) ? sequence : std::string_view(is_broken ? "\ufffd" : "?");
-        text.remove_prefix(sequence.size());
+    for (std::string_view rest = harmless; !rest.empty();) {
+        const std::string_view sequence = rest.substr(0, sequence_length(rest));
+        result += shown(sequence);
+        rest.remove_prefix(sequence.size());
     }
     return result;
+}
+
+std::string printable_output(std::string_view line, Colours colours) {
+    const Uncoloured bare = take_escapes_out(line);
+    if (bare.colours.empty() || colours == Colours::dropped) return printable(bare.text);
+    const std::string harmless = without_commands(bare.text);
+    std::string result;
+    auto colour = bare.colours.begin();
+    for (std::size_t at = 0; at < harmless.size();) {
+        for (; colour != bare.colours.end() && colour->first <= at; ++colour) result += colour->second;
+        const std::string_view rest = std::string_view(harmless).substr(at);
+        const std::string_view sequence = rest.substr(0, sequence_length(rest));
+        result += shown(sequence);
+        at += sequence.size();
+    }
+    return result + "\033[0m";
 }
 
 std::string plain(std::string_view name) {

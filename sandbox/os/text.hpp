@@ -8,10 +8,15 @@
 
 namespace sandbox::os {
 
-// The text as a terminal may show it: control characters other than tabs and characters that turn the direction of
-// writing become "?", bytes that are not UTF-8 become U+FFFD. Neither a payload's output nor the name of a file that it
-// made gets to steer the user's terminal. For one line: a newline is a control character.
+// The text as a terminal and a CI system may show it: control characters other than tabs and characters that turn the
+// direction of writing become "?", and so does a sign of what a CI system would obey ("::error::" at a line's head);
+// bytes that are not UTF-8 become U+FFFD. Neither a payload's output nor the name of a file that it made gets to steer
+// the user's terminal. For one line: a newline is a control character.
 std::string printable(std::string_view text);
+// A line that a program printed, in the same way, but its escape sequences are left out as a whole. Colours can be kept:
+// they end with the line.
+enum class Colours : bool { dropped, kept };
+std::string printable_output(std::string_view line, Colours colours);
 // The same, one element for each character, all of them one column wide: bytes that are not UTF-8 are "?" here.
 std::vector<std::string_view> printable_characters(std::string_view text);
 // A name in printable ASCII, from which it can be told what it was: other bytes are written "\x1b".

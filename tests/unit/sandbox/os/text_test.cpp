@@ -14,10 +14,50 @@ TEST_CASE("a terminal is shown no control characters, no broken UTF-8 and no tur
     CHECK(printable(std::string_view("a\0b", 3)) == "a?b");
     CHECK(printable("U+009B: \xc2\x9b") == "U+009B: ?");
     CHECK(printable("alone: \x9b, cut: \xe2\x82") == "alone: \ufffd, cut: \ufffd\ufffd");
-    CHECK(printable("too long: \xc0\x8a") == "too long: ?");
-    CHECK(printable("turned: \u202e\u2066") == "turned: ??");
+    CHECK(printable("too long: \xc0\x8a") == "too long: \ufffd\ufffd");
+    CHECK(printable("surrogate: \xed\xa0\x80") == "surrogate: \ufffd\ufffd\ufffd");
+    CHECK(printable("beyond: \xf4\x90\x80\x80\xff") == "beyond: \ufffd\ufffd\ufffd\ufffd\ufffd");
+    CHECK(printable("turned: \u202e\u2066\u200f\u061c, ended: \u2028") == "turned: ????, ended: ?");
     CHECK(printable("").empty());
     CHECK(printable_characters("a→\x1b") == std::vector<std::string_view>{"a", "→", "?"});
+}
+
+TEST_CASE("text: what a CI system would obey is text") {
+    CHECK(printable("::error file=a::b") == "?:error file=a::b");
+    CHECK(printable(" \t\u00a0\u3000::add-mask::x") == " \t\u00a0\u3000?:add-mask::x");
+    CHECK(printable("##[error]a") == "?#[error]a");
+    CHECK(printable("a ###[group]##vso[task.setvariable]") == "a #?#[group]?#vso[task.setvariable]");
+    CHECK(printable("##teamcity[buildProblem]") == "?#teamcity[buildProblem]");
+    for (const char* harmless : {"::1", "std::string", "a ::error::", "## heading", "##x", "#[derive(Debug)]"}) {
+        CHECK(printable(harmless) == harmless);
+    }
+}
+
+TEST_CASE("text: of a program's output only colours are kept of its escape sequences") {
+    using enum sandbox::os::Colours;
+    const auto both = [](std::string_view line, std::string_view plain, std::string_view coloured) {
+        CAPTURE(line);
+        CHECK(printable_output(line, dropped) == plain);
+        CHECK(printable_output(line, kept) == coloured);
+    };
+    both("plain", "plain", "plain");
+    both("\x1b[1;31mred\x1b[0m!", "red!", "\x1b[1;31mred\x1b[0m!\x1b[0m");
+    both("\x1b[38;5;8mgrey", "grey", "\x1b[38;5;8mgrey\x1b[0m");
+    both("\x1b[8mhidden\x1b[05;1mblink", "hiddenblink", "hiddenblink");
+    both("\x1b[2K\x1b[1Aup\x1b[?25l\x1b[6n", "up", "up");
+    both("\x1b]0;title\aa\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "alink", "alink");
+    both("\x1b]52;c;never ended", "?]52;c;never ended", "?]52;c;never ended");
+    both(
+        "\x1bPq\x1b[31m\x1b\\\x1b(B\x1b"
+        "c",
+        "?Pq", "?Pq\x1b[0m");
+    both("\x1b[31", "?[31", "?[31");
+    both("\x1b", "?", "?");
+    // What is left when the sequences are gone is no command, and no sequence either.
+    both("#\x1b[m#[error]", "?#[error]", "?\x1b[m#[error]\x1b[0m");
+    both(":\x1b[2K:error::", "?:error::", "?:error::");
+    both("\x1b\x1b[2K[31m", "?[31m", "?[31m");
+    both("\u009b31m", "?31m", "?31m");
 }
 
 TEST_CASE("a plain name tells what it was", "[text]") {
