@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/cli/options.hpp"
-#include "runtime/engine/stage_jail.hpp"
+#include "runtime/engine/stage_visit.hpp"
 
 namespace runtime::cli {
 

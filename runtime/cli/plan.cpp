@@ -3,6 +3,7 @@
 
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/pipeline_words.hpp"
+#include "runtime/engine/stage_jail.hpp"
 #include "runtime/host/services/service_check.hpp"
 #include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/format.hpp"
@@ -38,15 +39,9 @@ int run(const PlanWords& words) {
     const engine::Resolved resolved =
         engine::resolve_from_store(pipeline, store, profiles, words.stage, engine::Missing::imagine);
     const stages::Stage& stage = *pipeline.find(words.stage);
-    const stages::kinds::StagePaths places = {.root = resolved.root,
-                                              .skeleton = store.path() + "/staging/NEW/skeleton",
-                                              .upper = store.path() + "/staging/NEW/layer/fs",
-                                              .work = store.path() + "/staging/NEW/work",
-                                              .out = store.path() + "/staging/NEW/out",
-                                              .inputs = resolved.inputs,
-                                              .script = resolved.script};
     const sandbox::IdMap ids = sandbox::resolve_idmap(stage.ids).map;
-    const stages::kinds::Lowered lowered = stages::kinds::lower(stage, places, profiles.checked(stage), ids);
+    const stages::kinds::Lowered lowered =
+        engine::lower_at(store.path() + "/staging/NEW", stage, resolved, profiles.checked(stage), ids);
     std::cout << host::describe(pipeline.host_services);
     std::cout << sandbox::describe(sandbox::make_plan(lowered.spec, lowered.command));
     for (const sandbox::Service& service : stage.services) std::cout << describe(service);

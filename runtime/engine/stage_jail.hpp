@@ -1,45 +1,69 @@
-// The jail of one stage outside a build: `shell`, `plan`, `profile learn` and `run --root FILE:STAGE` stand in it.
+// The jail of one stage, up to the moment when its command can start: where its parts lie, what the store lacks of its
+// inputs, and the place in the store that it works in. `build` runs the stage's command in it; `shell` and `profile
+// learn` stand in it; `plan` prints it.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "runtime/engine/resolve_stage.hpp"
+#include "runtime/engine/stage_steps.hpp"
+#include "runtime/store/helper.hpp"
 #include "runtime/store/store.hpp"
-#include "sandbox/os/fd.hpp"
-#include "sandbox/spec/spec.hpp"
+#include "sandbox/ids/idmap.hpp"
+#include "sandbox/profile/profile.hpp"
 #include "stages/lower/lower.hpp"
-#include "stages/pipeline/pipeline_file.hpp"
+#include "stages/pipeline/pipeline.hpp"
 
 namespace runtime::engine {
 
-struct PipelineOptions {
-    std::string file = "stagebox.toml";
-    stages::Overrides vars;
-    std::string store;  // empty: the default
+// The stage with its parts in `place`, an absolute path that need not be there.
+stages::kinds::Lowered lower_at(const std::string& place, const stages::Stage& stage, const Resolved& resolved,
+                                const sandbox::Profile& profile, const sandbox::IdMap& ids);
+
+class StageJail {
+  public:
+    // Everything is borrowed. `left`: what an attempt before has left, to go on in; nothing: a new place, which is
+    // discarded with the object. Throws store::StoreError and sandbox::os::SysError.
+    StageJail(store::Store& store, store::StoreHelper& helper, const stages::Stage& stage, const Resolved& resolved,
+              std::optional<store::Staging> left = {});
+    StageJail(const StageJail&) = delete;
+    StageJail& operator=(const StageJail&) = delete;
+
+    // What the stage's jail is made of. The caller may change it before the jail is started.
+    stages::kinds::Lowered& lower(const sandbox::Profile& profile, const sandbox::IdMap& ids);
+    // Shows this directory at /out, and not the place's own.
+    void show_out(std::string path) { out_ = std::move(path); }
+    // After lower(): makes the place ready, and copies into the store what it lacks of the stage's own inputs. A copy
+    // has its name in the store only if its digest is the one that the stage's key was made from. Calls `ready` once, or
+    // fails by `steps`.
+    void prepare(StageSteps& steps, std::function<void()> ready);
+
+    [[nodiscard]] stages::kinds::Lowered& lowered() noexcept { return lowered_; }
+    [[nodiscard]] const stages::kinds::Lowered& lowered() const noexcept { return lowered_; }
+    // Before take_place().
+    [[nodiscard]] const store::Staging& place() const { return place_.value(); }
+    [[nodiscard]] bool has_place() const noexcept { return place_.has_value(); }
+    // What is made of the place is the caller's business from here on.
+    [[nodiscard]] std::optional<store::Staging> take_place() { return std::exchange(place_, std::nullopt); }
+
+  private:
+    void remove_leftovers(StageSteps& steps);
+    void make_ready(StageSteps& steps);
+    void import_inputs(StageSteps& steps);
+    void take_copy(StageSteps& steps, const LocalInput& input, const std::string& part,
+                   const sandbox::os::Json& answer);
+
+    store::Store& store_;
+    store::StoreHelper& helper_;
+    const stages::Stage& stage_;
+    const Resolved& resolved_;
+    bool was_left_;
+    std::optional<store::Staging> place_;
+    std::string out_;
+    stages::kinds::Lowered lowered_;
+    std::function<void()> ready_;
+    std::size_t next_import_ = 0;
 };
-
-enum class ShellAt : unsigned char { before, failed };
-
-// The stage's jail, ready to run in the foreground on the caller's streams; `act`'s answer. What it changes is discarded.
-int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
-             const std::function<int(stages::kinds::Lowered&)>& act);
-
-// What a stage has made of its root, as `run --root FILE:STAGE` starts from it.
-struct StageRoot {
-    std::vector<std::string> layers;  // absolute, from the top one down
-    sandbox::IdMode ids = sandbox::IdMode::single;
-    sandbox::os::Fd shared;  // nothing of the store is deleted as long as it is open
-};
-// Throws where the stage is not built, or runs on the host's root, which has no layers.
-StageRoot stage_root(const PipelineOptions& options, const std::string& name);
-
-
-std::string store_path(const PipelineOptions& options);
-
-enum class Missing : unsigned char { imagine, refuse };
-// What the store has of the stages before this one.
-Resolved resolve_from_store(const stages::Pipeline& pipeline, const store::Store& store, Profiles& profiles,
-                            const std::string& name, Missing missing);
 
 }  // namespace runtime::engine

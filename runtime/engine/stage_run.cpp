@@ -30,7 +30,11 @@ StageRun::StageRun(StageContext& context, const stages::Stage& stage, const Reso
       done_(std::move(done)),
       helper_(context.helpers.of(stage.ids)),
       output_(std::make_unique<report::StageOutput>(stage.name, std::move(start.log), context.console, context.loop)),
-      staging_(std::move(start.left)),
+      left_(std::move(start.left)),
+      steps_([this](Failure failure) {
+          failure.seconds = record_.usage.seconds;
+          fail(std::move(failure));
+      }),
       started_(std::chrono::steady_clock::now()) {}
 
 StageRun::~StageRun() {
@@ -38,125 +42,49 @@ StageRun::~StageRun() {
     if (jail_) context_.loop.forget(jail_->pidfd());
 }
 
-template <class Part>
-void StageRun::attempt(FailureClass kind, Part part) {
-    try {
-        part();
-    } catch (const sandbox::os::SysError& error) {
-        if (is_over_) throw;  // not of the stage's any more
-        give_up(class_of_error(error.error(), kind), error.what());
-    } catch (const store::StoreError& error) {
-        if (is_over_) throw;
-        give_up(kind, error.what());
-    } catch (const store::StoreHelperError& error) {
-        if (is_over_) throw;
-        give_up(kind, error.what());
-    }
-}
-
-store::StoreHelper::Answer StageRun::then(std::function<void(const Json&)> next, FailureClass kind, std::string doing) {
-    return [this, alive = std::weak_ptr<bool>(alive_), next = std::move(next), kind, doing = std::move(doing)](
-               const Json& answer, const store::StoreHelperFault& fault) {
-        if (alive.expired()) return;
-        if (is_stopped_) {
-            give_up(FailureClass::interrupted, "stopped");
-        } else if (fault) {
-            give_up(class_of_error(fault.error, kind), doing + fault.what);
-        } else {
-            attempt(kind, [&] { next(answer); });
-        }
-    };
-}
-
 void StageRun::start() {
-    attempt(FailureClass::jail, [this] {
-        if (staging_) {
-            // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
-            helper_.remove(staging_->place("work"),
-                           then([this](const Json&) { remove_skeleton(); }, FailureClass::jail));
-        } else {
-            staging_.emplace(context_.store.begin());
-            prepare();
-        }
+    steps_.attempt(FailureClass::jail, [this] {
+        place_.emplace(context_.store, helper_, stage_, resolved_, std::exchange(left_, std::nullopt));
+        context_.watch.stage_began(stage_.name, place_->place().path());
+        auto& lowered = place_->lower(context_.profiles.of(stage_), context_.helpers.ids(stage_.ids));
+        if (which_ == RunStart::Command::recover) lowered.command.argv = stage_.on_failure.recover;
+        if (!stage_.services.empty()) services_.emplace(stage_, context_.store, context_.run);
+        place_->prepare(steps_, [this] { launch(); });
     });
 }
 
-void StageRun::remove_skeleton() {
-    helper_.remove(staging_->place("skeleton"), then([this](const Json&) { prepare(); }, FailureClass::jail));
-}
-
-void StageRun::prepare() {
-    context_.watch.stage_began(stage_.name, staging_->path());
-    stages::kinds::StagePaths places;
-    places.root = resolved_.root;
-    places.skeleton = staging_->path("skeleton");
-    places.upper = staging_->path("layer/fs");
-    places.work = staging_->path("work");
-    places.out = staging_->path("out");
-    places.inputs = resolved_.inputs;
-    places.script = resolved_.script;
-    lowered_ = stages::kinds::lower(stage_, places, context_.profiles.of(stage_), context_.helpers.ids(stage_.ids));
-    if (which_ == RunStart::Command::recover) lowered_.command.argv = stage_.on_failure.recover;
-    if (!stage_.services.empty()) services_.emplace(stage_, context_.store, context_.run);
-    helper_.prepare(staging_->place(), lowered_.mount_points,
-                    then([this](const Json&) { import_inputs(); }, FailureClass::jail));
-}
-
-// One after the other: most pipelines have one or two, and they are small.
-void StageRun::import_inputs() {
-    while (next_import_ < resolved_.local_inputs.size() &&
-           context_.store.has_artifact(resolved_.local_inputs[next_import_].id)) {
-        ++next_import_;
-    }
-    if (next_import_ == resolved_.local_inputs.size()) {
-        launch();
-        return;
-    }
-    const LocalInput& input = resolved_.local_inputs[next_import_];
-    const std::string part = format("import-{}", next_import_);
-    const auto check_and_go_on = [this, part, &input](const Json& answer) {
-        if (store::object_id(stage_.ids, store::facts_of(answer).digest) != input.id) {
-            give_up(FailureClass::jail, format("{} changed while it was copied", input.source),
-                    "start the build again when nothing writes there");
-            return;
-        }
-        context_.store.commit_artifact(*staging_, part, input.id);
-        import_inputs();
-    };
-    helper_.import(input.source, staging_->place(part),
-                   then(check_and_go_on, FailureClass::jail, format("copy {}: ", input.source)));
-}
-
 std::variant<sandbox::Jail, sandbox::SetupError> StageRun::start_jail() {
+    stages::kinds::Lowered& lowered = place_->lowered();
     sandbox::Cgroup cgroup;
     try {
-        context_.cgroups.apply(lowered_.spec);
-        cgroup = context_.cgroups.make(lowered_.spec.limits);
+        context_.cgroups.apply(lowered.spec);
+        cgroup = context_.cgroups.make(lowered.spec.limits);
     } catch (const std::exception& error) {
         return sandbox::SetupError{.point = sandbox::Point::cgroup, .problem = {error.what()}};
     }
-    return jail::launch(lowered_.spec, lowered_.command, network_, {}, {}, std::move(cgroup));
+    return jail::launch(lowered.spec, lowered.command, network_, {}, {}, std::move(cgroup));
 }
 
 void StageRun::launch() {
     const Fd null(sandbox::os::sys([] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }, "open /dev/null"));
-    lowered_.command.stdin_fd = null.get();
-    lowered_.command.stdout_fd = output_->writer();
-    lowered_.command.stderr_fd = output_->writer();
-    if (services_) services_->take_over(lowered_.spec, lowered_.command);
+    stages::kinds::Lowered& lowered = place_->lowered();
+    lowered.command.stdin_fd = null.get();
+    lowered.command.stdout_fd = output_->writer();
+    lowered.command.stderr_fd = output_->writer();
+    if (services_) services_->take_over(lowered.spec, lowered.command);
     auto launched = start_jail();
     output_->close_writer();
     if (services_) services_->started();
     if (const auto* error = std::get_if<sandbox::SetupError>(&launched)) {
-        give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->problem.what,
-                error->problem.remedy);
+        steps_.give_up(error->is_exec() ? FailureClass::command_not_found : FailureClass::jail, error->problem.what,
+                       error->problem.remedy);
         return;
     }
     jail_.emplace(std::move(std::get<sandbox::Jail>(launched)));
     context_.watch.jail_began(stage_.name, jail_->pid());
-    watch_ = jail::watch_denials(context_.loop, *jail_, lowered_.spec);
-    context_.loop.watch(jail_->pidfd(), [this] { attempt(FailureClass::jail, [this] { jail_ended(); }); });
-    limits_.emplace(context_.loop, lowered_.spec.limits, [this](jail::Limit which, const std::string&) {
+    watch_ = jail::watch_denials(context_.loop, *jail_, lowered.spec);
+    context_.loop.watch(jail_->pidfd(), [this] { steps_.attempt(FailureClass::jail, [this] { jail_ended(); }); });
+    limits_.emplace(context_.loop, lowered.spec.limits, [this](jail::Limit which, const std::string&) {
         over_limit_ = which;
         ask_to_end();
     });
@@ -166,8 +94,8 @@ void StageRun::launch() {
 }
 
 void StageRun::stop() {
-    if (is_stopped_) return;
-    is_stopped_ = true;
+    if (steps_.is_stopped()) return;
+    steps_.stop();
     if (jail_) ask_to_end();  // else the store helper's next answer ends it
 }
 
@@ -178,7 +106,7 @@ void StageRun::ask_to_end() {
 }
 
 void StageRun::kill() {
-    is_stopped_ = is_stopped_ || !over_limit_;
+    if (!over_limit_) steps_.stop();
     if (jail_) jail_->kill();
 }
 
@@ -213,7 +141,7 @@ void StageRun::jail_ended() {
 EndFacts StageRun::facts_of(const sandbox::Outcome& outcome) const {
     return {.how = outcome.how,
             .over = over_limit_,
-            .limits = lowered_.spec.limits,
+            .limits = place_->lowered().spec.limits,
             .seconds = record_.usage.seconds,
             .peak_bytes = record_.usage.peak_bytes,
             .oom_kills = outcome.counted ? outcome.counted->oom_kills : 0,
@@ -225,8 +153,8 @@ EndFacts StageRun::facts_of(const sandbox::Outcome& outcome) const {
 }
 
 void StageRun::judge(const sandbox::Outcome& outcome) {
-    if (is_stopped_ && !over_limit_) {
-        give_up(FailureClass::interrupted, "stopped");
+    if (steps_.is_stopped() && !over_limit_) {
+        steps_.give_up(FailureClass::interrupted, "stopped");
     } else if (services_ && services_->failure() && !over_limit_) {
         Failure failure = *services_->failure();
         failure.seconds = record_.usage.seconds;
@@ -242,7 +170,7 @@ void StageRun::judge(const sandbox::Outcome& outcome) {
 }
 
 store::Owners StageRun::owners() const {
-    const bool has_view = lowered_.spec.fakeroot == sandbox::Fakeroot::on;
+    const bool has_view = place_->lowered().spec.fakeroot == sandbox::Fakeroot::on;
     return has_view ? store::Owners::recorded : store::Owners::of_files;
 }
 
@@ -268,8 +196,8 @@ void StageRun::seal_layer() {
         record_.tree = tree_digest(resolved_.root_tree, record_.layer->id.text());
         take_outputs();
     };
-    helper_.seal(staging_->place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
-                 then(note_layer, FailureClass::output, "its layer: "));
+    helper_.seal(place_->place().place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
+                 steps_.then(note_layer, FailureClass::output, "its layer: "));
 }
 
 void StageRun::take_outputs() {
@@ -285,20 +213,21 @@ void StageRun::take_outputs() {
                                                                       facts.bytes, facts.entries, facts.is_directory});
         take_outputs();
     };
-    helper_.take_output(staging_->place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
-                        then(note_artifact, FailureClass::output, format("its output {}: ", output.name)));
+    helper_.take_output(place_->place().place(), output.path, part,
+                        {store::TreeKind::artifact, resolved_.epoch, owners()},
+                        steps_.then(note_artifact, FailureClass::output, format("its output {}: ", output.name)));
 }
 
 // Before anything gets its name: what is in layers/ and artifacts/ is whole, also after a power cut, and whoever finds
 // it there need not ask who made it and when.
 void StageRun::sync() {
-    helper_.sync(then([this](const Json&) { commit(); }, FailureClass::jail));
+    helper_.sync(steps_.then([this](const Json&) { commit(); }, FailureClass::jail));
 }
 
 void StageRun::commit() {
     {
-        const auto staging =
-            take_left();  // discarded at the end of the block, also where something cannot be committed
+        // Discarded at the end of the block, also where something cannot be committed.
+        const std::optional<store::Staging> staging = place_->take_place();
         if (record_.layer) context_.store.commit_layer(*staging, record_.layer->id);
         for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
             const store::Object& object = record_.artifacts.at(stage_.outputs[i].name);
@@ -310,7 +239,7 @@ void StageRun::commit() {
 }
 
 void StageRun::end(RunEnd how) {
-    is_over_ = true;
+    steps_.end();
     done_(std::move(how));
 }
 
@@ -319,25 +248,17 @@ void StageRun::fail(Failure failure) {
     end(std::move(failure));
 }
 
-// Of reasons that are not the command's own end.
-void StageRun::give_up(FailureClass kind, const std::string& what, const std::string& remedy) {
-    const std::string_view advice = stages::advice_for(kind, stages::HasNetwork::no);
-    fail({.kind = kind,
-          .problem = {what, remedy.empty() ? std::string(advice) : remedy},
-          .seconds = record_.usage.seconds});
-}
-
 void StageRun::keep_failed(const Failure& failure) {
     const bool has_run = record_.usage.seconds > 0;
-    if (!staging_ || !has_run || failure.kind == FailureClass::interrupted) return;
+    if (!place_ || !place_->has_place() || !has_run || failure.kind == FailureClass::interrupted) return;
     try {
         write_failed_note(failure);
-        std::move(*staging_).keep_as_failed(resolved_.key);
+        std::move(*place_->take_place()).keep_as_failed(resolved_.key);
     } catch (const sandbox::os::SysError& error) {
         context_.console.warning(
             format("stage {}: cannot be kept for `stagebox shell --failed`: {}", stage_.name, error.what()));
     }
-    staging_.reset();
+    const std::optional<store::Staging> discarded = place_->take_place();
 }
 
 // What `stagebox shell STAGE --failed` needs to stand where the stage stood.
@@ -357,7 +278,8 @@ void StageRun::write_failed_note(const Failure& failure) const {
                  {"root", resolved_.root},
                  {"inputs", inputs}};
     if (!denials_.is_empty()) note["denials"] = to_json(denials_);
-    sandbox::os::write_file_atomically(context_.store.directory(), staging_->place("stage.json"), note.dump(2) + "\n");
+    sandbox::os::write_file_atomically(context_.store.directory(), place_->place().place("stage.json"),
+                                       note.dump(2) + "\n");
 }
 
 }  // namespace runtime::engine

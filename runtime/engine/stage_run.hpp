@@ -1,5 +1,5 @@
-// One attempt at a stage, on its way from "its key is not in the store" to what a record can name: staging, jail, sealing, commit.
-// Everything happens in callbacks of the event loop; `done` is called once, and must not destroy the run.
+// One attempt at a stage, on its way from "its key is not in the store" to what a record can name: staging, jail,
+// sealing, commit. Everything happens in callbacks of the event loop; `done` is called once, and must not destroy the run.
 // Knows nothing of other stages.
 #pragma once
 #include <chrono>
@@ -12,7 +12,9 @@
 #include "runtime/engine/classify.hpp"
 #include "runtime/engine/resolve_stage.hpp"
 #include "runtime/engine/stage_failure.hpp"
+#include "runtime/engine/stage_jail.hpp"
 #include "runtime/engine/stage_services.hpp"
+#include "runtime/engine/stage_steps.hpp"
 #include "runtime/engine/store_helpers.hpp"
 #include "runtime/host/receipt/watch.hpp"
 #include "runtime/jail/cgroups.hpp"
@@ -66,7 +68,8 @@ class StageRun {
     StageRun& operator=(const StageRun&) = delete;
 
     void start();
-    // Asks the payload to end, and kills it after the stage's `grace`. A stage that has not come so far, or is past it, ends too.
+    // Asks the payload to end, and kills it after the stage's `grace`. A stage that has not come so far, or is past it,
+    // ends too.
     void stop();
     // Ends every process of the stage at once.
     void kill();
@@ -75,7 +78,9 @@ class StageRun {
     void thaw(std::chrono::steady_clock::duration time);
     // After a failure: the place becomes the failed stage that `stagebox shell --failed` shows, or the next run's.
     void keep_failed(const Failure& failure);
-    [[nodiscard]] std::optional<store::Staging> take_left() { return std::exchange(staging_, std::nullopt); }
+    [[nodiscard]] std::optional<store::Staging> take_left() {
+        return place_ ? place_->take_place() : std::exchange(left_, std::nullopt);
+    }
 
     // Of its output, or of the service that it failed for.
     [[nodiscard]] const std::deque<std::string>& last_lines() const {
@@ -88,17 +93,6 @@ class StageRun {
     [[nodiscard]] const jail::DenialLog& denials() const noexcept { return denials_; }
 
   private:
-    // A callback for the store helper: goes on with its answer, or fails the stage with the store helper's reason. `doing` stands
-    // before it in the failure's words.
-    store::StoreHelper::Answer then(std::function<void(const sandbox::os::Json&)> next, FailureClass kind,
-                                    std::string doing = {});
-    // What a part of the way throws is the stage's failure, and not the end of the build.
-    template <class Part>
-    void attempt(FailureClass kind, Part part);
-
-    void remove_skeleton();
-    void prepare();
-    void import_inputs();
     void launch();
     [[nodiscard]] std::variant<sandbox::Jail, sandbox::SetupError> start_jail();
     void ask_to_end();
@@ -112,7 +106,6 @@ class StageRun {
     void commit();
     void end(RunEnd how);
     void fail(Failure failure);
-    void give_up(FailureClass kind, const std::string& what, const std::string& remedy = {});
     void write_failed_note(const Failure& failure) const;
     [[nodiscard]] EndFacts facts_of(const sandbox::Outcome& outcome) const;
 
@@ -123,25 +116,21 @@ class StageRun {
     Done done_;
     store::StoreHelper& helper_;
     std::unique_ptr<report::StageOutput> output_;
-    std::optional<store::Staging> staging_;
+    std::optional<store::Staging> left_;  // until the start
+    StageSteps steps_;
+    std::optional<StageJail> place_;
     jail::UserNetwork network_;
     std::string network_lost_;  // why, where it was before the jail's end
     std::optional<sandbox::Jail> jail_;
     std::unique_ptr<jail::DenialWatch> watch_;
     jail::DenialLog denials_;
-    stages::kinds::Lowered lowered_;
     std::optional<StageServices> services_;
     store::Record record_;
     std::chrono::steady_clock::time_point started_;
     std::optional<jail::LimitWatch> limits_;
     sandbox::os::EventLoop::Timer grace_ = 0;
-    std::size_t next_import_ = 0;
     std::size_t next_output_ = 0;
     std::optional<jail::Limit> over_limit_;
-    bool is_stopped_ = false;
-    bool is_over_ = false;  // `done` was called
-    // Callbacks that come after the object is gone find this empty.
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 // The stage's log, relative to the store.

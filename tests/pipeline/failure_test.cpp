@@ -140,6 +140,29 @@ run = ["sh", "-c", "echo half > /out/half; exit 1"]
     CHECK(workspace.record_of("bad").is_null());
 }
 
+TEST_CASE("shell --failed shows the failure of the variables that it is given", "[failure][shell]") {
+    const Workspace workspace;
+    workspace.pipeline(R"toml(
+[vars]
+flavour = "debug"
+[stage.bad]
+from = "host"
+run = ["sh", "-c", "echo ${flavour} > /out/made; exit 1"]
+)toml");
+    REQUIRE(workspace.build({"--var", "flavour=release"}).code == 1);
+    REQUIRE(workspace.build().code == 1);
+    const auto made = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"shell", "bad", "--failed"});
+        Start shell = workspace.command(words);
+        shell.input = "cat /out/made\n";
+        return run(shell).out;
+    };
+    CHECK(made({"--var", "flavour=release"}) == "release\n");
+    CHECK(made({}) == "debug\n");
+    // Of what has not failed yet, the last failure there is.
+    CHECK_FALSE(made({"--var", "flavour=other"}).empty());
+}
+
 TEST_CASE("shell says what it lacks", "[failure][shell]") {
     const Workspace workspace;
     workspace.pipeline(with_tools("[stage.a]\nfrom = \"tools.root\"\nrun = [\"true\"]\n"));

@@ -9,7 +9,7 @@
 
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/run/run.hpp"
-#include "runtime/engine/stage_jail.hpp"
+#include "runtime/engine/stage_visit.hpp"
 #include "runtime/jail/denial_lesson.hpp"
 #include "runtime/jail/foreground.hpp"
 #include "sandbox/filter/compile.hpp"

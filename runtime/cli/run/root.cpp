@@ -8,7 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "runtime/engine/stage_jail.hpp"
+#include "runtime/engine/stage_visit.hpp"
 #include "runtime/jail/foreground.hpp"
 #include "runtime/store/helper.hpp"
 #include "runtime/store/store.hpp"
