@@ -45,11 +45,12 @@ void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) 
 }
 
 // Says what somebody should know before the stages run, and lets none run where that would do harm.
-void check_session(const host::HostState& host, const stages::Pipeline& pipeline, const BuildOptions& options,
+void check_session(const host::Watch& watch, const stages::Pipeline& pipeline, const BuildOptions& options,
                    const store::Store& store, report::Console& console) {
     const host::OurPaths ours{.store = store.path(), .project = pipeline.directory, .output = absolute(options.output)};
     std::string harm;
-    for (const host::Finding& finding : host::check_host({host.mounts, host.processes}, ours)) {
+    for (const host::Finding& finding :
+         host::check_host({watch.host(), watch.before().mounts, watch.before().processes}, ours)) {
         const std::string text = host::to_text(finding);
         if (finding.severity == host::Severity::warning) console.note(text);
         if (finding.severity == host::Severity::harm) sandbox::os::append_part(harm, "\n", text);
@@ -172,7 +173,8 @@ int run_build(const Setting& setting, const Begun& begun) {
     BuildRun run(setting.pipeline, setting.options, setting.store, console, setting.watch, setting.files.events,
                  setting.files.place);
     setting.files.events.write("begin", begin_event(run.view()));
-    const host::Session here = host::classify(host::read_session_facts(setting.watch.before().processes));
+    const host::Session here =
+        host::classify(host::read_session_facts(setting.watch.host(), setting.watch.before().processes));
     run.log().info("pipeline {} of {}; {}", setting.pipeline.name, setting.options.file, host::describe(here));
     host::HostServices services(setting.pipeline, service_user(run, setting));
     try {
@@ -210,7 +212,7 @@ int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun
     const host::IsAlive is_alive = [&](const std::string& run) { return store::is_supervised(store.directory(), run); };
     host::restore_of_dead_runs(store.directory(), is_alive, [&](const std::string& words) { console.note(words); });
     host::Watch watch(store.path());
-    check_session(watch.before(), pipeline, options, store, console);
+    check_session(watch, pipeline, options, store, console);
     const sandbox::os::Fd shared = store.share();
     store.sweep();
 

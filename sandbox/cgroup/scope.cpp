@@ -52,8 +52,8 @@ void add_text(BusMessage& message, const char* name, const std::string& value) {
 
 }  // namespace
 
-std::string cgroup_of(pid_t process) {
-    const auto text = os::read_file_if_exists(AT_FDCWD, format("/proc/{}/cgroup", process));
+std::string cgroup_of(const os::HostFiles& host, pid_t process) {
+    const auto text = os::read_file_if_exists(host.proc(), format("{}/cgroup", process));
     if (!text) return {};
     for (std::size_t start = 0; start < text->size();) {
         const std::size_t end = std::min(text->find('\n', start), text->size());
@@ -88,7 +88,7 @@ SystemdScope::SystemdScope(os::BusKind kind) : bus_(kind), holder_(start_holder(
         if (std::string_view(error.what()).find("OOMPolicy") == std::string_view::npos) throw;
         ask(nullptr);
     }
-    place_ = cgroup_of(holder_.pid());
+    place_ = cgroup_of(os::HostFiles(), holder_.pid());
     if (!place_.ends_with(unit_)) throw BusError(format("systemd started {}, but our process is in {}", unit_, place_));
 }
 

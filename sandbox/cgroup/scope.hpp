@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sandbox/os/bus.hpp"
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/process.hpp"
 
 namespace sandbox {
@@ -39,6 +40,6 @@ class SystemdScope {
 bool is_unit_delegated(os::BusKind kind);
 
 // The cgroup of a process in the hierarchy of version 2, as it is seen from this one; empty: in none.
-std::string cgroup_of(pid_t process);
+std::string cgroup_of(const os::HostFiles& host, pid_t process);
 
 }  // namespace sandbox

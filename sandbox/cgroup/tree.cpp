@@ -228,7 +228,7 @@ void CgroupTree::use_given(const std::string& path) {
 bool CgroupTree::use_own(std::string& why_not) {
     const std::string mount = find_mount();
     refuse_empty(mount);
-    own_place_ = cgroup_of(::getpid());
+    own_place_ = cgroup_of(os::HostFiles(), ::getpid());
     const std::string path = mount + own_place_;
     if (own_place_.empty() || !is_left_to_us(path, own_place_)) {
         why_not = format("the cgroup {} is not left to this user", own_place_);

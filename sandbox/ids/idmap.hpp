@@ -1,6 +1,6 @@
 // Which ids of the host a jail's ids stand for, and how they are told to the kernel (user_namespaces(7)).
-// Reads passwd, group, subuid and subgid; writes the map files of one process. Knows nothing of what the
-// process is for.
+// Reads passwd, group, subuid and subgid, and which ids exist at all where this process is; writes the map files of one
+// process. Knows nothing of what the process is for.
 #pragma once
 #include <sys/types.h>
 
@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/problem.hpp"
 #include "sandbox/spec/spec.hpp"
 
@@ -18,17 +19,6 @@ namespace sandbox {
 class IdMapError : public os::Error {
   public:
     explicit IdMapError(os::Problem problem);
-};
-
-// Where ids are written down. Only tests name other files than the system's.
-struct IdFiles {
-    std::string passwd = "/etc/passwd";
-    std::string group = "/etc/group";
-    std::string subuid = "/etc/subuid";
-    std::string subgid = "/etc/subgid";
-    // Which ids exist at all where this process is; in a container, not all do.
-    std::string uid_map = "/proc/self/uid_map";
-    std::string gid_map = "/proc/self/gid_map";
 };
 
 // On whose behalf a map is made.
@@ -51,14 +41,14 @@ inline constexpr std::uint32_t range_size = 65536;
 inline constexpr std::uint32_t own_inner_id = range_size;
 
 // range, ordinary user: the first line in subuid and in subgid that is the caller's, by name or by number,
-// and has range_size ids. Lines that only nsswitch's "subid" sources know are not seen. range, root: root's
-// own line where it has one; else the first block, aligned to range_size and at or above 0x70000000, that no
-// line of the four files touches. systemd's "Users, Groups, UIDs and GIDs" gives containers the ids up to
-// 0x6FFFFFFF and leaves those from there to 0x7FFDFFFF to nobody. Where only some ids are mapped, the block is one of
-// those. single: the caller's own uid and gid; for root the first id of its range, never the host's root; in a user
-// namespace without room for a range, an id from 65000 on that nobody has, or, where root is its only id, that one.
-// Throws IdMapError.
-[[nodiscard]] IdMapChoice resolve_idmap(IdMode mode, Caller caller = current_caller(), const IdFiles& files = {});
+// and has range_size ids; its numbers are decimal and of 32 bits. Lines that only nsswitch's "subid" sources know are
+// not seen. range, root: root's own line where it has one; else the first block, aligned to range_size and at or above
+// 0x70000000, that no line of the four files touches. systemd's "Users, Groups, UIDs and GIDs" gives containers the ids
+// up to 0x6FFFFFFF and leaves those from there to 0x7FFDFFFF to nobody. Where only some ids are mapped, the block is
+// one of those. single: the caller's own uid and gid; for root the first id of its range, never the host's root; in a
+// user namespace without room for a range, an id from 65000 on that nobody has, or, where root is its only id, that
+// one. Throws IdMapError.
+[[nodiscard]] IdMapChoice resolve_idmap(IdMode mode, Caller caller = current_caller(), const os::HostFiles& host = {});
 
 // The caller's own ids, reachable in the jail as own_inner_id: for the helper process that moves files
 // between the caller's directories and the jail's ids. newuidmap(1) lets everybody map the one id that is
@@ -79,7 +69,7 @@ void apply_idmap(pid_t pid, const IdMap& map, const ExtraId* own);
 
 // Whether a process with this map can give up its supplementary groups: not where setgroups(2) is denied, as in a
 // single map without privilege, and in every namespace below one where it is.
-[[nodiscard]] bool can_drop_groups(const IdMap& map);
+[[nodiscard]] bool can_drop_groups(const IdMap& map, const os::HostFiles& host = {});
 
 // Where newuidmap or newgidmap is; empty if it is not installed. Only /usr/bin and /bin are searched.
 [[nodiscard]] std::string find_map_program(std::string_view name);

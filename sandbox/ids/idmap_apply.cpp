@@ -97,10 +97,10 @@ bool is_own(const IdMap& map) {
 
 }  // namespace
 
-bool can_drop_groups(const IdMap& map) {
+bool can_drop_groups(const IdMap& map, const os::HostFiles& host) {
     const bool is_privileged = may_map_any_id() || map.mode == IdMode::range;
     // A kernel that has no such file (before 3.19) denies nothing.
-    return is_privileged && !os::read_file_if_exists(AT_FDCWD, "/proc/self/setgroups").value_or("").starts_with("deny");
+    return is_privileged && !os::read_file_if_exists(host.proc(), "self/setgroups").value_or("").starts_with("deny");
 }
 
 std::string find_map_program(std::string_view name) {

@@ -46,7 +46,7 @@ void write_all(int fd, std::string_view content, std::string_view what) {
 std::optional<std::string> read_file_if_exists(int parent, const std::string& path, Links links) {
     const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (links == Links::refused ? O_NOFOLLOW : 0);
     const long fd = try_sys([&] { return ::openat(parent, path.c_str(), flags); });
-    if (fd == -ENOENT) return std::nullopt;
+    if (fd == -ENOENT || (fd == -EBADF && parent == -1)) return std::nullopt;
     if (fd < 0) throw SysError(static_cast<int>(-fd), format("open {}", path));
     return read_all(Fd(static_cast<int>(fd)).get(), path);
 }
@@ -71,8 +71,8 @@ std::optional<std::string> read_chosen_file(int parent, const std::string& path,
     }
 }
 
-std::optional<std::string_view> read_small(int parent, const char* path, SmallBuffer& buffer) {
-    const long opened = try_sys([&] { return ::openat(parent, path, O_RDONLY | O_CLOEXEC | O_NOCTTY); });
+std::optional<std::string_view> read_small(int parent, const std::string& path, SmallBuffer& buffer) {
+    const long opened = try_sys([&] { return ::openat(parent, path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); });
     if (opened < 0) return std::nullopt;
     const Fd file(static_cast<int>(opened));
     const long got = try_sys([&] { return ::read(file.get(), buffer.data(), buffer.size()); });
@@ -80,6 +80,20 @@ std::optional<std::string_view> read_small(int parent, const char* path, SmallBu
     std::string_view text(buffer.data(), static_cast<std::size_t>(got));
     if (text.ends_with('\n')) text.remove_suffix(1);
     return text;
+}
+
+std::optional<std::string> read_whole(int parent, const std::string& path) {
+    const long opened = try_sys([&] { return ::openat(parent, path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY); });
+    if (opened < 0) return std::nullopt;
+    const Fd file(static_cast<int>(opened));
+    std::string text;
+    char buffer[16384];
+    for (;;) {
+        const long got = try_sys([&] { return ::read(file.get(), buffer, sizeof buffer); });
+        if (got < 0) return std::nullopt;
+        if (got == 0) return text;
+        text.append(buffer, static_cast<std::size_t>(got));
+    }
 }
 
 std::string read_file(int parent, const std::string& path) {

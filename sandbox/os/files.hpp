@@ -15,7 +15,8 @@
 
 namespace sandbox::os {
 
-// `parent` is AT_FDCWD or a directory. All throw SysError, unless said otherwise.
+// `parent` is AT_FDCWD or a directory. All throw SysError, unless said otherwise. In a directory that is not there,
+// which has a descriptor below zero, there is no file.
 Fd open_directory(int parent, const std::string& path);
 Fd open_to_read(int parent, const std::string& path);
 Fd create_file(int parent, const std::string& path, mode_t mode);
@@ -36,7 +37,9 @@ std::string read_all(int fd, std::string_view what);
 // For files of procfs and sysfs that hold one value, which are read by the hundred: what one read gives, without the
 // newline at its end. Nothing where the file is gone or closed to us. Good until `buffer` is used again.
 using SmallBuffer = std::array<char, 4096>;
-std::optional<std::string_view> read_small(int parent, const char* path, SmallBuffer& buffer);
+std::optional<std::string_view> read_small(int parent, const std::string& path, SmallBuffer& buffer);
+// The same for a file of any size, whole.
+std::optional<std::string> read_whole(int parent, const std::string& path);
 
 void write_all(int fd, std::string_view content, std::string_view what);
 

@@ -120,12 +120,12 @@ MountTable parse_mounts(std::string text) {
     return result;
 }
 
-MountTable read_mounts() {
-    return parse_mounts(read_file(AT_FDCWD, "/proc/self/mountinfo"));
+MountTable read_mounts(const HostFiles& host) {
+    return parse_mounts(read_file(host.proc(), "self/mountinfo"));
 }
 
-MountTable read_mounts(const MountTable& known) {
-    std::string text = read_file(AT_FDCWD, "/proc/self/mountinfo");
+MountTable read_mounts(const HostFiles& host, const MountTable& known) {
+    std::string text = read_file(host.proc(), "self/mountinfo");
     return text == known.text ? known : parse_mounts(std::move(text));
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/problem.hpp"
 
 namespace sandbox::os {
@@ -49,9 +50,9 @@ class LibmountMissing : public Error {
 
 // read_mounts and parse_mounts start that process. They throw LibmountMissing, SysError, or std::runtime_error on a
 // text that is no mount table.
-[[nodiscard]] MountTable read_mounts();
+[[nodiscard]] MountTable read_mounts(const HostFiles& host);
 // The same; where the kernel's text is that of `known`, it is `known`, and no process is started.
-[[nodiscard]] MountTable read_mounts(const MountTable& known);
+[[nodiscard]] MountTable read_mounts(const HostFiles& host, const MountTable& known);
 [[nodiscard]] MountTable parse_mounts(std::string text);
 [[nodiscard]] std::vector<MountChange> diff(const MountTable& before, const MountTable& after);
 

@@ -5,15 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/os/sys.hpp"
 #include "sandbox/os/text.hpp"
 
 namespace sandbox {
@@ -21,47 +22,51 @@ namespace {
 
 using os::format;
 
-// What a file of procfs holds; empty where it is not there.
-std::string value_of(const char* path) {
-    os::SmallBuffer buffer;
-    std::string value(os::read_small(AT_FDCWD, path, buffer).value_or(""));
-    while (value.ends_with('\0')) value.pop_back();
-    return value;
+// Empty where there is none, or it cannot be read: the kernel has no label without a security module.
+std::string content_of(int folder, const std::string& path) {
+    return os::read_whole(folder, path).value_or("");
 }
 
-std::string own_status() {
-    try {
-        return os::read_file(AT_FDCWD, "/proc/self/status");
-    } catch (const os::SysError&) {
-        return {};  // without /proc nothing is known
-    }
+// The first line, without what SELinux ends its labels with. What is longer than a page is no setting.
+std::string first_line(int folder, const std::string& path) {
+    constexpr std::size_t longest = 4096;
+    const std::string text = content_of(folder, path);
+    const std::string line = text.substr(0, text.find_first_of(std::string_view("\0\n", 2)));
+    return line.size() > longest ? std::string() : line;
 }
 
 // The value of a line "key:\tvalue" of /proc/self/status.
-std::string status_field(std::string_view status, const std::string& key) {
+std::string_view status_field(std::string_view status, std::string_view key) {
     for (const std::string_view line : os::lines(status)) {
-        if (line.starts_with(key + ":\t")) return std::string(line.substr(key.size() + 2));
+        if (line.starts_with(key) && line.substr(key.size()).starts_with(":\t")) return line.substr(key.size() + 2);
     }
     return {};
 }
 
-std::string container_engine() {
-    if (::access("/run/.containerenv", F_OK) == 0) return "podman";
-    if (::access("/.dockerenv", F_OK) == 0) return "Docker";
+// No capability where it is no number.
+std::uint64_t parse_capabilities(std::string_view text) {
+    std::uint64_t set = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), set, 16);
+    return error == std::errc{} && stop == text.data() + text.size() ? set : 0;
+}
+
+std::string container_engine(const os::HostFiles& host) {
+    if (::faccessat(host.root(), "run/.containerenv", F_OK, 0) == 0) return "podman";
+    if (::faccessat(host.root(), ".dockerenv", F_OK, 0) == 0) return "Docker";
     return std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? "Kubernetes" : "";
 }
 
 // Where / is no mount point, this process sits in a chroot: clone(2) with CLONE_NEWUSER answers EPERM there.
-bool is_in_chroot() {
+bool is_in_chroot(const os::HostFiles& host) {
     struct statx root {};
-    if (::statx(AT_FDCWD, "/", 0, 0, &root) != 0) return false;
+    if (::statx(host.root(), "", AT_EMPTY_PATH, 0, &root) != 0) return false;
     const bool is_told = (root.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0;
     return is_told && (root.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
 }
 
-std::string own_program() {
+std::string own_program(const os::HostFiles& host) {
     std::array<char, 4096> path{};
-    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+    const ssize_t length = ::readlinkat(host.proc(), "self/exe", path.data(), path.size());
     return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : "/usr/bin/stagebox";
 }
 
@@ -153,19 +158,19 @@ std::string proc_refused(const HostFacts& facts) {
 
 }  // namespace
 
-HostFacts read_host_facts() {
+HostFacts read_host_facts(const os::HostFiles& host) {
     HostFacts facts;
-    facts.max_user_namespaces = value_of("/proc/sys/user/max_user_namespaces");
-    facts.unprivileged_clone = value_of("/proc/sys/kernel/unprivileged_userns_clone");
-    facts.apparmor_restricts = value_of("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    facts.label = value_of("/proc/self/attr/current");
-    facts.container = container_engine();
-    facts.program = own_program();
+    facts.max_user_namespaces = first_line(host.proc(), "sys/user/max_user_namespaces");
+    facts.unprivileged_clone = first_line(host.proc(), "sys/kernel/unprivileged_userns_clone");
+    facts.apparmor_restricts = first_line(host.proc(), "sys/kernel/apparmor_restrict_unprivileged_userns");
+    facts.label = first_line(host.proc(), "self/attr/current");
+    facts.container = container_engine(host);
+    facts.program = own_program(host);
     facts.uid = ::geteuid();
-    const std::string status = own_status();
-    facts.capabilities = std::strtoull(status_field(status, "CapEff").c_str(), nullptr, 16);
+    const std::string status = content_of(host.proc(), "self/status");
+    facts.capabilities = parse_capabilities(status_field(status, "CapEff"));
     facts.is_filtered = status_field(status, "Seccomp") == "2";
-    facts.is_in_chroot = is_in_chroot();
+    facts.is_in_chroot = is_in_chroot(host);
     return facts;
 }
 

@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <string>
 
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/spec/spec.hpp"
 
 namespace sandbox {
 
-// What decides; each field as the kernel gives it, empty where the file is not there.
+// What decides; each field as the kernel gives it, empty where the file is not there or has no such value.
 struct HostFacts {
     std::string max_user_namespaces;  // /proc/sys/user: the limit in this user namespace
     std::string unprivileged_clone;   // /proc/sys/kernel/unprivileged_userns_clone, of Debian's kernels
@@ -21,7 +22,7 @@ struct HostFacts {
     bool is_filtered = false;         // a seccomp filter is in force
     bool is_in_chroot = false;
 };
-[[nodiscard]] HostFacts read_host_facts();
+[[nodiscard]] HostFacts read_host_facts(const os::HostFiles& host = {});
 
 // What was refused.
 enum class Refused : std::uint8_t {

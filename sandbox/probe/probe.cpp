@@ -121,7 +121,7 @@ Finding optional(const char* name, const char* detail, const char* otherwise, co
 
 Finding probe_libmount() {
     try {
-        return {"libmount", Status::ok, format("reads {} mounts", os::read_mounts().mounts.size()), {}};
+        return {"libmount", Status::ok, format("reads {} mounts", os::read_mounts(os::HostFiles()).mounts.size()), {}};
     } catch (const std::exception& error) {
         return {"libmount", Status::missing, error.what(), "sudo apt-get install libmount1"};
     }

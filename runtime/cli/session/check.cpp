@@ -116,10 +116,11 @@ int run(const SessionCheckWords& words) {
             expected = last_size(pipeline, store::Store(real_store(options.store)));
         }
     }
-    const auto processes = host::read_processes();
-    const auto mounts = sandbox::os::read_mounts();
-    const host::Session here = host::classify(host::read_session_facts(processes));
-    const Findings host = host::check_host({mounts, processes}, ours, expected);
+    const sandbox::os::HostFiles files;
+    const auto processes = host::read_processes(files);
+    const auto mounts = sandbox::os::read_mounts(files);
+    const host::Session here = host::classify(host::read_session_facts(files, processes));
+    const Findings host = host::check_host({files, mounts, processes}, ours, expected);
     findings.insert(findings.end(), host.begin(), host.end());
     const Findings left = left_by_killed_builds(ours.store);
     findings.insert(findings.end(), left.begin(), left.end());

@@ -78,15 +78,16 @@ std::chrono::milliseconds wait_of(const std::string& text) {
 }
 
 host::UnmountPlan make_unmount_plan(const std::string& named) {
-    const auto mounts = sandbox::os::read_mounts();
-    const auto loops = host::read_loops();
-    const auto processes = host::read_processes();
+    const sandbox::os::HostFiles files;
+    const auto mounts = sandbox::os::read_mounts(files);
+    const auto loops = host::read_loops(files);
+    const auto processes = host::read_processes(files);
     const std::string directory = directory_of(named, mounts);
     const auto tree = host::mounts_in(mounts, directory);
     std::set<std::string> names;
     for (const host::LoopDevice& loop : host::loops_in(loops, tree, directory)) names.insert(loop.name);
-    const host::Holds holds = host::read_holds(processes, tree, names);
-    return host::plan_unmount(directory, {mounts, loops, processes}, holds, host::read_caller());
+    const host::Holds holds = host::read_holds(files, processes, tree, names);
+    return host::plan_unmount(directory, {mounts, loops, processes}, holds, host::read_caller(files));
 }
 
 void print(const host::Step& step) {
@@ -133,7 +134,7 @@ int run(const UnmountWords& words) {
         how.done = print;
         how.waits = print_waiting;
     }
-    if (act == UnmountAct::always) host::carry_out(plan, how);
+    if (act == UnmountAct::always) host::carry_out(sandbox::os::HostFiles(), plan, how);
     if (!is_text) {
         Json all = host::to_json(plan);
         all["dry_run"] = act == UnmountAct::never;

@@ -17,6 +17,7 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 
 // As the kernel shortens them: 15 characters.
 constexpr std::string_view programs[] = {
@@ -32,18 +33,18 @@ bool is_builder(std::string_view comm) {
            std::ranges::any_of(programs, [&](std::string_view program) { return comm == program.substr(0, 15); });
 }
 
-std::string read_link(const std::string& path) {
+std::string read_link(int folder, const std::string& path) {
     std::array<char, 4096> target{};
-    const long size = ::readlink(path.c_str(), target.data(), target.size());
+    const long size = ::readlinkat(folder, path.c_str(), target.data(), target.size());
     return size <= 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
 // What a process holds: its directory, its root, what it has open; as paths of the mount namespace that it is in.
-std::set<std::string> held_by(const std::string& proc) {
-    std::set<std::string> paths{read_link(proc + "/cwd"), read_link(proc + "/root")};
-    const Folder descriptors = open_folder((proc + "/fd").c_str());
+std::set<std::string> held_by(int proc, const std::string& process) {
+    std::set<std::string> paths{read_link(proc, process + "/cwd"), read_link(proc, process + "/root")};
+    const Folder descriptors = open_folder(proc, process + "/fd");
     while (const dirent* entry = descriptors ? ::readdir(descriptors.get()) : nullptr) {
-        if (!is_dot(*entry)) paths.insert(read_link(proc + "/fd/" + entry->d_name));
+        if (!is_dot(*entry)) paths.insert(read_link(proc, process + "/fd/" + entry->d_name));
     }
     paths.erase("");
     return paths;
@@ -66,8 +67,8 @@ Touch touched_paths(const std::set<std::string>& held, const OurPaths& ours) {
 }
 
 // In a mount namespace of its own its paths are others, but a mount of ours that it has says where it is from.
-Touch touched_mounts(const std::string& proc, const OurPaths& ours) {
-    const auto mounts = sandbox::os::read_file_if_exists(AT_FDCWD, proc + "/mountinfo");
+Touch touched_mounts(int proc, const std::string& process, const OurPaths& ours) {
+    const auto mounts = sandbox::os::read_file_if_exists(proc, process + "/mountinfo");
     if (!mounts) return {};
     if (!ours.store.empty() && mounts->find(ours.store + "/") != std::string::npos) {
         return {Severity::harm, "a mount of the store"};
@@ -78,14 +79,15 @@ Touch touched_mounts(const std::string& proc, const OurPaths& ours) {
     return {};
 }
 
-Finding judge(const Process& process, const OurPaths& ours) {
-    const std::string proc = format("/proc/{}", process.pid);
+Finding judge(const HostFiles& host, const Process& process, const OurPaths& ours) {
+    const std::string number = format("{}", process.pid);
     const std::string name = format("{} (process {}, uid {})", plain(process.comm), process.pid, process.uid);
-    const std::string own = read_link("/proc/self/ns/mnt");
-    const std::string theirs = read_link(proc + "/ns/mnt");
+    const std::string own = read_link(host.proc(), "self/ns/mnt");
+    const std::string theirs = read_link(host.proc(), number + "/ns/mnt");
     if (theirs.empty())
         return {Severity::info, "builder", format("{} builds; what it touches is not ours to see", name)};
-    const Touch touch = own == theirs ? touched_paths(held_by(proc), ours) : touched_mounts(proc, ours);
+    const Touch touch =
+        own == theirs ? touched_paths(held_by(host.proc(), number), ours) : touched_mounts(host.proc(), number, ours);
     if (touch.severity == Severity::info) {
         return {Severity::info, "builder", format("{} builds, and touches nothing of this build", name)};
     }
@@ -105,18 +107,19 @@ bool is_in_our_jail(const std::vector<Process>& processes, const Process& proces
 
 }  // namespace
 
-Findings find_builders(const std::vector<Process>& processes, const OurPaths& ours) {
+Findings find_builders(const HostFiles& host, const std::vector<Process>& processes, const OurPaths& ours) {
     Findings findings;
     for (const Process& process : processes) {
-        if (is_builder(process.comm) && !is_in_our_jail(processes, process)) findings.push_back(judge(process, ours));
+        if (is_builder(process.comm) && !is_in_our_jail(processes, process))
+            findings.push_back(judge(host, process, ours));
     }
     return findings;
 }
 
-Findings find_own_builds(const std::vector<Process>& processes, const std::string& store) {
+Findings find_own_builds(const HostFiles& host, const std::vector<Process>& processes, const std::string& store) {
     Findings findings;
     struct stat lock = {};
-    const auto locks = sandbox::os::read_file_if_exists(AT_FDCWD, "/proc/locks");
+    const auto locks = sandbox::os::read_file_if_exists(host.proc(), "locks");
     if (!locks || ::stat((store + "/lock").c_str(), &lock) != 0) return findings;
     // "1: FLOCK  ADVISORY  READ  1234 fe:00:5678 0 EOF"; to try the lock ourselves would be in the others' way.
     std::istringstream lines(*locks);
@@ -132,7 +135,7 @@ Findings find_own_builds(const std::vector<Process>& processes, const std::strin
         words >> number >> type >> advisory >> access >> pid >> place;
         if (type == "FLOCK" && pid != ::getpid() && place.ends_with(format(":{}", lock.st_ino))) holders.insert(pid);
     }
-    const Folder folder = open_folder((store + "/locks").c_str());
+    const Folder folder = open_folder(AT_FDCWD, store + "/locks");
     std::map<pid_t, std::string> stages;  // "process 12 (stage a of stagebox.toml)"
     Buffer buffer{};
     while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {

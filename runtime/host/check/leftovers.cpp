@@ -16,6 +16,7 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 using sandbox::os::MountEntry;
 using sandbox::os::MountTable;
 
@@ -32,22 +33,25 @@ std::string chroot_of(const MountEntry& mount) {
     return {};
 }
 
-bool is_system_tree(const std::string& directory) {
-    return ::access((directory + "/etc").c_str(), F_OK) == 0 && ::access((directory + "/usr").c_str(), F_OK) == 0;
+bool is_system_tree(const HostFiles& host, const std::string& directory) {
+    const auto has = [&](const char* name) {
+        return ::faccessat(host.root(), sandbox::os::below_root(directory + name).c_str(), F_OK, 0) == 0;
+    };
+    return has("/etc") && has("/usr");
 }
 
 // Who has its root or its working directory there, or holds one of its mounts; as far as it is ours to see.
-std::vector<std::string> users_of(const std::string& directory, const MountTable& mounts,
+std::vector<std::string> users_of(const HostFiles& host, const std::string& directory, const MountTable& mounts,
                                   const std::vector<Process>& processes) {
     std::set<pid_t> holders;
-    for (const Hold& hold : read_holds(processes, mounts_in(mounts, directory)).holds) holders.insert(hold.pid);
+    for (const Hold& hold : read_holds(host, processes, mounts_in(mounts, directory)).holds) holders.insert(hold.pid);
     std::vector<std::string> users;
     Buffer target{};
     for (const Process& process : processes) {
         bool is_user = holders.contains(process.pid);
         for (const char* link : {"root", "cwd"}) {
             const long size =
-                ::readlink(format("/proc/{}/{}", process.pid, link).c_str(), target.data(), target.size());
+                ::readlinkat(host.proc(), format("{}/{}", process.pid, link).c_str(), target.data(), target.size());
             is_user = is_user || (size > 0 && lies_under({target.data(), static_cast<std::size_t>(size)}, directory));
         }
         if (is_user) users.push_back(format("{} ({})", process.pid, plain(process.comm)));
@@ -55,15 +59,15 @@ std::vector<std::string> users_of(const std::string& directory, const MountTable
     return users;
 }
 
-Finding describe_chroot(const std::string& directory, const std::set<std::string>& targets, const MountTable& mounts,
-                        const std::vector<Process>& processes) {
+Finding describe_chroot(const HostFiles& host, const std::string& directory, const std::set<std::string>& targets,
+                        const MountTable& mounts, const std::vector<Process>& processes) {
     const auto all = std::count_if(mounts.mounts.begin(), mounts.mounts.end(),
                                    [&](const MountEntry& mount) { return lies_under(mount.target, directory); });
     std::string names;
     for (const std::string& target : targets)
         sandbox::os::append_part(names, ", ", plain(target.substr(directory.size())));
     const std::string what = format("{} has {} mounts of a chroot ({})", plain(directory), all, names);
-    const std::vector<std::string> users = users_of(directory, mounts, processes);
+    const std::vector<std::string> users = users_of(host, directory, mounts, processes);
     if (!users.empty()) {
         return {Severity::info, "leftover",
                 format("{}; in use by process {}{}", what, users.front(),
@@ -85,7 +89,7 @@ Finding describe_loop(const LoopDevice& loop, const MountTable& mounts) {
 
 }  // namespace
 
-Findings find_leftovers(const MountTable& mounts, const std::vector<LoopDevice>& loops,
+Findings find_leftovers(const HostFiles& host, const MountTable& mounts, const std::vector<LoopDevice>& loops,
                         const std::vector<Process>& processes) {
     std::map<std::string, std::set<std::string>> chroots;
     for (const MountEntry& mount : mounts.mounts) {
@@ -94,8 +98,8 @@ Findings find_leftovers(const MountTable& mounts, const std::vector<LoopDevice>&
     Findings findings;
     for (const auto& [directory, targets] : chroots) {
         // One such mount is somebody's choice; a system's tree around it, or a second one, makes it a chroot.
-        if (targets.size() < 2 && !is_system_tree(directory)) continue;
-        findings.push_back(describe_chroot(directory, targets, mounts, processes));
+        if (targets.size() < 2 && !is_system_tree(host, directory)) continue;
+        findings.push_back(describe_chroot(host, directory, targets, mounts, processes));
     }
     for (const LoopDevice& loop : loops) {
         if (loop.deleted) findings.push_back(describe_loop(loop, mounts));

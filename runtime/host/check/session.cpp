@@ -82,7 +82,7 @@ std::optional<Login> find_login() {
     }
 }
 
-SessionFacts read_session_facts(const std::vector<Process>& processes) {
+SessionFacts read_session_facts(const sandbox::os::HostFiles& host, const std::vector<Process>& processes) {
     SessionFacts facts;
     facts.variable = [](const char* name) -> const char* { return std::getenv(name); };
     const Process* at = find_process(processes, ::getpid());
@@ -92,7 +92,9 @@ SessionFacts read_session_facts(const std::vector<Process>& processes) {
         if (at != nullptr) facts.ancestors.push_back(at->comm);
     }
     for (const char* mark : {"/run/.containerenv", "/.dockerenv", "/run/systemd/container"}) {
-        if (facts.container_mark.empty() && ::access(mark, F_OK) == 0) facts.container_mark = mark;
+        if (facts.container_mark.empty() &&
+            ::faccessat(host.root(), sandbox::os::below_root(mark).c_str(), F_OK, 0) == 0)
+            facts.container_mark = mark;
     }
     facts.login = find_login();
     return facts;

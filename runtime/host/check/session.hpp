@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/host/state/processes.hpp"
+#include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
 
@@ -39,7 +40,8 @@ struct SessionFacts {
     std::optional<Login> login = {};
 };
 
-[[nodiscard]] SessionFacts read_session_facts(const std::vector<Process>& processes);
+[[nodiscard]] SessionFacts read_session_facts(const sandbox::os::HostFiles& host,
+                                              const std::vector<Process>& processes);
 
 // What logind says of the session, if it says a kind. Else the first that fits, in this order: ci, ssh, wayland, x11,
 // console, container, none. What is nearest to the

@@ -25,11 +25,11 @@ Findings check_host(const Scene& scene, const OurPaths& ours, double expected) {
     const auto add = [&](Findings findings) {
         all.insert(all.end(), std::make_move_iterator(findings.begin()), std::make_move_iterator(findings.end()));
     };
-    add(find_own_builds(scene.processes, ours.store));
-    add(find_builders(scene.processes, ours));
+    add(find_own_builds(scene.host, scene.processes, ours.store));
+    add(find_builders(scene.host, scene.processes, ours));
     add(check_room(ours.store, expected));
     if (!ours.output.empty()) add(check_room(ours.output));
-    add(find_leftovers(scene.mounts, read_loops(), scene.processes));
+    add(find_leftovers(scene.host, scene.mounts, read_loops(scene.host), scene.processes));
     std::stable_sort(all.begin(), all.end(),
                      [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
     return all;

@@ -1,7 +1,9 @@
-// The look at the host before a build: whose session it is, who else builds, what other scripts left, permissions and space.
+// The look at the host before a build: whose session it is, who else builds, what other scripts left, permissions and
+// space.
 #pragma once
 #include "runtime/host/check/builders.hpp"
 #include "runtime/host/check/session.hpp"
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/json.hpp"
 #include "sandbox/os/mountinfo.hpp"
 
@@ -9,6 +11,7 @@ namespace runtime::host {
 
 // What has been seen already, borrowed.
 struct Scene {
+    const sandbox::os::HostFiles& host;
     const sandbox::os::MountTable& mounts;
     const std::vector<Process>& processes;
 };

@@ -1,5 +1,5 @@
-// The proof at the end of a run: what the host looked like before and after, and what of the difference is ours. A value,
-// its text and its JSON form. Does not look at the host itself.
+// The proof at the end of a run: what the host looked like before and after, and what of the difference is ours. A
+// value, its text and its JSON form. Does not look at the host itself.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -29,8 +29,8 @@ struct Receipt {
 [[nodiscard]] Receipt make_receipt(const HostState& before, const HostState& after,
                                    std::vector<Difference> differences);
 
-// Two or three lines for the end of a run, each ended by a newline: the verdict with the counts; the first thing of ours that
-// is left; what others changed meanwhile, and what could not be seen.
+// Two or three lines for the end of a run, each ended by a newline: the verdict with the counts; the first thing of
+// ours that is left; what others changed meanwhile, and what could not be seen.
 [[nodiscard]] std::string to_text(const Receipt& receipt);
 // All of it.
 [[nodiscard]] sandbox::os::Json to_json(const Receipt& receipt);

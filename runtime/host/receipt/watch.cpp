@@ -56,7 +56,7 @@ Watch::Watch(std::string store) : store_(std::move(store)) {
 
 HostState Watch::look(Depth depth) {
     const auto began = Clock::now();
-    HostState state = observe(store_, depth, before_.mounts);
+    HostState state = observe(host_, store_, depth, before_.mounts);
     last_look_ = Clock::now();
     last_look_at_ = ticks_now();
     spent_ += last_look_ - began;
@@ -71,9 +71,9 @@ void Watch::stage_began(const std::string& stage, const std::string& staging) {
 
 // A jail has a cgroup of its own, below the run's; or none, and is in ours.
 void Watch::note_cgroup(const std::string& stage, pid_t init) {
-    const std::string cgroup = sandbox::cgroup_of(init);
+    const std::string cgroup = sandbox::cgroup_of(host_, init);
     const std::size_t slash = cgroup.rfind('/');
-    if (slash == std::string::npos || slash == 0 || cgroup == sandbox::cgroup_of(::getpid())) return;
+    if (slash == std::string::npos || slash == 0 || cgroup == sandbox::cgroup_of(host_, ::getpid())) return;
     known_.cgroups.push_back({cgroup, stage});
     const std::string run = cgroup.substr(0, slash);
     if (known_.find_cgroup(run) == nullptr) known_.cgroups.push_back({run, {}});
@@ -81,8 +81,8 @@ void Watch::note_cgroup(const std::string& stage, pid_t init) {
 
 void Watch::jail_began(const std::string& stage, pid_t init) {
     note_cgroup(stage, init);
-    const std::string path = format("/proc/{}/ns/user", init);
-    sandbox::os::Fd held(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const std::string path = format("{}/ns/user", init);
+    sandbox::os::Fd held(::openat(host_.proc(), path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat about = {};
     // Gone already: then it left no process in its namespace.
     if (!held || ::fstat(held.get(), &about) != 0) return;
@@ -91,10 +91,10 @@ void Watch::jail_began(const std::string& stage, pid_t init) {
     held_namespaces_.push_back({about.st_ino, stage, std::move(held)});
 }
 
-// Descriptors are few, and stages may be many. What can tell nothing any more goes: a jail's namespace that no process is
-// in after its stage. Once for several jails, because it takes a look at all processes.
+// Descriptors are few, and stages may be many. What can tell nothing any more goes: a jail's namespace that no process
+// is in after its stage. Once for several jails, because it takes a look at all processes.
 void Watch::let_empty_namespaces_go() {
-    const std::set<std::uint64_t> in_use = user_namespaces_in_use();
+    const std::set<std::uint64_t> in_use = user_namespaces_in_use(host_);
     const auto is_empty = [&](const HeldNamespace& held) { return held.is_over && !in_use.contains(held.number); };
     for (const HeldNamespace& held : held_namespaces_) {
         if (!is_empty(held)) continue;
@@ -165,7 +165,7 @@ Receipt Watch::finish(Ours ours) {
     std::vector<Difference> differences = compare(before_, after, ours);
     if (has_left_processes(differences)) {
         std::this_thread::sleep_for(settling);
-        after.processes = read_processes();
+        after.processes = read_processes(host_);
         differences = compare(before_, after, ours);
     }
     for (const Seen& seen : seen_) {

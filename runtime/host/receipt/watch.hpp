@@ -1,5 +1,5 @@
-// Looks at the host before, during and after a run, and finds out which stage a trace of ours is of. Knows stages by their
-// names and what their jails are known by, and nothing of what they do.
+// Looks at the host before, during and after a run, and finds out which stage a trace of ours is of. Knows stages by
+// their names and what their jails are known by, and nothing of what they do.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -9,6 +9,7 @@
 
 #include "runtime/host/receipt/receipt.hpp"
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
 
@@ -17,9 +18,12 @@ class Watch {
     // The first look. `store`: the store's absolute path.
     explicit Watch(std::string store);
 
+    // This machine's, for whoever looks at more of it.
+    [[nodiscard]] const sandbox::os::HostFiles& host() const noexcept { return host_; }
     [[nodiscard]] const HostState& before() const noexcept { return before_; }
 
-    // A stage has a staging directory, an absolute path; its jail runs; it is over. More than once where it is tried again.
+    // A stage has a staging directory, an absolute path; its jail runs; it is over. More than once where it is tried
+    // again.
     void stage_began(const std::string& stage, const std::string& staging);
     void jail_began(const std::string& stage, pid_t init);
     void stage_ended(const std::string& stage);
@@ -27,8 +31,8 @@ class Watch {
     // A look meanwhile, if the last one was some seconds ago. Costs nothing but CPU: the supervisor has nothing to do.
     void sample_if_due(const Ours& ours);
 
-    // The last look. `ours` as the run knows it: what its stages are known by is added here. Processes that seem to be left
-    // get a moment to end, and are looked at again.
+    // The last look. `ours` as the run knows it: what its stages are known by is added here. Processes that seem to be
+    // left get a moment to end, and are looked at again.
     [[nodiscard]] Receipt finish(Ours ours);
 
   private:
@@ -46,13 +50,14 @@ class Watch {
     [[nodiscard]] std::string stages_between(std::uint64_t from, std::uint64_t to) const;
     void name_stage(Difference& difference, const HostState& after) const;
 
+    sandbox::os::HostFiles host_;
     std::string store_;
     HostState before_;
     std::uint64_t before_at_ = 0;
     std::vector<Window> windows_;
     Ours known_;  // what stages are known by
-    // The namespace of a jail. While it is held, the kernel gives its number to no other; a process that is left in it holds
-    // it as well.
+    // The namespace of a jail. While it is held, the kernel gives its number to no other; a process that is left in it
+    // holds it as well.
     struct HeldNamespace {
         std::uint64_t number = 0;
         std::string stage;

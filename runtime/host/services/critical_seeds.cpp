@@ -19,14 +19,15 @@ using sandbox::os::BusError;
 using sandbox::os::BusMessage;
 using sandbox::os::BusTarget;
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 using sandbox::os::Json;
 
 constexpr std::uint32_t no_login = 0xFFFFFFFF;  // /proc/self/loginuid of what no login has started
 
 class Seeds {
   public:
-    Seeds(Systemd& systemd, const std::vector<Process>& processes, pid_t caller)
-        : systemd_(systemd), processes_(processes) {
+    Seeds(const HostFiles& host, Systemd& systemd, const std::vector<Process>& processes, pid_t caller)
+        : host_(host), systemd_(systemd), processes_(processes) {
         for (const Process* at = find_process(processes, caller); at != nullptr && ancestors_.insert(at->pid).second;
              at = find_process(processes, at->parent)) {
             if (at->uid != 0) users_.insert(at->uid);
@@ -90,7 +91,7 @@ class Seeds {
 
     [[nodiscard]] std::optional<std::uint32_t> login_uid() const {
         Buffer buffer;
-        const auto text = read_small(AT_FDCWD, "/proc/self/loginuid", buffer);
+        const auto text = read_small(host_.proc(), "self/loginuid", buffer);
         if (!text || text->empty()) return std::nullopt;
         const auto uid = static_cast<std::uint32_t>(std::strtoul(std::string(*text).c_str(), nullptr, 10));
         return uid == no_login ? std::nullopt : std::optional(uid);
@@ -138,9 +139,9 @@ class Seeds {
         return {};
     }
 
-    [[nodiscard]] static std::string environment_of(pid_t pid) {
+    [[nodiscard]] std::string environment_of(pid_t pid) const {
         try {
-            return sandbox::os::read_file(AT_FDCWD, format("/proc/{}/environ", pid));
+            return sandbox::os::read_file(host_.proc(), format("{}/environ", pid));
         } catch (const sandbox::os::SysError&) {
             return {};  // another user's, or gone
         }
@@ -167,20 +168,22 @@ class Seeds {
     void add_managers_of(const SshLink& link) {
         const std::string what =
             format("manages {}, by which the SSH peer of this session ({}) is reached", link.name, link.peer);
-        const auto holds = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
-        if (holds(format("/run/systemd/netif/links/{}", link.index)) && is_configured_by_networkd(link)) {
+        const auto holds = [&](const std::string& path) {
+            return ::faccessat(host_.root(), path.c_str(), F_OK, 0) == 0;
+        };
+        if (holds(format("run/systemd/netif/links/{}", link.index)) && is_configured_by_networkd(link)) {
             add_if_loaded("systemd-networkd.service", what);
         }
-        if (holds("/run/network/ifstate." + link.name)) {  // ifup(8)
+        if (holds("run/network/ifstate." + link.name)) {  // ifup(8)
             add_if_loaded("networking.service", what);
             add_if_loaded(format("ifup@{}.service", link.name), what);
         }
         add_network_manager(link, what);
     }
 
-    [[nodiscard]] static bool is_configured_by_networkd(const SshLink& link) {
+    [[nodiscard]] bool is_configured_by_networkd(const SshLink& link) const {
         Buffer buffer;
-        const auto text = read_small(AT_FDCWD, format("/run/systemd/netif/links/{}", link.index).c_str(), buffer);
+        const auto text = read_small(host_.root(), format("run/systemd/netif/links/{}", link.index), buffer);
         return text && text->find("ADMIN_STATE=unmanaged") == std::string_view::npos;
     }
 
@@ -208,6 +211,7 @@ class Seeds {
         }
     }
 
+    const HostFiles& host_;
     Systemd& systemd_;
     const std::vector<Process>& processes_;
     std::set<pid_t> ancestors_;      // with the caller
@@ -218,8 +222,9 @@ class Seeds {
 
 }  // namespace
 
-std::vector<CriticalUnit> find_critical(Systemd& systemd, const std::vector<Process>& processes, pid_t caller) {
-    Seeds seeds(systemd, processes, caller);
+std::vector<CriticalUnit> find_critical(const HostFiles& host, Systemd& systemd, const std::vector<Process>& processes,
+                                        pid_t caller) {
+    Seeds seeds(host, systemd, processes, caller);
     seeds.find_common();  // their reasons come before what else can be said of the same unit
     if (systemd.manager() == Manager::user) {
         seeds.find_of_user();

@@ -1,6 +1,6 @@
-// The units that the session which builds depends on. They are found by what they are (whose process is the bus, what holds an
-// ancestor of ours, what manages the link to the SSH peer), not by names alone; that is services/critical_seeds.hpp's. Here: what follows
-// from those that were found. Knows no bus.
+// The units that the session which builds depends on. They are found by what they are (whose process is the bus, what
+// holds an ancestor of ours, what manages the link to the SSH peer), not by names alone; that is
+// services/critical_seeds.hpp's. Here: what follows from those that were found. Knows no bus.
 #pragma once
 #include <map>
 #include <string>

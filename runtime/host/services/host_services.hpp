@@ -1,5 +1,6 @@
-// The services of the host that a pipeline requires (requires-services), from before its first stage to after its last: looked
-// up, started where that is allowed and harms nothing, and put back as they were found. The rules are services/service_plan.hpp's.
+// The services of the host that a pipeline requires (requires-services), from before its first stage to after its last:
+// looked up, started where that is allowed and harms nothing, and put back as they were found. The rules are
+// services/service_plan.hpp's.
 #pragma once
 #include <set>
 

@@ -12,7 +12,8 @@ namespace {
 using sandbox::os::BusError;
 using sandbox::os::format;
 
-// systemd kills a unit that does not end, after 90 s where it does not say otherwise (TimeoutStopSec=, systemd.service(5)).
+// systemd kills a unit that does not end, after 90 s where it does not say otherwise (TimeoutStopSec=,
+// systemd.service(5)).
 constexpr std::chrono::seconds stop_timeout{100};
 
 void stop(const StartedUnit& started, Systemd& systemd, PendingJob job, PutBack& done) {

@@ -18,12 +18,12 @@ struct PutBack {
     [[nodiscard]] bool is_as_found() const { return failed.empty(); }
 };
 
-// Those of the journal that have no users. It is written before and after each; where the disk is full, what it has too many the
-// next run finds inactive.
+// Those of the journal that have no users. It is written before and after each; where the disk is full, what it has too
+// many the next run finds inactive.
 PutBack restore(ServiceJournal& journal, UnitManagers& managers, PendingJob job = PendingJob::others);
 
-// Of runs that were killed, on the host that they have left behind; `say` gets a sentence for each. Does nothing, and asks nobody,
-// where the store's journal names none.
+// Of runs that were killed, on the host that they have left behind; `say` gets a sentence for each. Does nothing, and
+// asks nobody, where the store's journal names none.
 void restore_of_dead_runs(int store, const IsAlive& is_alive, const std::function<void(const std::string&)>& say);
 
 // "foo.service was stopped again; bar.service was left as it is: ..."; empty: there was nothing.

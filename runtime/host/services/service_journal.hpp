@@ -1,5 +1,6 @@
-// Which host services the builds of a store have started, and for whom: host-services.json in the store, written before systemd
-// is asked for anything, so that after a crash the next run can put back what was found. Shared by all builds of the store under a
+// Which host services the builds of a store have started, and for whom: host-services.json in the store, written before
+// systemd is asked for anything, so that after a crash the next run can put back what was found. Shared by all builds
+// of the store under a
 // lock: the last one that needs a unit is the one that puts it back. Knows no bus.
 #pragma once
 #include <functional>

@@ -44,7 +44,8 @@ class Closure {
   public:
     Closure(Manager manager, UnitSource& source) : manager_(manager), source_(source) {}
 
-    // As systemd does (transaction.c): what is up already ends the way down, and of what is only wanted no fault counts.
+    // As systemd does (transaction.c): what is up already ends the way down, and of what is only wanted no fault
+    // counts.
     void add(const std::string& name) {
         const UnitFacts unit = source_.get(name);
         if (!seen_.insert(unit.name).second) return;

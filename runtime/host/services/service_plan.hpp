@@ -1,5 +1,5 @@
-// What is to be done about one required service before a build, and about one that was started, after it. Rules only: they look
-// at facts, and change nothing.
+// What is to be done about one required service before a build, and about one that was started, after it. Rules only:
+// they look at facts, and change nothing.
 #pragma once
 #include <functional>
 #include <optional>

@@ -1,5 +1,5 @@
-// What keeps a build from starting where systemd was asked for a required service and it is not active, in words: what is the
-// matter, and what to do.
+// What keeps a build from starting where systemd was asked for a required service and it is not active, in words: what
+// is the matter, and what to do.
 #pragma once
 #include "runtime/host/services/service_plan.hpp"
 #include "sandbox/os/bus.hpp"

@@ -1,4 +1,5 @@
-// By which network link an SSH session comes in: the way back to its peer, as the kernel would route it. ip(7), rtnetlink(7).
+// By which network link an SSH session comes in: the way back to its peer, as the kernel would route it. ip(7),
+// rtnetlink(7).
 #pragma once
 #include <optional>
 #include <string>
@@ -11,8 +12,8 @@ struct SshLink {
     unsigned index = 0;
 };
 
-// `connection` as sshd(8) puts it into SSH_CONNECTION: "PEER PORT OWN PORT". Nothing where it is no such text, or where there is no
-// such address (any more).
+// `connection` as sshd(8) puts it into SSH_CONNECTION: "PEER PORT OWN PORT". Nothing where it is no such text, or where
+// there is no such address (any more).
 [[nodiscard]] std::optional<SshLink> find_ssh_link(const std::string& connection);
 
 }  // namespace runtime::host

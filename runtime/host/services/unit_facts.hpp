@@ -1,5 +1,5 @@
-// A unit of systemd as its manager describes it: its state, and what it has to do with others. Values only; who asks the
-// manager is services/systemd.hpp. The properties are those of org.freedesktop.systemd1(5).
+// A unit of systemd as its manager describes it: its state, and what it has to do with others. Values only; who asks
+// the manager is services/systemd.hpp. The properties are those of org.freedesktop.systemd1(5).
 #pragma once
 #include <string>
 #include <string_view>

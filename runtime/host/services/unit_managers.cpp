@@ -16,7 +16,7 @@ const CriticalUnits& UnitManagers::critical(Manager manager) {
     auto& critical = one(manager).critical;
     if (!critical) {
         Systemd& systemd = of(manager);
-        critical.emplace(find_critical(systemd, read_processes(), ::getpid()), systemd);
+        critical.emplace(find_critical(host_, systemd, read_processes(host_), ::getpid()), systemd);
     }
     return *critical;
 }

@@ -1,10 +1,12 @@
-// The managers of the host's units, each connected to when it is first asked for, with what the session that builds depends on.
+// The managers of the host's units, each connected to when it is first asked for, with what the session that builds
+// depends on.
 #pragma once
 #include <memory>
 #include <optional>
 
 #include "runtime/host/services/service_plan.hpp"
 #include "runtime/host/services/systemd.hpp"
+#include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
 
@@ -26,6 +28,7 @@ class UnitManagers {
     };
     One& one(Manager manager) { return manager == Manager::user ? user_ : system_; }
 
+    sandbox::os::HostFiles host_;
     One system_;
     One user_;
 };

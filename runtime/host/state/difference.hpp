@@ -138,8 +138,8 @@ struct Ours {
 
 // The path itself, or something below it; never for an empty folder.
 [[nodiscard]] bool lies_under(std::string_view path, std::string_view folder);
-// Names come from whoever mounts or runs something, a payload too: they must not steer the terminal that shows the receipt,
-// nor break its JSON, which is UTF-8. What is not plain ASCII is shown as \xNN.
+// Names come from whoever mounts or runs something, a payload too: they must not steer the terminal that shows the
+// receipt, nor break its JSON, which is UTF-8. What is not plain ASCII is shown as \xNN.
 using sandbox::os::plain;
 
 // Of what the build does because its pipeline says so.

@@ -9,6 +9,7 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 
 constexpr int deepest = 2;
 // A directory with more than so many entries is somebody's data: only its first are looked at.
@@ -37,24 +38,24 @@ void read_folder(const Folder& folder, const std::string& path, dev_t device, in
         table.items[name] = {format("{} of {}", type_of(about), about.st_uid), {.uid = about.st_uid}};
         // What is mounted there is in the mount table.
         if (S_ISDIR(about.st_mode) && depth < deepest && about.st_dev == device) {
-            read_folder(open_folder(::dirfd(folder.get()), entry->d_name), name, device, depth + 1, table);
+            read_folder(open_folder(::dirfd(folder.get()), entry->d_name, O_NOFOLLOW), name, device, depth + 1, table);
         }
     }
 }
 
-void read_tree(const std::string& path, Table& table) {
-    const Folder folder = open_folder(path.c_str());
+void read_tree(const HostFiles& host, const std::string& path, Table& table) {
+    const Folder folder = open_folder(host.root(), sandbox::os::below_root(path));
     struct stat about = {};
     if (folder && ::fstat(::dirfd(folder.get()), &about) == 0) read_folder(folder, path, about.st_dev, 1, table);
 }
 
 }  // namespace
 
-Table observe_files(const std::string& runtime_directory, const std::string& store) {
+Table observe_files(const HostFiles& host, const std::string& runtime_directory, const std::string& store) {
     Table table;
-    read_tree("/tmp", table);
-    read_tree("/run", table);
-    if (!runtime_directory.empty()) read_tree(runtime_directory, table);
+    read_tree(host, "/tmp", table);
+    read_tree(host, "/run", table);
+    if (!runtime_directory.empty()) read_tree(host, runtime_directory, table);
     std::erase_if(table.items, [&](const auto& item) { return lies_under(item.first, store); });
     return table;
 }

@@ -9,8 +9,8 @@
 
 namespace runtime::host {
 
-// harm: a build would damage something, or be damaged; it does not start. warning: said before each build. info: only said
-// when it is asked for.
+// harm: a build would damage something, or be damaged; it does not start. warning: said before each build. info: only
+// said when it is asked for.
 enum class Severity : std::uint8_t { info, warning, harm };
 
 struct Finding {

@@ -16,6 +16,7 @@ namespace {
 
 // What a probe may need of what was seen before it.
 struct Look {
+    const sandbox::os::HostFiles& host;
     const std::string& store;
     const sandbox::os::MountTable& mounts;
     Network network;
@@ -29,20 +30,20 @@ struct Probe {
 
 Table observe_shared_files(Look& look) {
     const char* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
-    return observe_files(runtime_directory == nullptr ? "" : runtime_directory, look.store);
+    return observe_files(look.host, runtime_directory == nullptr ? "" : runtime_directory, look.store);
 }
 
 constexpr std::array probes = {
-    Probe{Kind::loop, [](Look&) { return observe_loops(); }},
-    Probe{Kind::dm, [](Look&) { return observe_mapper(); }},
+    Probe{Kind::loop, [](Look& look) { return observe_loops(look.host); }},
+    Probe{Kind::dm, [](Look& look) { return observe_mapper(look.host); }},
     Probe{Kind::link, [](Look& look) { return std::move(look.network.links); }},
     Probe{Kind::address, [](Look& look) { return std::move(look.network.addresses); }},
     Probe{Kind::route, [](Look& look) { return std::move(look.network.routes); }},
-    Probe{Kind::nftables, [](Look&) { return observe_nftables(); }},
-    Probe{Kind::binfmt, [](Look&) { return observe_binfmt(); }},
-    Probe{Kind::module, [](Look&) { return observe_modules(); }},
-    Probe{Kind::sysctl, [](Look&) { return observe_sysctls(); }},
-    Probe{Kind::ipc, [](Look& look) { return observe_ipc(look.mounts); }},
+    Probe{Kind::nftables, [](Look& look) { return observe_nftables(look.host); }},
+    Probe{Kind::binfmt, [](Look& look) { return observe_binfmt(look.host); }},
+    Probe{Kind::module, [](Look& look) { return observe_modules(look.host); }},
+    Probe{Kind::sysctl, [](Look& look) { return observe_sysctls(look.host); }},
+    Probe{Kind::ipc, [](Look& look) { return observe_ipc(look.host, look.mounts); }},
     Probe{Kind::file, observe_shared_files},
 };
 
@@ -88,11 +89,12 @@ std::vector<Column> columns(const HostState& state) {
     return all;
 }
 
-HostState observe(const std::string& store, Depth depth, const sandbox::os::MountTable& known) {
+HostState observe(const sandbox::os::HostFiles& host, const std::string& store, Depth depth,
+                  const sandbox::os::MountTable& known) {
     HostState state;
-    state.mounts = sandbox::os::read_mounts(known);
-    state.processes = read_processes();
-    Look look{store, state.mounts, observe_network()};
+    state.mounts = sandbox::os::read_mounts(host, known);
+    state.processes = read_processes(host);
+    Look look{host, store, state.mounts, observe_network(host)};
     for (const Probe& probe : probes) state.tables[probe.kind] = probe.observe(look);
     if (depth == Depth::whole) {
         state.services = observe_services();

@@ -1,5 +1,5 @@
-// What can be seen of the host session from outside a jail, at one moment, and what differs between two. Each kind of thing
-// has a file of its own beside this one.
+// What can be seen of the host session from outside a jail, at one moment, and what differs between two. Each kind of
+// thing has a file of its own beside this one.
 #pragma once
 #include <map>
 #include <string_view>
@@ -8,6 +8,7 @@
 #include "runtime/host/state/item.hpp"
 #include "runtime/host/state/processes.hpp"
 #include "runtime/host/state/units.hpp"
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/mountinfo.hpp"
 
 namespace runtime::host {
@@ -33,10 +34,10 @@ struct Column {
 // whole: everything. quick: all but what a bus has to be asked for, which then counts as not readable.
 enum class Depth : std::uint8_t { whole, quick };
 
-// `store`: files below it are not looked at. `known`: mounts of an earlier look, which are not parsed again if they are the
-// same. Throws SysError, LibmountMissing.
-[[nodiscard]] HostState observe(const std::string& store, Depth depth = Depth::whole,
-                                const sandbox::os::MountTable& known = {});
+// `store`: files below it are not looked at. `known`: mounts of an earlier look, which are not parsed again if they are
+// the same. Throws SysError, LibmountMissing.
+[[nodiscard]] HostState observe(const sandbox::os::HostFiles& host, const std::string& store,
+                                Depth depth = Depth::whole, const sandbox::os::MountTable& known = {});
 
 // Everything that differs, in the order of the kinds.
 [[nodiscard]] std::vector<Difference> compare(const HostState& before, const HostState& after, const Ours& ours);

@@ -13,10 +13,11 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 
 // The columns of proc_sysvipc(5) by their heading: the kernel adds new ones at the end.
-void read_system_v(const char* kind, Table& table) {
-    const auto text = sandbox::os::read_file_if_exists(AT_FDCWD, format("/proc/sysvipc/{}", kind));
+void read_system_v(const HostFiles& host, const char* kind, Table& table) {
+    const auto text = sandbox::os::read_file_if_exists(host.proc(), format("sysvipc/{}", kind));
     if (!text) return;
     std::istringstream lines(*text);
     std::string line;
@@ -42,8 +43,8 @@ void read_system_v(const char* kind, Table& table) {
     }
 }
 
-void read_files(const std::string& path, Table& table) {
-    const Folder folder = open_folder(path.c_str());
+void read_files(const HostFiles& host, const std::string& path, Table& table) {
+    const Folder folder = open_folder(host.root(), sandbox::os::below_root(path));
     while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
         struct stat about = {};
         if (is_dot(*entry) || ::fstatat(::dirfd(folder.get()), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0)
@@ -54,12 +55,12 @@ void read_files(const std::string& path, Table& table) {
 
 }  // namespace
 
-Table observe_ipc(const sandbox::os::MountTable& mounts) {
+Table observe_ipc(const HostFiles& host, const sandbox::os::MountTable& mounts) {
     Table table;
-    for (const char* kind : {"shm", "sem", "msg"}) read_system_v(kind, table);
-    read_files("/dev/shm", table);
+    for (const char* kind : {"shm", "sem", "msg"}) read_system_v(host, kind, table);
+    read_files(host, "/dev/shm", table);
     for (const sandbox::os::MountEntry& mount : mounts.mounts) {
-        if (mount.fstype == "mqueue") read_files(mount.target, table);
+        if (mount.fstype == "mqueue") read_files(host, mount.target, table);
     }
     return table;
 }

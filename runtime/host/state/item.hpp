@@ -1,5 +1,5 @@
-// Most of what can be looked at on a host is a list of named things with a value and an owner: a link, a setting, a unit, a
-// file. This is such a list, how two of them differ, and whose a difference is.
+// Most of what can be looked at on a host is a list of named things with a value and an owner: a link, a setting, a
+// unit, a file. This is such a list, how two of them differ, and whose a difference is.
 #pragma once
 #include <map>
 

@@ -1,4 +1,5 @@
-// What changed in the mount table, and whose it is. Ours is a mount whose target, source, options or root lie under the store.
+// What changed in the mount table, and whose it is. Ours is a mount whose target, source, options or root lie under the
+// store.
 #pragma once
 #include "runtime/host/state/difference.hpp"
 #include "sandbox/os/mountinfo.hpp"

@@ -20,6 +20,7 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 
 template <class Header>
 Bytes bytes_of(const Header& header) {
@@ -41,9 +42,9 @@ std::string address_text(int family, Bytes value) {
 }
 
 // The user that a tun device belongs to; -1 where nobody, and of other links.
-std::optional<std::uint32_t> tun_owner(const std::string& name) {
+std::optional<std::uint32_t> tun_owner(const HostFiles& host, const std::string& name) {
     Buffer buffer{};
-    const auto text = read_small(AT_FDCWD, ("/sys/class/net/" + name + "/owner").c_str(), buffer);
+    const auto text = read_small(host.sys(), "class/net/" + name + "/owner", buffer);
     std::int64_t uid = -1;
     if (text) std::from_chars(text->data(), text->data() + text->size(), uid);
     return uid < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(uid));
@@ -57,7 +58,7 @@ std::string name_of_link(const Names& names, std::uint32_t index) {
 }
 
 // Whether it is up is a setting; whether its cable is plugged in is not.
-Names read_links(Table& links) {
+Names read_links(const HostFiles& host, Table& links) {
     Names names;
     const ifinfomsg all{};
     const int error = ask_kernel({NETLINK_ROUTE, RTM_GETLINK, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&,
@@ -74,7 +75,7 @@ Names read_links(Table& links) {
         names[static_cast<std::uint32_t>(head.ifi_index)] = name;
         links.items[name] = {format("{}number {}, {}, mtu {}", kind, head.ifi_index,
                                     (head.ifi_flags & IFF_UP) != 0 ? "up" : "down", number_of(attributes, IFLA_MTU)),
-                             {.uid = tun_owner(name)}};
+                             {.uid = tun_owner(host, name)}};
     });
     if (error != 0) links.unreadable = std::strerror(error);
     return names;
@@ -124,25 +125,25 @@ void read_routes(const Names& names, const Table& links, Table& routes) {
 }
 
 // To ask a kernel that has not loaded it would load it.
-bool is_nftables_there() {
-    const auto modules = sandbox::os::read_file_if_exists(AT_FDCWD, "/proc/modules");
+bool is_nftables_there(const HostFiles& host) {
+    const auto modules = sandbox::os::read_file_if_exists(host.proc(), "modules");
     return !modules || ("\n" + *modules).find("\nnf_tables ") != std::string::npos ||
-           sandbox::os::exists(AT_FDCWD, "/sys/module/nf_tables");
+           sandbox::os::exists(host.sys(), "module/nf_tables");
 }
 
 }  // namespace
 
-Network observe_network() {
+Network observe_network(const HostFiles& host) {
     Network network;
-    const Names names = read_links(network.links);
+    const Names names = read_links(host, network.links);
     read_addresses(names, network.links, network.addresses);
     read_routes(names, network.links, network.routes);
     return network;
 }
 
-Table observe_nftables() {
+Table observe_nftables(const HostFiles& host) {
     Table table;
-    if (!is_nftables_there()) {
+    if (!is_nftables_there(host)) {
         table.unreadable = "nf_tables is not loaded";
         return table;
     }
@@ -162,7 +163,8 @@ Table observe_nftables() {
                            [&](const nlmsghdr&, Bytes body) {
                                const Attributes attributes = attributes_of(body, sizeof all);
                                if (!attributes.contains(NFTA_TABLE_NAME)) return;
-                               // Tables that go with their maker know its netlink port, which is its pid where it has one socket.
+                               // Tables that go with their maker know its netlink port, which is its pid where it has
+                               // one socket.
                                Facts facts;
                                facts.pid = static_cast<pid_t>(number(attributes, NFTA_TABLE_OWNER));
                                table.items[format("table {} of family {}", text_of(attributes.at(NFTA_TABLE_NAME)),

@@ -1,6 +1,7 @@
 // The host's network: links, addresses, routes, and the tables of nftables where they may be read.
 #pragma once
 #include "runtime/host/state/item.hpp"
+#include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
 
@@ -9,9 +10,9 @@ struct Network {
     Table addresses;  // "ADDRESS/PREFIX dev LINK"; each has the facts of its link
     Table routes;     // of all tables but the local one, which follows the addresses
 };
-[[nodiscard]] Network observe_network();
+[[nodiscard]] Network observe_network(const sandbox::os::HostFiles& host);
 
 // Each table, and the number of the generation, which every change of any rule makes another. Only root may read it.
-[[nodiscard]] Table observe_nftables();
+[[nodiscard]] Table observe_nftables(const sandbox::os::HostFiles& host);
 
 }  // namespace runtime::host

@@ -13,6 +13,7 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 using sandbox::os::SysError;
 
 // The next word of `text` as a number; 0 if it is none.
@@ -68,23 +69,22 @@ std::optional<Process> read_process(int proc, const std::string& pid) {
     Process process;
     std::from_chars(pid.data(), pid.data() + pid.size(), process.pid);
     Buffer buffer{};
-    const auto text = read_small(proc, (pid + "/stat").c_str(), buffer);
+    const auto text = read_small(proc, pid + "/stat", buffer);
     if (!text || !parse_stat(*text, process)) return std::nullopt;
     // The folder belongs to the effective uid, even of a process that is not dumpable (the kernel keeps that
     // for procps); /proc/PID/status says the same at four times the cost.
     struct stat folder = {};
     if (::fstatat(proc, pid.c_str(), &folder, 0) != 0) return std::nullopt;
     process.uid = folder.st_uid;
-    if (const auto cgroup = read_small(proc, (pid + "/cgroup").c_str(), buffer))
-        process.cgroup = unified_cgroup(*cgroup);
+    if (const auto cgroup = read_small(proc, pid + "/cgroup", buffer)) process.cgroup = unified_cgroup(*cgroup);
     process.user_namespace = user_namespace(proc, pid, buffer);
     return process;
 }
 
 // Calls use(descriptor of /proc, pid).
 template <class Use>
-void for_each_process(Use use) {
-    const Folder folder = open_folder("/proc");
+void for_each_process(const HostFiles& host, Use use) {
+    const Folder folder = open_folder(host.proc(), ".");
     if (!folder) throw SysError(errno, "open /proc");
     while (const dirent* entry = ::readdir(folder.get())) {
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') use(::dirfd(folder.get()), entry->d_name);
@@ -97,19 +97,19 @@ bool has_ended(const Process& process) {
 
 }  // namespace
 
-std::vector<Process> read_processes() {
+std::vector<Process> read_processes(const HostFiles& host) {
     std::vector<Process> processes;
-    for_each_process([&](int proc, const char* pid) {
+    for_each_process(host, [&](int proc, const char* pid) {
         if (auto process = read_process(proc, pid)) processes.push_back(std::move(*process));
     });
     std::sort(processes.begin(), processes.end(), [](const auto& a, const auto& b) { return a.pid < b.pid; });
     return processes;
 }
 
-std::set<std::uint64_t> user_namespaces_in_use() {
+std::set<std::uint64_t> user_namespaces_in_use(const HostFiles& host) {
     std::set<std::uint64_t> namespaces;
     Buffer buffer{};
-    for_each_process([&](int proc, const char* pid) { namespaces.insert(user_namespace(proc, pid, buffer)); });
+    for_each_process(host, [&](int proc, const char* pid) { namespaces.insert(user_namespace(proc, pid, buffer)); });
     return namespaces;
 }
 

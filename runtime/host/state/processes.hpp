@@ -3,6 +3,7 @@
 #include <set>
 
 #include "runtime/host/state/difference.hpp"
+#include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
 
@@ -20,10 +21,10 @@ struct Process {
 };
 
 // All, by pid. A process that ends while it is read is left out; so are the kernel's own threads. Throws SysError.
-[[nodiscard]] std::vector<Process> read_processes();
+[[nodiscard]] std::vector<Process> read_processes(const sandbox::os::HostFiles& host);
 
 // The user namespaces that somebody is in, by inode, as far as they are ours to see. Throws SysError.
-[[nodiscard]] std::set<std::uint64_t> user_namespaces_in_use();
+[[nodiscard]] std::set<std::uint64_t> user_namespaces_in_use(const sandbox::os::HostFiles& host);
 
 // Null if there is none; `processes` ordered by pid.
 [[nodiscard]] const Process* find_process(const std::vector<Process>& processes, pid_t pid);
@@ -31,10 +32,10 @@ struct Process {
 // Who descends from whom at the second moment. Ours is a process that
 //   descends from the supervisor; or
 //   is in a user namespace or a cgroup of one of this run's jails; or
-//   has a uid of our range, and its nearest ancestor outside the range is one of the supervisor's ancestors: that is where
-//   the kernel would hang a process that had got away. (A uid of the range alone is no proof: other runs and containers of
-//   the same user have the same range, but a parent of their own. One whose user namespace can be seen, and is none of
-//   ours, is theirs.)
+//   has a uid of our range, and its nearest ancestor outside the range is one of the supervisor's ancestors: that is
+//   where the kernel would hang a process that had got away. (A uid of the range alone is no proof: other runs and
+//   containers of the same user have the same range, but a parent of their own. One whose user namespace can be seen,
+//   and is none of ours, is theirs.)
 // Processes that have ended and were only not reaped yet are nobody's.
 class Lineage {
   public:

@@ -9,6 +9,8 @@
 namespace runtime::host {
 namespace {
 
+using sandbox::os::HostFiles;
+
 // Kept short: what scripts that build images change and forget.
 constexpr const char* sysctls[] = {
     "kernel/hostname",  // a chroot has no host name of its own
@@ -29,10 +31,10 @@ constexpr const char* sysctls[] = {
 
 }  // namespace
 
-Table observe_sysctls() {
+Table observe_sysctls(const HostFiles& host) {
     Table table;
     Buffer buffer{};
-    const Folder folder = open_folder("/proc/sys");
+    const Folder folder = open_folder(host.proc(), "sys");
     if (!folder) {
         table.unreadable = std::strerror(errno);
         return table;
@@ -47,9 +49,9 @@ Table observe_sysctls() {
     return table;
 }
 
-Table observe_modules() {
+Table observe_modules(const HostFiles& host) {
     Table table;
-    const auto text = sandbox::os::read_file_if_exists(AT_FDCWD, "/proc/modules");
+    const auto text = sandbox::os::read_file_if_exists(host.proc(), "modules");
     if (!text) {
         table.unreadable = "this kernel has no modules";
         return table;
@@ -63,10 +65,10 @@ Table observe_modules() {
     return table;
 }
 
-Table observe_binfmt() {
+Table observe_binfmt(const HostFiles& host) {
     Table table;
     Buffer buffer{};
-    const Folder folder = open_folder("/proc/sys/fs/binfmt_misc");
+    const Folder folder = open_folder(host.proc(), "sys/fs/binfmt_misc");
     // An empty directory until it is mounted; to look into an automount would mount it.
     if (!folder || !read_small(::dirfd(folder.get()), "status", buffer)) {
         table.unreadable = "binfmt_misc is not mounted";

@@ -1,5 +1,5 @@
-// Folders of procfs and sysfs whose files hold one value each, read by the hundred: one buffer, one read, no error that is
-// not an answer.
+// Folders of procfs and sysfs whose files hold one value each, read by the hundred: one buffer, one read, no error that
+// is not an answer.
 #pragma once
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,12 +14,9 @@ namespace runtime::host {
 
 using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-// Null where it cannot be opened; errno says why. Close-on-exec, opendir(3).
-inline Folder open_folder(const char* path) {
-    return {::opendir(path), ::closedir};
-}
-inline Folder open_folder(int parent, const char* path) {
-    const int folder = ::openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+// Null where it cannot be opened; errno says why. `more_flags`: O_NOFOLLOW where the last part must not be a link.
+inline Folder open_folder(int parent, const std::string& path, int more_flags = 0) {
+    const int folder = ::openat(parent, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | more_flags);
     return {folder < 0 ? nullptr : ::fdopendir(folder), ::closedir};
 }
 
@@ -30,5 +27,6 @@ inline bool is_dot(const dirent& entry) {
 
 using Buffer = sandbox::os::SmallBuffer;
 using sandbox::os::read_small;
+using sandbox::os::read_whole;
 
 }  // namespace runtime::host

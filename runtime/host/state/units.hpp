@@ -17,8 +17,8 @@ struct Services {
 };
 [[nodiscard]] Services observe_services();
 
-// Asks about the units and logins that are in `after` and not, or otherwise, in `before`: their program, process and cgroup,
-// which tell whose they are. What another one starts is as good as that one.
+// Asks about the units and logins that are in `after` and not, or otherwise, in `before`: their program, process and
+// cgroup, which tell whose they are. What another one starts is as good as that one.
 void find_service_facts(const Services& before, Services& after);
 
 }  // namespace runtime::host

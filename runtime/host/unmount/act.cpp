@@ -23,17 +23,18 @@ namespace {
 
 using sandbox::os::Fd;
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 using sandbox::os::MountEntry;
 using sandbox::os::try_sys;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds between_tries{50};
 
-// The parent of each mount, by their ids: all that is asked again before each step. Libmount would be a process for each,
-// and the two numbers at the beginning of a line need nobody who knows the rest of it.
-std::map<int, int> read_parents() {
+// The parent of each mount, by their ids: all that is asked again before each step. Libmount would be a process for
+// each, and the two numbers at the beginning of a line need nobody who knows the rest of it.
+std::map<int, int> read_parents(const HostFiles& host) {
     std::map<int, int> parents;
-    const std::string table = sandbox::os::read_file(AT_FDCWD, "/proc/self/mountinfo");
+    const std::string table = sandbox::os::read_file(host.proc(), "self/mountinfo");
     for (const std::string_view line : sandbox::os::lines(table)) {
         int id = 0;
         int parent = 0;
@@ -46,16 +47,16 @@ std::map<int, int> read_parents() {
     return parents;
 }
 
-// The id of the mount that is on top of a place: what umount2(2) and mount(2) would act upon. By an O_PATH descriptor, which
-// needs no answer of a file system whose server is dead. 0: there is no way to it; errno says why.
-int mount_on(const std::string& place) {
+// The id of the mount that is on top of a place: what umount2(2) and mount(2) would act upon. By an O_PATH descriptor,
+// which needs no answer of a file system whose server is dead. 0: there is no way to it; errno says why.
+int mount_on(const HostFiles& host, const std::string& place) {
     const long opened = try_sys([&] { return ::open(place.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); });
     if (opened < 0) {
         errno = static_cast<int>(-opened);
         return 0;
     }
     const Fd file(static_cast<int>(opened));
-    const std::string about = sandbox::os::read_file(AT_FDCWD, format("/proc/self/fdinfo/{}", file.get()));
+    const std::string about = sandbox::os::read_file(host.proc(), format("self/fdinfo/{}", file.get()));
     int id = 0;
     const std::size_t at = about.find("mnt_id:");
     if (at != std::string::npos) std::istringstream(about.substr(at + std::string_view("mnt_id:").size())) >> id;
@@ -70,7 +71,7 @@ void set(Step& step, StepState state, std::string why = {}, std::string remedy =
 
 class Worker {
   public:
-    Worker(UnmountPlan& plan, const UnmountHow& how) : plan_(plan), how_(how) {}
+    Worker(const HostFiles& host, UnmountPlan& plan, const UnmountHow& how) : host_(host), plan_(plan), how_(how) {}
     // One attempt at each step that is not settled. True where one was done.
     bool pass();
     [[nodiscard]] bool is_waiting() const {
@@ -98,6 +99,7 @@ class Worker {
     }
     [[nodiscard]] bool is_lazy() const { return how_.mode == UnmountMode::lazy; }
 
+    const HostFiles& host_;
     UnmountPlan& plan_;
     const UnmountHow& how_;
     std::map<int, int> parents_;
@@ -108,7 +110,7 @@ bool Worker::pass() {
     bool is_any_done = false;
     for (Step& step : plan_.steps) {
         if (step.state != StepState::planned && step.state != StepState::busy) continue;
-        parents_ = read_parents();
+        parents_ = read_parents(host_);
         attempt(step);
         if (step.state != StepState::done) continue;
         is_any_done = true;
@@ -125,7 +127,7 @@ void Worker::attempt(Step& step) {
 }
 
 bool Worker::is_on_top(Step& step) const {
-    const int on_top = mount_on(step.mount.target);
+    const int on_top = mount_on(host_, step.mount.target);
     if (on_top == step.mount.id) return true;
     if (on_top == 0 && errno != ENOENT && errno != ENOTDIR) {
         fail(step, errno);
@@ -207,19 +209,19 @@ void Worker::unmount(Step& step) {
 }
 
 void Worker::detach(Step& step) {
-    const std::vector<LoopDevice> loops = read_loops();
+    const std::vector<LoopDevice> loops = read_loops(host_);
     if (std::ranges::find(loops, step.loop) == loops.end()) return set(step, StepState::done);
     if (!clear(step)) return;
     // Somebody who is not ours to see may have it open still: then it goes when they close it.
-    const std::vector<LoopDevice> after = read_loops();
+    const std::vector<LoopDevice> after = read_loops(host_);
     const bool is_gone = std::ranges::find(after, step.loop) == after.end();
     if (is_gone || is_lazy()) return set(step, StepState::done);
     set(step, StepState::busy, "somebody has it open");
 }
 
 bool Worker::clear(Step& step) const {
-    // O_EXCL with a block device (open(2)): refused as long as it is mounted in any namespace, or under another device. The
-    // kernel itself would put the end off until then, and say that all is well.
+    // O_EXCL with a block device (open(2)): refused as long as it is mounted in any namespace, or under another device.
+    // The kernel itself would put the end off until then, and say that all is well.
     const std::string device = "/dev/" + step.loop.name;
     const int flags = O_RDONLY | O_CLOEXEC | (is_lazy() ? 0 : O_EXCL);
     const long opened = try_sys([&] { return ::open(device.c_str(), flags); });
@@ -232,7 +234,7 @@ bool Worker::clear(Step& step) const {
         return false;
     }
     const Fd file(static_cast<int>(opened));
-    std::vector<Hold> holds = read_holds(read_processes(), {}, {step.loop.name}).holds;
+    std::vector<Hold> holds = read_holds(host_, read_processes(host_), {}, {step.loop.name}).holds;
     std::erase_if(holds, [](const Hold& hold) { return hold.pid == ::getpid(); });
     if (!holds.empty() && !is_lazy()) {
         set(step, StepState::busy);
@@ -261,7 +263,7 @@ void Worker::find_holders() {
         if (step.kind == StepKind::unmount) mounts.push_back(step.mount);
         if (step.kind == StepKind::detach) loops.insert(step.loop.name);
     }
-    const Holds held = read_holds(read_processes(), mounts, loops);
+    const Holds held = read_holds(host_, read_processes(host_), mounts, loops);
     for (Step& step : plan_.steps) {
         if (step.state == StepState::refused) continue;  // with those that it was refused for
         step.holds.clear();
@@ -273,9 +275,9 @@ void Worker::find_holders() {
 
 }  // namespace
 
-void carry_out(UnmountPlan& plan, const UnmountHow& how) {
+void carry_out(const HostFiles& host, UnmountPlan& plan, const UnmountHow& how) {
     sandbox::os::sys([] { return ::chdir("/"); }, "leave the working directory");
-    Worker worker(plan, how);
+    Worker worker(host, plan, how);
     auto end = Clock::now() + how.longest_wait;
     bool is_told = !how.waits;
     for (;;) {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "runtime/host/unmount/unmount.hpp"
+#include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
 
@@ -17,8 +18,8 @@ struct UnmountHow {
     std::function<void(const Step&)> waits = {};    // told once of each that is busy, when the waiting begins
 };
 
-// Every step that was planned is done, busy or failed afterwards. The working directory becomes the root, since one in the tree
-// would keep it busy.
-void carry_out(UnmountPlan& plan, const UnmountHow& how);
+// Every step that was planned is done, busy or failed afterwards. The working directory becomes the root, since one in
+// the tree would keep it busy.
+void carry_out(const sandbox::os::HostFiles& host, UnmountPlan& plan, const UnmountHow& how);
 
 }  // namespace runtime::host

@@ -1,10 +1,11 @@
-// Who keeps mounts and loop devices busy: the processes that have their working directory, their root, their program, a mapped
-// or an open file there. By the kernel's own ids of mounts, so that a bind mount, a chroot or a mount that another one hides
-// is told from what has the same path. Knows nothing of what is to be done about it.
+// Who keeps mounts and loop devices busy: the processes that have their working directory, their root, their program, a
+// mapped or an open file there. By the kernel's own ids of mounts, so that a bind mount, a chroot or a mount that
+// another one hides is told from what has the same path. Knows nothing of what is to be done about it.
 #pragma once
 #include <set>
 
 #include "runtime/host/state/processes.hpp"
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/mountinfo.hpp"
 
 namespace runtime::host {
@@ -25,9 +26,9 @@ struct Holds {
     std::size_t unseen = 0;  // how many processes are not ours to look into (ptrace(2), access mode checks)
 };
 
-// What `processes` hold of these mounts and loop devices. A process in another mount namespace holds other mounts, which are
-// copies of these: it is not in the answer.
-[[nodiscard]] Holds read_holds(const std::vector<Process>& processes,
+// What `processes` hold of these mounts and loop devices. A process in another mount namespace holds other mounts,
+// which are copies of these: it is not in the answer.
+[[nodiscard]] Holds read_holds(const sandbox::os::HostFiles& host, const std::vector<Process>& processes,
                                const std::vector<sandbox::os::MountEntry>& mounts,
                                const std::set<std::string>& loops = {});
 

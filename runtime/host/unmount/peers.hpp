@@ -1,5 +1,5 @@
-// Mounts that have their mounts in common, mount_namespaces(7): what is mounted on one appears on its peers, and what is unmounted
-// from one goes from all of them.
+// Mounts that have their mounts in common, mount_namespaces(7): what is mounted on one appears on its peers, and what
+// is unmounted from one goes from all of them.
 #pragma once
 #include "sandbox/os/mountinfo.hpp"
 
@@ -13,8 +13,8 @@ class Peers {
     // A peer of it that is neither at nor below a directory.
     [[nodiscard]] const sandbox::os::MountEntry* peer_outside(const sandbox::os::MountEntry& mount,
                                                               const std::string& directory) const;
-    // What would go with it, as it is on the same place of its parent's peer, and was there first: the copy is this one, as a
-    // recursive bind makes it. The table has the older first.
+    // What would go with it, as it is on the same place of its parent's peer, and was there first: the copy is this
+    // one, as a recursive bind makes it. The table has the older first.
     [[nodiscard]] const sandbox::os::MountEntry* original_of(const sandbox::os::MountEntry& mount) const;
 
   private:

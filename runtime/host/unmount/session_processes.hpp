@@ -6,9 +6,9 @@
 
 namespace runtime::host {
 
-// A process is of the caller's session if it is the caller or one of its ancestors (the shell, the terminal, sshd); is in the
-// same session of setsid(2) as one of them; or is in the same user's slice (systemd.slice(5)), if the caller is in one. But not
-// what a build has left: its root directory is in the tree, and no terminal is its own.
+// A process is of the caller's session if it is the caller or one of its ancestors (the shell, the terminal, sshd); is
+// in the same session of setsid(2) as one of them; or is in the same user's slice (systemd.slice(5)), if the caller is
+// in one. But not what a build has left: its root directory is in the tree, and no terminal is its own.
 class SessionProcesses {
   public:
     SessionProcesses(const std::vector<Process>& processes, pid_t caller, std::string directory);

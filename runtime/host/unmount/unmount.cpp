@@ -19,15 +19,22 @@ namespace runtime::host {
 namespace {
 
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 using sandbox::os::MountEntry;
 using sandbox::os::MountTable;
 
 using Stream = std::unique_ptr<FILE, int (*)(FILE*)>;
 
-std::vector<std::string> homes_of(const std::set<uid_t>& users) {
+// Null where there is none, or it cannot be read. It may be a link.
+Stream open_stream(int folder, const char* name) {
+    const int opened = ::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return {opened < 0 ? nullptr : ::fdopen(opened, "r"), std::fclose};
+}
+
+std::vector<std::string> homes_of(const HostFiles& host, const std::set<uid_t>& users) {
     std::set<std::string> homes;
     if (const char* home = std::getenv("HOME"); home != nullptr) homes.insert(home);
-    const Stream file(std::fopen("/etc/passwd", "re"), std::fclose);
+    const Stream file = open_stream(host.etc(), "passwd");
     while (const passwd* entry = file ? ::fgetpwent(file.get()) : nullptr) {
         if (users.contains(entry->pw_uid)) homes.insert(entry->pw_dir);
     }
@@ -38,9 +45,9 @@ std::vector<std::string> homes_of(const std::set<uid_t>& users) {
     return real;
 }
 
-std::vector<std::string> read_fstab() {
+std::vector<std::string> read_fstab(const HostFiles& host) {
     std::vector<std::string> places;
-    const Stream file(::setmntent("/etc/fstab", "re"), ::endmntent);
+    const Stream file = open_stream(host.etc(), "fstab");
     while (const mntent* entry = file ? ::getmntent(file.get()) : nullptr) places.emplace_back(entry->mnt_dir);
     return places;
 }
@@ -92,8 +99,8 @@ std::string_view kernel_place(const std::string& target, const std::string& dire
     return {};
 }
 
-// Somebody may build below these, and then names a directory there: whoever names the place itself, or what is above it, means
-// it with all that the session has there.
+// Somebody may build below these, and then names a directory there: whoever names the place itself, or what is above
+// it, means it with all that the session has there.
 std::string wide_place(const std::string& target, const std::string& directory, const Caller& caller) {
     std::vector<std::string> places{"/run", "/run/user"};
     if (is_below(target, "/run/user")) places.push_back(target.substr(0, target.find('/', 10)));  // "/run/user/1000"
@@ -204,14 +211,14 @@ void refuse_what_is_below(std::vector<Step>& steps) {
 
 }  // namespace
 
-Caller read_caller() {
+Caller read_caller(const HostFiles& host) {
     std::set<uid_t> users{::getuid()};
     if (const char* sudo = std::getenv("SUDO_UID"); sudo != nullptr) {
         const std::string_view text = sudo;
         uid_t user = 0;
         if (std::from_chars(text.data(), text.data() + text.size(), user).ec == std::errc{}) users.insert(user);
     }
-    return {.pid = ::getpid(), .homes = homes_of(users), .boot_mounts = read_fstab()};
+    return {.pid = ::getpid(), .homes = homes_of(host, users), .boot_mounts = read_fstab(host)};
 }
 
 std::vector<MountEntry> mounts_in(const MountTable& table, const std::string& directory) {

@@ -337,7 +337,8 @@ TEST_CASE("a process of the id range is ours only where an escaped one would be"
 }
 
 TEST_CASE("this machine can be observed, and a child is found and missed", "[session]") {
-    const HostState before = observe({});
+    const sandbox::os::HostFiles this_machine;
+    const HostState before = observe(this_machine, {});
     CHECK_FALSE(before.mounts.mounts.empty());
     const Process* self = find_process(before.processes, ::getpid());
     REQUIRE(self != nullptr);
@@ -352,14 +353,14 @@ TEST_CASE("this machine can be observed, and a child is found and missed", "[ses
         ::pause();
         ::_exit(0);
     }
-    const auto with_child = compare(before, observe({}), mine);
+    const auto with_child = compare(before, observe(this_machine, {}), mine);
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const auto is_child = [&](const Difference& difference) {
         return difference.whose == Owner::ours && difference.subject.find(std::to_string(child)) != std::string::npos;
     };
     CHECK(std::count_if(with_child.begin(), with_child.end(), is_child) == 1);
-    const HostState after = observe({});
+    const HostState after = observe(this_machine, {});
     CHECK(make_receipt(before, after, compare(before, after, mine)).clean());
 }
 

@@ -14,48 +14,41 @@
 #include <sstream>
 
 #include "tests/support/catch.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 using sandbox::Caller;
-using sandbox::IdFiles;
 using sandbox::IdMapError;
 using sandbox::IdMode;
+using sandbox::os::HostFiles;
 
 namespace {
 
-// Four files of ids in a folder of their own.
+// A machine with the user ann, and no ids handed out.
 class Files {
   public:
     Files() {
-        REQUIRE(::mkdtemp(folder_.data()) != nullptr);
-        files = {folder_ + "/passwd", folder_ + "/group", folder_ + "/subuid", folder_ + "/subgid"};
-        write(files.passwd, "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n");
-        write(files.group, "root:x:0:\nann:x:1000:\n");
+        write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n");
+        write("etc/group", "root:x:0:\nann:x:1000:\n");
+        write("proc/self/uid_map", "0 0 4294967295\n");
+        write("proc/self/gid_map", "0 0 4294967295\n");
     }
-    Files(const Files&) = delete;
-    Files& operator=(const Files&) = delete;
-    ~Files() {
-        for (const auto* path : {&files.passwd, &files.group, &files.subuid, &files.subgid}) ::unlink(path->c_str());
-        ::rmdir(folder_.c_str());
+    void write(const std::string& path, std::string_view text) const { directory_.write(path, text); }
+    void subids(std::string_view text) const {
+        write("etc/subuid", text);
+        write("etc/subgid", text);
     }
-    static void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
-    void subids(const std::string& text) const {
-        write(files.subuid, text);
-        write(files.subgid, text);
-    }
+    [[nodiscard]] HostFiles host() const { return HostFiles(directory_.path().string()); }
 
   private:
-    std::string folder_ = "/tmp/idmap_test.XXXXXX";
-
-  public:
-    IdFiles files;
+    tests::TemporaryDirectory directory_;
 };
 
 const Caller ann{1000, 1000, {}};
 const Caller root{0, 0, {}};
 
-std::string refusal(const Caller& caller, const IdFiles& files) {
+std::string refusal(const Caller& caller, const Files& at) {
     try {
-        (void)resolve_idmap(IdMode::range, caller, files);
+        (void)resolve_idmap(IdMode::range, caller, at.host());
     } catch (const IdMapError& error) {
         return error.what();
     }
@@ -120,9 +113,9 @@ TEST_CASE("ids are plain decimal numbers below the kernel's 'no id'", "[idmap]")
 
 TEST_CASE("a user's range is the first line that is large enough, by name or by number", "[idmap]") {
     const Files at;
-    Files::write(at.files.subuid, "bob:100000:65536\nann:200000:1000\n1000:300000:65536\nann:400000:65536\n");
-    Files::write(at.files.subgid, "ann:500000:100000\n");
-    const auto choice = resolve_idmap(IdMode::range, ann, at.files);
+    at.write("etc/subuid", "bob:100000:65536\nann:200000:1000\n1000:300000:65536\nann:400000:65536\n");
+    at.write("etc/subgid", "ann:500000:100000\n");
+    const auto choice = resolve_idmap(IdMode::range, ann, at.host());
     CHECK(choice.map == sandbox::IdMap{IdMode::range, 300000, 500000, 65536});
     CHECK(choice.why.find("300000-365535") != std::string::npos);
 }
@@ -130,9 +123,9 @@ TEST_CASE("a user's range is the first line that is large enough, by name or by 
 TEST_CASE("the name of a user whom passwd does not list is asked of the name services", "[idmap]") {
     const Files at;  // its passwd has no such user; the system has: `nobody`
     at.subids("nobody:200000:65536\n");
-    CHECK(resolve_idmap(IdMode::range, {65534, 65534, {}}, at.files).map.uid_base == 200000);
+    CHECK(resolve_idmap(IdMode::range, {65534, 65534, {}}, at.host()).map.uid_base == 200000);
     // Whom nobody knows has a number.
-    CHECK(refusal({3999999, 3999999, {}}, at.files).find("user 3999999 (uid 3999999)") != std::string::npos);
+    CHECK(refusal({3999999, 3999999, {}}, at).find("user 3999999 (uid 3999999)") != std::string::npos);
 }
 
 TEST_CASE("lines that hand out root, the caller or ids that do not exist are passed over", "[idmap]") {
@@ -140,41 +133,41 @@ TEST_CASE("lines that hand out root, the caller or ids that do not exist are pas
     at.subids(
         "ann:0:65536\nann:900:65536\nann:4294967290:65536\nann:-5:65536\nann:100000:+65536\nann:1:2:3\n"
         "ann:165536:65536\n");
-    CHECK(resolve_idmap(IdMode::range, ann, at.files).map.uid_base == 165536);
+    CHECK(resolve_idmap(IdMode::range, ann, at.host()).map.uid_base == 165536);
 }
 
 TEST_CASE("a missing range is an error with the command that adds a free one", "[idmap]") {
     const Files at;
-    CHECK(refusal(ann, at.files) ==
-          "no range of 65536 ids for user ann (uid 1000) in " + at.files.subuid + " and " + at.files.subgid +
-              "; to mend it: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ann");
-    Files::write(at.files.subuid, "bob:90000:20000\nann:300000:65536\n");
-    CHECK(refusal(ann, at.files) ==
-          "no range of 65536 ids for user ann (uid 1000) in " + at.files.subgid +
-              "; to mend it: sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 ann");
-    Files::write(at.files.subgid, "ann:300000:65535\n");
-    CHECK(refusal(ann, at.files).find("165536-231071") != std::string::npos);
+    CHECK(refusal(ann, at) ==
+          "no range of 65536 ids for user ann (uid 1000) in /etc/subuid and /etc/subgid"
+          "; to mend it: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ann");
+    at.write("etc/subuid", "bob:90000:20000\nann:300000:65536\n");
+    CHECK(refusal(ann, at) ==
+          "no range of 65536 ids for user ann (uid 1000) in /etc/subgid"
+          "; to mend it: sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 ann");
+    at.write("etc/subgid", "ann:300000:65535\n");
+    CHECK(refusal(ann, at).find("165536-231071") != std::string::npos);
 }
 
 TEST_CASE("root takes its own line, or a block that no line touches", "[idmap]") {
     const Files at;
     at.subids("root:200000:65536\n");
-    CHECK(resolve_idmap(IdMode::range, root, at.files).map.uid_base == 200000);
+    CHECK(resolve_idmap(IdMode::range, root, at.host()).map.uid_base == 200000);
 
     at.subids("ann:100000:65536\n");
-    const auto choice = resolve_idmap(IdMode::range, root, at.files);
+    const auto choice = resolve_idmap(IdMode::range, root, at.host());
     CHECK(choice.map == sandbox::IdMap{IdMode::range, 0x70000000, 0x70000000, 65536});
-    CHECK(choice.why.find("root has no line in " + at.files.subuid) == 0);
+    CHECK(choice.why.find("root has no line in /etc/subuid") == 0);
 
-    Files::write(at.files.group, "odd:x:1879048200:\n");
-    Files::write(at.files.subgid, "vm:1879113000:100000\n");
-    CHECK(resolve_idmap(IdMode::range, root, at.files).map.uid_base == 0x70030000);
+    at.write("etc/group", "odd:x:1879048200:\n");
+    at.write("etc/subgid", "vm:1879113000:100000\n");
+    CHECK(resolve_idmap(IdMode::range, root, at.host()).map.uid_base == 0x70030000);
 }
 
 TEST_CASE("a single map is the caller's own id, and never the host's root", "[idmap]") {
     const Files at;
-    CHECK(resolve_idmap(IdMode::single, ann, at.files).map == sandbox::IdMap{IdMode::single, 1000, 1000, 1});
-    CHECK(resolve_idmap(IdMode::single, root, at.files).map ==
+    CHECK(resolve_idmap(IdMode::single, ann, at.host()).map == sandbox::IdMap{IdMode::single, 1000, 1000, 1});
+    CHECK(resolve_idmap(IdMode::single, root, at.host()).map ==
           sandbox::IdMap{IdMode::single, 0x70000000, 0x70000000, 1});
 }
 
@@ -223,33 +216,33 @@ TEST_CASE("a map program without privilege is named as such", "[idmap]") {
 }
 
 TEST_CASE("root of a user namespace takes ids that exist there, or says that there are too few", "[idmap]") {
-    Files at;
-    const std::string uid_map = at.files.subuid + ".uid_map";
-    at.files.uid_map = uid_map;
-    at.files.gid_map = uid_map;
-    const auto choice = [&](IdMode mode) { return resolve_idmap(mode, root, at.files).map; };
+    const Files at;
+    const auto map = [&](std::string_view lines) {
+        at.write("proc/self/uid_map", lines);
+        at.write("proc/self/gid_map", lines);
+    };
+    const auto choice = [&](IdMode mode) { return resolve_idmap(mode, root, at.host()).map; };
 
     SECTION("enough for a range beside its own") {
-        Files::write(uid_map, "0 1000 1\n1 100000 131071\n");
+        map("0 1000 1\n1 100000 131071\n");
         CHECK(choice(IdMode::range) == sandbox::IdMap{IdMode::range, 65536, 65536, 65536});
         CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 65536, 65536, 1});
         at.subids("root:200000:65536\n");  // a line for ids that this namespace does not have
         CHECK(choice(IdMode::range).uid_base == 65536);
     }
     SECTION("the usual 65537 of a rootless container") {
-        Files::write(uid_map, "0 1000 1\n1 100000 65536\n");
-        CHECK(refusal(root, at.files).find("have no free block of 65536") != std::string::npos);
-        CHECK(refusal(root, at.files).find("--ids single") != std::string::npos);
+        map("0 1000 1\n1 100000 65536\n");
+        CHECK(refusal(root, at).find("have no free block of 65536") != std::string::npos);
+        CHECK(refusal(root, at).find("--ids single") != std::string::npos);
         CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 65000, 65000, 1});
     }
     SECTION("one id") {
-        Files::write(uid_map, "0 1000 1\n");
-        CHECK(refusal(root, at.files).find("have no free block of 65536") != std::string::npos);
+        map("0 1000 1\n");
+        CHECK(refusal(root, at).find("have no free block of 65536") != std::string::npos);
         CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 0, 0, 1});
     }
     SECTION("the machine's own root never maps itself") {
-        Files::write(uid_map, "0 0 4294967295\n");
+        map("0 0 4294967295\n");
         CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 0x70000000, 0x70000000, 1});
     }
-    ::unlink(uid_map.c_str());
 }

@@ -36,12 +36,13 @@ TEST_CASE("a mount table is read into values", "[mountinfo]") {
 }
 
 TEST_CASE("this process's own table is read", "[mountinfo]") {
-    const auto table = sandbox::os::read_mounts();
+    const sandbox::os::HostFiles host;
+    const auto table = sandbox::os::read_mounts(host);
     REQUIRE_FALSE(table.mounts.empty());
     CHECK(std::any_of(table.mounts.begin(), table.mounts.end(), [](const auto& mount) { return mount.target == "/"; }));
-    CHECK(diff(table, sandbox::os::read_mounts()).empty());
-    CHECK(sandbox::os::read_mounts(table).mounts == table.mounts);
-    CHECK(sandbox::os::read_mounts({table.text + "x", {}}).mounts == table.mounts);
+    CHECK(diff(table, sandbox::os::read_mounts(host)).empty());
+    CHECK(sandbox::os::read_mounts(host, table).mounts == table.mounts);
+    CHECK(sandbox::os::read_mounts(host, {table.text + "x", {}}).mounts == table.mounts);
 }
 
 TEST_CASE("mounts that came, went, moved or changed are told", "[mountinfo]") {

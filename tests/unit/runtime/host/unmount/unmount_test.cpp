@@ -206,15 +206,16 @@ TEST_CASE("a loop device goes between what is mounted from it and what its file 
 }
 
 TEST_CASE("who holds a mount is seen by what they have there, mapped files too", "[session][unmount]") {
-    std::vector<sandbox::os::MountEntry> mounts = sandbox::os::read_mounts().mounts;
+    const sandbox::os::HostFiles host;
+    std::vector<sandbox::os::MountEntry> mounts = sandbox::os::read_mounts(host).mounts;
     std::erase_if(mounts, [](const auto& mount) { return mount.target != "/dev/shm"; });
     REQUIRE_FALSE(mounts.empty());
-    std::vector<Process> self = read_processes();
+    std::vector<Process> self = read_processes(host);
     std::erase_if(self, [](const Process& process) { return process.pid != ::getpid(); });
     REQUIRE(self.size() == 1);
     const auto ways = [&] {
         std::vector<std::string> found;
-        for (const Hold& hold : read_holds(self, mounts).holds) {
+        for (const Hold& hold : read_holds(host, self, mounts).holds) {
             CHECK(hold.pid == ::getpid());
             CHECK(hold.root == "/");
             CHECK(hold.mount == mounts.back().id);
@@ -243,7 +244,7 @@ TEST_CASE("session check names the command for what it finds", "[session][unmoun
     const auto mounts = parse_mounts(host_lines +
                                      "40 20 0:60 / /srv/a\\040b/proc rw - proc proc rw\n"
                                      "41 20 0:61 / /srv/a\\040b/sys rw - sysfs sysfs rw\n");
-    const Findings findings = find_leftovers(mounts, {}, {});
+    const Findings findings = find_leftovers(sandbox::os::HostFiles(), mounts, {}, {});
     REQUIRE(findings.size() == 1);
     CHECK(findings[0].problem.remedy == unmount_command("/srv/a b"));
     CHECK(findings[0].problem.remedy.ends_with("stagebox session unmount '/srv/a b'"));
