@@ -15,6 +15,7 @@ void declare(Options& options, BuildWords& words) {
     supervisor::BuildOptions& build = words.build;
     declare_pipeline(options, words.pipeline);
     options.push_back({.names = "STAGE", .into = &build.stages, .doc = "Only these stages, and what they need"});
+    declare_allow(options, build.allow);
     options.push_back({.names = "--refresh",
                        .into = &build.refresh,
                        .doc = "Run this stage even if its result is known",

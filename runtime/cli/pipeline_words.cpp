@@ -1,5 +1,7 @@
 #include "runtime/cli/pipeline_words.hpp"
 
+#include <cstdio>
+
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
 
@@ -41,8 +43,25 @@ void declare_pipeline(Options& options, PipelineWords& words) {
         {.names = "--store", .into = &words.store, .doc = "Where layers and artifacts are kept", .type = "DIR"});
 }
 
+void declare_allow(Options& options, std::vector<std::string>& allow) {
+    options.push_back({.names = "--allow",
+                       .into = &allow,
+                       .doc = "Grants what the pipeline asks for beyond its jails; stagebox check names it",
+                       .type = "WORD,...",
+                       .check = consent::words_fault});
+}
+
 void declare_stage(Options& options, std::string& stage) {
     options.push_back({.names = "STAGE", .into = &stage, .doc = "The stage", .is_required = true});
+}
+
+engine::Permit permit_with(const std::vector<std::string>& allow) {
+    return [&allow](const stages::Pipeline& pipeline, const stages::Stage& stage, engine::Profiles& profiles) {
+        profiles.check(stage);
+        consent::obtain(consent::request_of(pipeline, {&stage}, profiles), allow, pipeline, [](std::string_view line) {
+            std::fprintf(stderr, "%s\n", sandbox::os::printable(line).c_str());
+        });
+    };
 }
 
 }  // namespace runtime::cli

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/cli/options.hpp"
+#include "runtime/consent/consent.hpp"
 #include "runtime/engine/stage_visit.hpp"
 
 namespace runtime::cli {
@@ -20,7 +21,12 @@ struct PipelineWords {
 void declare_file(Options& options, PipelineWords& words);
 // Those and --store.
 void declare_pipeline(Options& options, PipelineWords& words);
+// --allow, of commands that run stages.
+void declare_allow(Options& options, std::vector<std::string>& allow);
 // STAGE, which must be given.
 void declare_stage(Options& options, std::string& stage);
+
+// Obtains what one stage asks for, and says it on standard error.
+engine::Permit permit_with(const std::vector<std::string>& allow);
 
 }  // namespace runtime::cli

@@ -20,12 +20,14 @@ namespace {
 struct ShellWords {
     PipelineWords pipeline;
     std::string stage;
+    std::vector<std::string> allow;
     ShellAt at = ShellAt::before;
 };
 
 void declare(Options& options, ShellWords& words) {
     declare_pipeline(options, words.pipeline);
     declare_stage(options, words.stage);
+    declare_allow(options, words.allow);
     options.push_back({.names = "--before",
                        .into = sets(words.at, ShellAt::before),
                        .doc = "As it is before the stage's command (the default)"});
@@ -36,7 +38,8 @@ void declare(Options& options, ShellWords& words) {
 }
 
 int run(const ShellWords& words) {
-    return engine::in_stage(words.pipeline.options(), words.stage, words.at, [&](stages::kinds::Lowered& lowered) {
+    const engine::Permit permit = permit_with(words.allow);
+    const auto stand_in = [&](stages::kinds::Lowered& lowered) {
         std::string command;
         for (const std::string& word : lowered.command.argv) command += " " + word;
         std::cerr << format("stage {}, as {}; its command is:{}\n", words.stage,
@@ -48,7 +51,8 @@ int run(const ShellWords& words) {
             return jail::run_on_terminal(lowered.spec, lowered.command);
         }
         return jail::run_in_foreground(lowered.spec, lowered.command);
-    });
+    };
+    return engine::in_stage(words.pipeline.options(), words.stage, words.at, permit, stand_in);
 }
 
 }  // namespace

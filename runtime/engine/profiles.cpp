@@ -83,11 +83,17 @@ std::vector<std::string> Profiles::notes() const {
     return notes;
 }
 
-std::vector<std::string_view> Profiles::granted(const stages::Stage& stage) {
-    sandbox::Permissions in_force = of(stage).file.allowed;
+sandbox::Permissions Profiles::in_force(const stages::Stage& stage) {
+    const sandbox::Profile& profile = of(stage);
+    sandbox::Permissions in_force = profile.file.allowed;
     if (stage.network != sandbox::Network::host) in_force.drop(Permission::host_network);
     if (stage.devices.empty()) in_force.drop(Permission::devices);
-    return sandbox::words_of(in_force);
+    in_force.add(profile.widened);
+    return in_force;
+}
+
+std::vector<std::string_view> Profiles::granted(const stages::Stage& stage) {
+    return sandbox::words_of(in_force(stage));
 }
 
 }  // namespace runtime::engine

@@ -28,7 +28,9 @@ class Profiles {
     const sandbox::Profile& checked(const stages::Stage& stage);
     // What users should be told of those that are loaded.
     [[nodiscard]] std::vector<std::string> notes() const;
-    // The words for how the stage's jail is looser than the strictest, as it is in force: "host-network".
+    // How the stage's jail is looser than the strictest of those that ship, as it is in force.
+    sandbox::Permissions in_force(const stages::Stage& stage);
+    // The words for it: "host-network".
     std::vector<std::string_view> granted(const stages::Stage& stage);
 
   private:

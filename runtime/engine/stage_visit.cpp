@@ -139,12 +139,13 @@ StageRoot stage_root(const PipelineOptions& options, const std::string& name) {
     return {resolver.layers_of(*record, resolved), stage.ids, std::move(shared)};
 }
 
-int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
+int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at, const Permit& permit,
              const std::function<int(stages::kinds::Lowered&)>& act) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
+    Profiles profiles(pipeline);
+    if (const stages::Stage* asking = pipeline.find(name)) permit(pipeline, *asking, profiles);
     store::Store store(store_path(options));
     const sandbox::os::Fd shared = store.share();
-    Profiles profiles(pipeline);
     Resolved resolved =
         resolve_from_store(pipeline, store, profiles, name, at == ShellAt::failed ? Missing::imagine : Missing::refuse);
     const stages::Stage& stage = *pipeline.find(name);

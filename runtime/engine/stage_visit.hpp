@@ -20,11 +20,14 @@ struct PipelineOptions {
     std::string store;  // empty: the default
 };
 
+// Throws where the user has not granted what the stage asks for.
+using Permit = std::function<void(const stages::Pipeline&, const stages::Stage&, Profiles&)>;
+
 enum class ShellAt : unsigned char { before, failed };
 
 // The stage's jail, ready to run in the foreground on the caller's streams; `act`'s answer. What it changes is discarded.
 // Throws sandbox::os::Error where the jail cannot be made ready.
-int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at,
+int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at, const Permit& permit,
              const std::function<int(stages::kinds::Lowered&)>& act);
 
 // What a stage has made of its root, as `run --root FILE:STAGE` starts from it.

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "runtime/consent/consent.hpp"
+#include "runtime/engine/profiles.hpp"
 #include "runtime/host/check/session.hpp"
 #include "runtime/host/check/session_check.hpp"
 #include "runtime/host/receipt/watch.hpp"
@@ -35,13 +37,28 @@ std::string absolute(const std::string& path) {
     return sandbox::os::real_path(".") + "/" + path;
 }
 
-void check_needs(const stages::Pipeline& pipeline, const BuildOptions& options) {
+using Wanted = std::vector<const stages::Stage*>;
+
+Wanted wanted_stages(const stages::Pipeline& pipeline, const BuildOptions& options) {
     const stages::Graph graph(pipeline);
-    std::vector<const stages::Stage*> wanted;
+    Wanted wanted;
     for (const std::size_t place : graph.order_for(options.stages)) wanted.push_back(&pipeline.stages[place]);
+    for (const std::string& stage : options.refresh) static_cast<void>(graph.place_of(stage));
+    return wanted;
+}
+
+void check_needs(const Wanted& wanted) {
     const std::vector<MissingNeed> missing = missing_needs(wanted);
     if (!missing.empty()) throw std::runtime_error(to_text(missing));
-    for (const std::string& stage : options.refresh) static_cast<void>(graph.place_of(stage));
+}
+
+// Before anything is made: what is not granted leaves no trace.
+void obtain_consent(const stages::Pipeline& pipeline, const Wanted& wanted, const BuildOptions& options,
+                    report::Console& console) {
+    engine::Profiles profiles(pipeline);
+    for (const stages::Stage* stage : wanted) profiles.check(*stage);
+    consent::obtain(consent::request_of(pipeline, wanted, profiles), options.allow, pipeline,
+                    [&](std::string_view line) { console.note(sandbox::os::printable(line)); });
 }
 
 // Says what somebody should know before the stages run, and lets none run where that would do harm.
@@ -202,8 +219,10 @@ void set_up_process() {
 
 int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun& begun) {
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
-    check_needs(pipeline, options);
+    const Wanted wanted = wanted_stages(pipeline, options);
     report::Console console;
+    obtain_consent(pipeline, wanted, options, console);
+    check_needs(wanted);
     for (const stages::Stage& stage : pipeline.stages) {
         console.set_stage_width(std::max(console.stage_width(), stage.name.size()));
     }

@@ -16,6 +16,7 @@ struct BuildOptions {
     std::vector<std::string> stages;   // none: all
     std::vector<std::string> refresh;  // stages whose result is asked for anew
     stages::Overrides vars;
+    std::vector<std::string> allow;  // permissions that are granted, as words with commas between them
     std::string store;   // empty: the default
     std::string output;  // directory for the results; empty: they stay in the store
     unsigned jobs = 0;   // stages at the same time; 0: one for each processor

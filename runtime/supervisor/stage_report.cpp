@@ -20,8 +20,10 @@ std::vector<std::pair<std::string, std::string>> ways_on(const std::string& stag
     if (options.file != "stagebox.toml") given += format(" -f {}", shell_word(options.file));
     if (!options.store.empty()) given += format(" --store {}", shell_word(options.store));
     for (const auto& [name, value] : options.vars) given += format(" --var {}={}", name, shell_word(value));
-    return {{"retry", format("stagebox build{} {}", given, stage)},
-            {"shell", format("stagebox shell{} {} --failed", given, stage)},
+    std::string granted;
+    for (const std::string& words : options.allow) granted += format(" --allow {}", shell_word(words));
+    return {{"retry", format("stagebox build{}{} {}", given, granted, stage)},
+            {"shell", format("stagebox shell{}{} {} --failed", given, granted, stage)},
             {"explain", format("stagebox explain{} {}", given, stage)}};
 }
 

@@ -9,7 +9,7 @@ find_library(CRYPTO_ARCHIVE NAMES libcrypto.a REQUIRED)
 set(CRYPTO_LINK_OPTIONS -Wl,--wrap=OPENSSL_cpuid_setup)  # os/sha256.cpp says why
 set(EMBED_SHARED config/config.cpp config/value.cpp os/caps.cpp filter/compile.cpp filter/eval.cpp
                  filter/graph.cpp filter/oci_rules.cpp filter/shrink.cpp spec/limits_text.cpp profile/permissions.cpp
-                 profile/profile.cpp profile/file.cpp profile/filter.cpp profile/filter_cache.cpp profile/find.cpp
+                 profile/profile.cpp profile/file.cpp profile/loosening.cpp profile/filter.cpp profile/filter_cache.cpp profile/find.cpp
                  os/files.cpp os/format.cpp os/problem.cpp os/sha256.cpp os/text.cpp)
 list(TRANSFORM EMBED_SHARED PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 list(REMOVE_ITEM SANDBOX_SOURCES ${EMBED_SHARED})

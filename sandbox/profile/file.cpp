@@ -119,12 +119,11 @@ Permissions permissions_of(const ConfigValue& value) {
     Permissions permissions;
     for (const ConfigValue& element : value.as_array()) {
         const std::optional<Permission> which = permission_named(element.as_string());
-        if (which) {
+        if (which && row_of(*which).source == PermissionSource::allow_list) {
             permissions.add(*which);
             continue;
         }
-        std::vector<std::string_view> known;
-        for (const PermissionWord& one : permission_words()) known.push_back(one.word);
+        const std::vector<std::string_view> known = words_from(PermissionSource::allow_list);
         const std::string hint = did_you_mean(element.as_string(), known);
         throw element.error(os::format("there is no {} to allow", quote(element.as_string())),
                             hint.empty() ? os::format("what can be allowed is {}", list_words(known)) : hint);
@@ -159,20 +158,6 @@ void check_change(const ProfileEntry& entry, std::string_view key) {
     if (entry.parent == nullptr) {
         throw entry.value.error(os::format("there is no list {} to change: this profile extends none", quote(key)),
                                 os::format("write {} = [...]", key));
-    }
-}
-
-void add_permissions(const ConfigValue& value, Permissions& allowed) {
-    const Permissions added = permissions_of(value);
-    for (const PermissionWord& one : permission_words()) {
-        if (added.has(one.which)) allowed.add(one.which);
-    }
-}
-
-void drop_permissions(const ConfigValue& value, Permissions& allowed) {
-    const Permissions dropped = permissions_of(value);
-    for (const PermissionWord& one : permission_words()) {
-        if (dropped.has(one.which)) allowed.drop(one.which);
     }
 }
 
@@ -270,12 +255,12 @@ constexpr std::array profile_keys = {
     ProfileKey{profile_info("allow-add", shape::list_of_texts, "Words beside the parent's"),
                [](const ProfileEntry& e, ProfileFile& file) {
                    check_change(e, "allow");
-                   add_permissions(e.value, file.allowed);
+                   file.allowed.add(permissions_of(e.value));
                }},
     ProfileKey{profile_info("allow-drop", shape::list_of_texts, "Words that are taken from the parent's"),
                [](const ProfileEntry& e, ProfileFile& file) {
                    check_change(e, "allow");
-                   drop_permissions(e.value, file.allowed);
+                   file.allowed.drop(permissions_of(e.value));
                }},
     ProfileKey{profile_info("rlimits", rlimits_shape, "Resource limits of each process"),
                [](const ProfileEntry& e, ProfileFile& file) { read_rlimits(e.value.as_table(), file.rlimits); }},

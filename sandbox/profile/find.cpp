@@ -46,13 +46,6 @@ std::optional<std::string> variable(const char* name) {
     return std::string(value);
 }
 
-std::optional<std::string> base_directory(const char* name, const char* below_home) {
-    if (auto value = variable(name)) return value;
-    const auto home = variable("HOME");
-    if (!home) return std::nullopt;
-    return *home + "/" + below_home;
-}
-
 std::string in_folder(const std::string& folder, const std::string& file) {
     return folder.ends_with('/') ? folder + file : folder + "/" + file;
 }
@@ -167,6 +160,13 @@ class Finder {
 };
 
 }  // namespace
+
+std::optional<std::string> base_directory(const char* name, const char* below_home) {
+    if (auto value = variable(name)) return value;
+    const auto home = variable("HOME");
+    if (!home) return std::nullopt;
+    return *home + "/" + below_home;
+}
 
 ProfilePlaces profile_places(const std::string& pipeline_directory) {
     ProfilePlaces places;

@@ -22,6 +22,10 @@ struct ProfilePlaces {
 // base directory specification says.
 ProfilePlaces profile_places(const std::string& pipeline_directory = {});
 
+// One of the user's directories, as the XDG base directory specification has them: the variable's value, where that is
+// absolute, else what lies below the home. Nothing where there is no home.
+std::optional<std::string> base_directory(const char* variable, const char* below_home);
+
 // The origin of a profile that is part of the program.
 inline constexpr const char* ships = "ships with Stagebox";
 

@@ -19,15 +19,34 @@ constexpr std::array<std::string_view, 5> ptrace_calls = {"kcmp", "pidfd_getfd",
                                                           "process_vm_writev", "ptrace"};
 constexpr std::array<std::string_view, 3> keyring_calls = {"add_key", "keyctl", "request_key"};
 
-constexpr std::array<PermissionWord, 7> words = {{
-    {Permission::host_network, "host-network", "the host's network", {}},
-    {Permission::devices, "devices", "devices of the host", {}},
-    {Permission::nested_namespaces, "nested-namespaces", "namespaces of its own inside the jail", namespace_calls},
-    {Permission::mounts, "mounts", "mounts in its own namespaces", mount_calls},
-    {Permission::ptrace, "ptrace", "looking into its own processes", ptrace_calls},
-    {Permission::new_keyrings, "new-keyrings", "the kernel's keyrings", keyring_calls},
-    {Permission::no_landlock, "no-landlock", "no second fence by Landlock", {}},
-}};
+constexpr auto allow_list = PermissionSource::allow_list;
+constexpr auto comparison = PermissionSource::comparison;
+constexpr auto pipeline = PermissionSource::pipeline;
+
+constexpr auto words = std::to_array<PermissionWord>({
+    {Permission::host_network, allow_list, "host-network", "the host's network", {}},
+    {Permission::devices, allow_list, "devices", "devices of the host", {}},
+    {Permission::nested_namespaces, allow_list, "nested-namespaces", "namespaces of its own inside the jail",
+     namespace_calls},
+    {Permission::mounts, allow_list, "mounts", "mounts in its own namespaces", mount_calls},
+    {Permission::ptrace, allow_list, "ptrace", "looking into its own processes", ptrace_calls},
+    {Permission::new_keyrings, allow_list, "new-keyrings", "the kernel's keyrings", keyring_calls},
+    {Permission::no_landlock, allow_list, "no-landlock", "no second fence by Landlock", {}},
+    {Permission::capabilities, comparison, "capabilities", "capabilities beyond those of the profiles that ship", {}},
+    {Permission::system_calls,
+     comparison,
+     "system-calls",
+     "a filter of system calls that is not one of those that ship",
+     {}},
+    {Permission::proc_paths, comparison, "proc-paths", "parts of /proc that the profiles that ship close", {}},
+    {Permission::host_services, pipeline, "host-services", "starting services of the host", {}},
+    {Permission::files_outside, pipeline, "files-outside", "files outside the git work tree of the pipeline file", {}},
+    {Permission::container_proc,
+     pipeline,
+     "container-proc",
+     "the /proc of the container around it, in place of one of its own",
+     {}},
+});
 
 // Every ABI of the machine: a fence around one of them would be none.
 std::vector<std::string> every_abi() {
@@ -61,8 +80,20 @@ std::span<const PermissionWord> permission_words() {
     return words;
 }
 
+const PermissionWord& row_of(Permission which) {
+    return *std::ranges::find(words, which, &PermissionWord::which);
+}
+
 std::string_view word_of(Permission which) {
-    return std::ranges::find(words, which, &PermissionWord::which)->word;
+    return row_of(which).word;
+}
+
+std::vector<std::string_view> words_from(PermissionSource source) {
+    std::vector<std::string_view> result;
+    for (const PermissionWord& one : words) {
+        if (one.source == source) result.push_back(one.word);
+    }
+    return result;
 }
 
 std::optional<Permission> permission_named(std::string_view word) {
@@ -124,7 +155,7 @@ void check_permissions(const BuildSpec& spec, std::string_view profile) {
     const Permissions used = permissions_in_force(spec);
     for (const Permission which : {Permission::host_network, Permission::devices}) {
         if (!used.has(which) || spec.allow.granted.has(which)) continue;
-        const PermissionWord& word = *std::ranges::find(words, which, &PermissionWord::which);
+        const PermissionWord& word = row_of(which);
         throw PermissionError(os::format(
             "the profile {0} does not allow {1}; use one that has allow = [\"{2}\"], as build has, or one of "
             "your own that extends {0} with allow-add = [\"{2}\"]",

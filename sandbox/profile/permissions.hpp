@@ -1,6 +1,6 @@
-// The words of `allow` in a profile: what each lets a jail do, and the system calls that it opens. Whatever a seccomp
-// file says, these calls are open with the word and closed without it: so one search for the word finds every use.
-// Knows nothing of profile files.
+// The one table of permissions: each word, what it lets a jail or a build do, where it comes from, and the system calls
+// that it opens. Whatever a seccomp file says, these calls are open with the word and closed without it: so one search
+// for the word finds every use. Knows nothing of profile files.
 #pragma once
 #include <optional>
 #include <span>
@@ -14,8 +14,15 @@
 
 namespace sandbox {
 
+// What a permission is read from.
+//   allow_list: a profile's list `allow`.
+//   comparison: a profile that allows more than those that ship (profile/loosening.hpp).
+//   pipeline:   what the pipeline file asks of the host, beside its profiles.
+enum class PermissionSource : std::uint8_t { allow_list, comparison, pipeline };
+
 struct PermissionWord {
     Permission which;
+    PermissionSource source;
     std::string_view word;
     std::string_view meaning;  // half a sentence: "the host's network"
     std::span<const std::string_view> calls;
@@ -23,6 +30,9 @@ struct PermissionWord {
 
 // In the order of the manual.
 std::span<const PermissionWord> permission_words();
+const PermissionWord& row_of(Permission which);
+// The words alone; of one source.
+std::vector<std::string_view> words_from(PermissionSource source);
 std::string_view word_of(Permission which);
 std::optional<Permission> permission_named(std::string_view word);
 // The word that opens a system call; nothing for a call that seccomp files alone decide about.

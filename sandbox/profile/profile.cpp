@@ -15,6 +15,7 @@
 #include "sandbox/profile/embedded.hpp"
 #include "sandbox/profile/filter.hpp"
 #include "sandbox/profile/filter_cache.hpp"
+#include "sandbox/profile/loosening.hpp"
 #include "sandbox/spec/limits_text.hpp"
 
 namespace sandbox {
@@ -84,13 +85,14 @@ Fence fence_of(const Permissions& allowed) {
 
 Profile load_profile(const std::string& name_or_path, const ProfilePlaces& places) {
     if (const EmbeddedProfile* shipped = shipped_profile(name_or_path, places)) {
-        return {shipped->file(), program_of(*shipped), ships, {}, std::string(shipped->filter_id)};
+        return {shipped->file(), program_of(*shipped), ships, {}, std::string(shipped->filter_id), {}};
     }
     FoundProfile found = find_profile(name_or_path, places);
     const FilterRecipe recipe = recipe_of(found.file);
     const std::string text = recipe_text(recipe);
     Profile profile;
     profile.filter_id = filter_id(text);
+    profile.widened = widened_beyond_shipped(found.file, recipe);
     std::optional<FilterProgram> ready = ready_filter(profile.filter_id);
     profile.filter = ready ? std::move(*ready) : cached_filter(recipe, text, places.cache);
     profile.file = std::move(found.file);

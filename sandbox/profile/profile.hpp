@@ -20,6 +20,7 @@ struct Profile {
     std::string origin;              // its path, or "ships with Stagebox"
     std::vector<std::string> notes;  // what a user should be told about it; see FoundProfile
     std::string filter_id;           // names the filter's recipe
+    Permissions widened = {};        // what it allows beyond those that ship; see profile/loosening.hpp
 };
 
 // `name_or_path`: with a slash in it, a file; else a name, looked for in `places` and then among the profiles that

@@ -145,9 +145,10 @@ struct FilterProgram {
 //             of observe_calls() (sandbox/filter/denials.hpp). Slow: for learning what a command needs.
 enum class Denials : std::uint8_t { silent, reported, observed };
 
-// What lets a jail reach further than one that ships as `strict`: one word each, so that a search finds every use.
-// profile/permissions.hpp has the words and what they mean. host_network and devices are permissions, which a stage has
-// to make use of; the others are in force as soon as they are there.
+// What lets a jail, or the build around it, reach further than one that ships as `strict`: one word each, so that a
+// search finds every use. profile/permissions.hpp has the words, what they mean and where each comes from. host_network
+// and devices are in a profile's gift, and a stage has to make use of them; the others are in force as soon as they are
+// there.
 enum class Permission : std::uint8_t {
     host_network,
     devices,
@@ -156,13 +157,23 @@ enum class Permission : std::uint8_t {
     ptrace,
     new_keyrings,
     no_landlock,
+    capabilities,
+    system_calls,
+    proc_paths,
+    host_services,
+    files_outside,
+    container_proc,
 };
 
 class Permissions {
   public:
     constexpr void add(Permission one) noexcept { bits_ |= bit(one); }
     constexpr void drop(Permission one) noexcept { bits_ &= ~bit(one); }
+    constexpr void add(Permissions others) noexcept { bits_ |= others.bits_; }
+    constexpr void drop(Permissions others) noexcept { bits_ &= ~others.bits_; }
     [[nodiscard]] constexpr bool has(Permission one) const noexcept { return (bits_ & bit(one)) != 0; }
+    // All that `others` has.
+    [[nodiscard]] constexpr bool covers(Permissions others) const noexcept { return (others.bits_ & ~bits_) == 0; }
     [[nodiscard]] constexpr bool empty() const noexcept { return bits_ == 0; }
     constexpr bool operator==(const Permissions&) const = default;
 

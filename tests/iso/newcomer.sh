@@ -82,7 +82,7 @@ every() {
 # stagebox build of the recipe up to the ISO; sets `digest` to the ISO's.
 build_up_to_iso() {
     local path
-    path=$("$program" build -f "$recipe/stagebox.toml" iso 2> "$log" | sed -n 's/^iso //p')
+    path=$("$program" build --allow host-network -f "$recipe/stagebox.toml" iso 2> "$log" | sed -n 's/^iso //p')
     [ -s "$path" ] || die "the build named no ISO"
     digest=$(sha256sum < "$path")
 }
@@ -148,7 +148,7 @@ printf '%s\n' "echo 'One line more.' >> /etc/motd" >> "$recipe/system.sh"
 build_up_to_iso
 expect_states "$(every cached "${before[@]}") $(every built system "${after[@]}")"
 [ "$digest" != "$first" ] || die "the ISO is still the same"
-xorriso -osirrox on -indev "$("$program" build -f "$recipe/stagebox.toml" iso 2> "$log" | sed -n 's/^iso //p')" \
+xorriso -osirrox on -indev "$("$program" build --allow host-network -f "$recipe/stagebox.toml" iso 2> "$log" | sed -n 's/^iso //p')" \
     -extract /live/filesystem.squashfs "$work/squashfs" > "$log" 2>&1
 unsquashfs -cat "$work/squashfs" etc/motd > "$log"
 grep -q '^One line more' "$log" || die "the line is not in the ISO's /etc/motd"
@@ -164,7 +164,7 @@ uid_count=$(number count)
 others=$(our_processes)
 [ -z "$others" ] || die "processes of ours are there before the build: $others"
 
-"$program" build -f "$clone/$recipe/stagebox.toml" iso > "$work/iso-path" 2> "$log" &
+"$program" build --allow host-network -f "$clone/$recipe/stagebox.toml" iso > "$work/iso-path" 2> "$log" &
 supervisor=$!
 until grep -q 'system | installing the others' "$log"; do
     kill -0 $supervisor 2> /dev/null || die "the build ended before its system stage was in the middle"
@@ -234,15 +234,16 @@ from = "host"
 run = ["bash", "-c", "echo > /dev/tcp/192.0.2.1/9"]
 TOML
 
-# try STAGE CODE WORDS: how the build of one stage ends, and what its output says.
+# try STAGE CODE WORDS [OPTION...]: how the build of one stage ends, and what its output says.
 try() {
     local code=0
-    "$program" build -f "$work/network/stagebox.toml" "$1" > "$log" 2>&1 || code=$?
+    "$program" build -f "$work/network/stagebox.toml" "${@:4}" "$1" > "$log" 2>&1 || code=$?
     [ $code = "$2" ] || die "stage $1 should end the build with $2, not $code"
-    grep -q "$1 | .*$3" "$log" || die "stage $1 does not say: $3"
+    grep -q "$1 | .*$3\|error: .*$3" "$log" || die "stage $1 does not say: $3"
     ok "stage $1: $3"
 }
-try with 0 'it says: an answer'
+try with 2 'asks for more than was granted to it: host-network (with)'
+try with 0 'it says: an answer' --allow host-network
 try without 1 'Connection refused'
 try outside 1 'Network is unreachable'
 

@@ -152,8 +152,8 @@ TEST_CASE("every class of failure is found in a real fault", "[class]") {
     const std::vector<Row> all = rows();
     workspace.pipeline(pipeline_of(all));
     // What it has pinned is in another store, so it has to run here.
-    REQUIRE(workspace.build_in(workspace.other_store(), {"pin"}).code == 0);
-    Process build(workspace.command({"build", "-j", "2"}));
+    REQUIRE(workspace.build_in(workspace.other_store(), {"--allow", "host-network", "pin"}).code == 0);
+    Process build(workspace.command({"build", "--allow", "host-network", "-j", "2"}));
     build.wait_for("interrupted | waiting");
     // All the others are before it in the file, but may be at work still.
     REQUIRE(becomes_true(
@@ -200,7 +200,7 @@ out = {{ x = "x" }}
 )toml",
                               server.port()));
     const auto start = std::chrono::steady_clock::now();
-    const Result built = workspace.build();
+    const Result built = workspace.build({"--allow", "host-network"});
     const auto passed = std::chrono::steady_clock::now() - start;
     INFO(built.err);
     CHECK(built.code == 0);

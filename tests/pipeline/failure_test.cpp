@@ -184,8 +184,8 @@ from = "host"
 network = "host"
 run = ["sh", "-c", "exit $(cat /out/missing 2>/dev/null || echo 1)"]
 )toml");
-    REQUIRE(workspace.build().code == 1);
-    CHECK(state_of(workspace.build(), "a") == "failed");
+    REQUIRE(workspace.build({"--allow", "host-network"}).code == 1);
+    CHECK(state_of(workspace.build({"--allow", "host-network"}), "a") == "failed");
     CHECK(workspace.names_in("failed").size() == 1);
     CHECK(workspace.names_in("records").empty());
 }

@@ -86,14 +86,14 @@ TEST_CASE("a stage needs its profile's word for what loosens it, and the summary
     workspace.pipeline(stage + "profile = \"fetch\"\ndevices = [\"kvm\"]\n");
     CHECK(workspace.build().code == 2);
     workspace.pipeline(stage + "profile = \"fetch\"\nnetwork = \"host\"\n");
-    const Result built = workspace.build();
+    const Result built = workspace.build({"--allow", "host-network"});
     INFO(built.err);
     CHECK(built.code == 0);
     CHECK(says(built, "permissions: a: host-network"));
     workspace.pipeline(stage + "profile = \"fetch\"\n");
     CHECK_FALSE(says(workspace.build(), "permissions:"));
     workspace.pipeline(stage + "profile = \"shell\"\n");
-    CHECK(says(workspace.build(), "permissions: a: ptrace"));
+    CHECK(says(workspace.build({"--allow", "ptrace"}), "permissions: a: ptrace"));
 }
 
 TEST_CASE("a stage that is silent for too long is ended, one that writes is not", "[profile][limits]") {

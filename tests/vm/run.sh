@@ -66,7 +66,7 @@ make_image() {
     rm -rf "$caches"/project/{overlay,*.sh}
     cp -r "$here"/{stagebox.toml,packages.txt,overlay} "$caches/project"
     cp "$here"/{system,initrd,disk}.sh "$source"/stages/recipes/ailinux-live/{debs,rootfs}.sh "$caches/project"
-    "$program" build -f "$caches/project/stagebox.toml" --store "$caches/store" > "$work/results" 2> "$logs/image.log" ||
+    "$program" build --allow host-network -f "$caches/project/stagebox.toml" --store "$caches/store" > "$work/results" 2> "$logs/image.log" ||
         { tail -n 60 "$logs/image.log"; die "the image could not be built: $logs/image.log"; }
     built=$(grep -c ' built ' "$logs/image.log" || :)
     [ "$built" = 0 ] || "$program" store gc --store "$caches/store" --days 14 >> "$logs/image.log" 2>&1

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "runtime/cli/commands.hpp"
+#include "runtime/cli/pipeline_words.hpp"
 #include "runtime/cli/run/run.hpp"
 #include "runtime/engine/stage_visit.hpp"
 #include "runtime/jail/denial_lesson.hpp"
@@ -36,10 +37,13 @@ constexpr std::string_view output_doc =
     "The profile to write, FILE.toml; its seccomp file is put beside it (default: learned.toml)";
 constexpr std::string_view file_doc = "Learn from a stage of this pipeline; the stages before it must be built";
 
+constexpr std::string_view allow_doc = "With -f: grants what the stage asks for beyond its jail";
+
 constexpr LearnOption learn_options[] = {{{"-o", "FILE", output_doc}, &LearnRequest::output},
                                          {{"--output", "FILE", output_doc}, &LearnRequest::output},
                                          {{"-f", "PIPELINE", file_doc}, &LearnRequest::pipeline},
-                                         {{"--file", "PIPELINE", file_doc}, &LearnRequest::pipeline}};
+                                         {{"--file", "PIPELINE", file_doc}, &LearnRequest::pipeline},
+                                         {{"--allow", "WORD,...", allow_doc}, &LearnRequest::allow}};
 
 std::string learn_help() {
     std::vector<HelpRow> rows;
@@ -47,7 +51,7 @@ std::string learn_help() {
     rows.push_back({"-h", "", "This text"});
     rows.push_back({"--help", "", "This text"});
     return R"(Usage: stagebox profile learn [-o FILE] [OPTIONS OF RUN] [--] COMMAND [ARGUMENTS]
-       stagebox profile learn [-o FILE] -f PIPELINE STAGE
+       stagebox profile learn [-o FILE] -f PIPELINE [--allow WORD,...] STAGE
 
 Runs a command, or a stage's command, and writes the smallest profile under which it would have run the same: the
 system calls that it made, of those that its own profile (--profile, of a stage its own) allows. What that one denies
@@ -140,8 +144,11 @@ int learn_from_stage(const LearnRequest& request) {
     Student student;
     std::vector<std::string> argv;
     std::string base;
+    std::vector<std::string> allow;
+    if (!request.allow.empty()) allow.push_back(request.allow);
     const int code = engine::in_stage(
-        options, request.command.front(), engine::ShellAt::before, [&](stages::kinds::Lowered& lowered) {
+        options, request.command.front(), engine::ShellAt::before, permit_with(allow),
+        [&](stages::kinds::Lowered& lowered) {
             lowered.spec.denials = sandbox::Denials::observed;
             if (lowered.spec.fakeroot == sandbox::Fakeroot::on) {
                 lowered.spec.fakeroot = sandbox::Fakeroot::off;
@@ -179,6 +186,9 @@ LearnRequest parse_learn(const std::vector<std::string>& words) {
     request.command.assign(word, words.end());
     if (!request.output.ends_with(".toml")) {
         throw std::invalid_argument(format("-o {}: a profile's file ends in .toml", request.output));
+    }
+    if (!request.allow.empty() && request.pipeline.empty()) {
+        throw std::invalid_argument("--allow grants what a stage asks for, and -f names its pipeline");
     }
     if (request.command.empty()) throw std::invalid_argument("there is no command to learn from");
     return request;

@@ -9,6 +9,7 @@ namespace runtime::cli {
 struct LearnRequest {
     std::string output = "learned.toml";
     std::string pipeline;              // with -f
+    std::string allow;                 // with -f: what the stage may have beyond its jail
     std::vector<std::string> command;  // of run: its options too; with -f: the stage
 };
 

@@ -741,3 +741,53 @@ TEST_CASE("build profile: the kernel takes the filter", "[profile]") {
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
 }
+
+TEST_CASE("the words of permissions are described in the manuals, each where it belongs", "[profile][keys]") {
+    const auto text_of = [](const std::string& name) {
+        std::ifstream page(STAGEBOX_SOURCE_DIR + ("/" + name));
+        return std::string{std::istreambuf_iterator<char>(page), {}};
+    };
+    const std::string manual = text_of("runtime/cli/stagebox.1.md");
+    const std::string table = manual.substr(manual.find("\n# PERMISSIONS\n"), 3000);
+    const std::string profiles = text_of("profiles/README.md");
+    for (const PermissionWord& word : permission_words()) {
+        INFO(word.word);
+        const std::string quoted = "`" + std::string(word.word) + "`";
+        CHECK(table.find(quoted) != std::string::npos);
+        const bool is_of_profiles = word.source != PermissionSource::pipeline;
+        CHECK((profiles.find("\n| " + quoted + " |") != std::string::npos) == is_of_profiles);
+        CHECK(permission_named(word.word) == word.which);
+        CHECK_FALSE(word.meaning.empty());
+    }
+}
+
+TEST_CASE("what is granted by comparison or by the pipeline cannot stand in a profile's list", "[profile]") {
+    Folder folder;
+    for (const std::string word : {"capabilities", "host-services", "container-proc"}) {
+        const std::string path =
+            folder.write("p.toml", "name = \"p\"\nextends = \"build\"\nallow = [\"" + word + "\"]\n");
+        CHECK_THROWS_WITH(load_profile(path, {}), Catch::Contains("there is no \"" + word + "\" to allow"));
+    }
+}
+
+TEST_CASE("no profile that ships is wider than those that ship, and a copy of one is not either", "[profile]") {
+    for (const std::string_view name : profile_names()) {
+        INFO(name);
+        CHECK(load_profile(std::string(name), {}).widened.empty());
+        Folder folder;
+        const std::string path =
+            folder.write("copy.toml", "name = \"copy\"\nextends = \"" + std::string(name) + "\"\n");
+        CHECK(load_profile(path, {}).widened.empty());
+    }
+}
+
+TEST_CASE("a seccomp file beside a profile stands in for one that ships by its name, and is compared by its content",
+          "[profile]") {
+    Folder folder;
+    folder.make("seccomp");
+    const std::string path =
+        folder.write("p.toml", "name = \"p\"\nextends = \"build\"\nseccomp = [\"seccomp/build.json\"]\n");
+    CHECK(load_profile(path, {}).widened.empty());
+    folder.write("seccomp/build.json", small_filter);
+    CHECK(words_of(load_profile(path, {}).widened) == std::vector<std::string_view>{"system-calls"});
+}
