@@ -29,6 +29,7 @@ sandbox::Permissions asked_by_all(const Pipeline& pipeline) {
     if (std::ranges::any_of(pipeline.host_services, &stages::HostService::may_start)) {
         asked.add(Permission::host_services);
     }
+    if (pipeline.is_project_outside) asked.add(Permission::files_outside);
     return asked;
 }
 
@@ -106,6 +107,7 @@ Request request_of(const Pipeline& pipeline, const std::vector<const Stage*>& st
     if (!of_all.empty()) {
         request.digests.push_back(digest_of({{"directory", pipeline.directory},
                                              {"words", sandbox::words_of(of_all)},
+                                             {"project", pipeline.project},
                                              {"services", services_of(pipeline)}}));
     }
     return request;

@@ -80,7 +80,7 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
     const std::string& path = std::get<stages::LocalPath>(input.source).path;
     const store::TreeFacts& facts = local_facts(path);
     const sandbox::os::Digest id = store::object_id(stage.ids, facts.digest);
-    resolved.local_inputs.push_back({pipeline_.directory + "/" + path, id});
+    resolved.local_inputs.push_back({pipeline_.project + "/" + path, id});
     resolved.inputs.push_back(
         {input.target, {store_.artifact_path(id)}, facts.is_directory ? FileType::directory : FileType::file});
     return facts.digest;
@@ -89,7 +89,7 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
 const store::TreeFacts& Resolver::local_facts(const std::string& path) {
     const auto known = local_facts_.find(path);
     if (known != local_facts_.end()) return known->second;
-    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.directory);
+    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.project);
     return local_facts_[path] = store::digest_import(directory.get(), path);
 }
 

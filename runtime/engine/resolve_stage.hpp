@@ -22,7 +22,7 @@ struct StageResult {
 };
 using Results = std::map<std::string, StageResult>;
 
-// A file or directory beside the pipeline that the jail sees as a copy in the store.
+// A file or directory of the project that the jail sees as a copy in the store.
 struct LocalInput {
     std::string source;  // absolute
     sandbox::os::Digest id;   // of the artifact that is its copy

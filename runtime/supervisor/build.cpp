@@ -64,7 +64,7 @@ void obtain_consent(const stages::Pipeline& pipeline, const Wanted& wanted, cons
 // Says what somebody should know before the stages run, and lets none run where that would do harm.
 void check_session(const host::Watch& watch, const stages::Pipeline& pipeline, const BuildOptions& options,
                    const store::Store& store, report::Console& console) {
-    const host::OurPaths ours{.store = store.path(), .project = pipeline.directory, .output = absolute(options.output)};
+    const host::OurPaths ours{.store = store.path(), .project = pipeline.project, .output = absolute(options.output)};
     std::string harm;
     for (const host::Finding& finding :
          host::check_host({watch.host(), watch.before().mounts, watch.before().processes}, ours)) {

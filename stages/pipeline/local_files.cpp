@@ -20,15 +20,6 @@ using sandbox::os::format;
 using sandbox::os::sys;
 using sandbox::os::SysError;
 
-std::string open_fault(long negative_errno) {
-    const int error = static_cast<int>(-negative_errno);
-    if (error == ENOENT || error == ENOTDIR) return "does not exist";
-    if (error == EXDEV) return "leads out of the pipeline's directory through a symbolic link";
-    // No fault of the file's, or of who wrote its name.
-    if (error == EMFILE || error == ENFILE || error == ENOMEM) throw SysError(error, "open a file beside the pipeline");
-    return format("cannot be opened: {}", std::generic_category().message(error));
-}
-
 mode_t type_of(const Fd& fd) {
     struct stat status {};
     sys([&] { return ::fstat(fd.get(), &status); }, "stat a file beside the pipeline");
@@ -48,9 +39,19 @@ std::string first_line_fault(std::string_view head) {
 
 }  // namespace
 
-LocalFiles::LocalFiles(const std::string& directory)
+LocalFiles::LocalFiles(const std::string& directory, std::string called)
     : directory_(
-          sys([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}", directory)) {}
+          sys([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }, "open {}", directory)),
+      called_(std::move(called)) {}
+
+std::string LocalFiles::fault_of(long opened) const {
+    const int error = static_cast<int>(-opened);
+    if (error == ENOENT || error == ENOTDIR) return "does not exist";
+    if (error == EXDEV) return format("leads out of {} through a symbolic link", called_);
+    // No fault of the file's, or of who wrote its name.
+    if (error == EMFILE || error == ENFILE || error == ENOMEM) throw SysError(error, "open a file beside the pipeline");
+    return format("cannot be opened: {}", std::generic_category().message(error));
+}
 
 // Beneath holds for every link on the way, the last one included, and no matter what changes meanwhile.
 long LocalFiles::open_beneath(const std::string& path, int flags) const {
@@ -60,7 +61,7 @@ long LocalFiles::open_beneath(const std::string& path, int flags) const {
 
 std::string LocalFiles::input_fault(const std::string& path) const {
     const long opened = open_beneath(path, O_PATH);
-    if (opened < 0) return open_fault(opened);
+    if (opened < 0) return fault_of(opened);
     const mode_t type = type_of(Fd(static_cast<int>(opened)));
     return type == S_IFREG || type == S_IFDIR ? std::string() : "is neither a regular file nor a directory";
 }
@@ -68,12 +69,12 @@ std::string LocalFiles::input_fault(const std::string& path) const {
 std::string LocalFiles::script_fault(const std::string& path) const {
     // Opened by path first: opening a FIFO or a device for reading would do something to it.
     const long found = open_beneath(path, O_PATH);
-    if (found < 0) return open_fault(found);
+    if (found < 0) return fault_of(found);
     const mode_t type = type_of(Fd(static_cast<int>(found)));
     if (type == S_IFDIR) return "is a directory";
     if (type != S_IFREG) return "is not a regular file";
     const long opened = open_beneath(path, O_RDONLY | O_NONBLOCK);
-    if (opened < 0) return open_fault(opened);
+    if (opened < 0) return fault_of(opened);
     const Fd fd(static_cast<int>(opened));
     std::array<char, 256> head{};  // as much as execve(2) looks at
     const ssize_t size = sys([&] { return ::pread(fd.get(), head.data(), head.size(), 0); }, "read {}", path);

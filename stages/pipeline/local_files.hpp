@@ -1,5 +1,5 @@
-// Files beside the pipeline file: that a path written there leads to something that can be used, and never
-// out of the pipeline's directory. Knows nothing of TOML or of stages.
+// Files that come with a pipeline file: that a path written there leads to something that can be used, and never out
+// of the directory that it is looked for in. Knows nothing of TOML or of stages.
 #pragma once
 #include <string>
 
@@ -9,8 +9,8 @@ namespace stages {
 
 class LocalFiles {
   public:
-    // `directory` is absolute.
-    explicit LocalFiles(const std::string& directory);
+    // `directory` is absolute; `called`: how messages name it.
+    explicit LocalFiles(const std::string& directory, std::string called = "the pipeline's directory");
 
     // Why the file or directory cannot be an input, empty where it can. `path` is clean and relative.
     [[nodiscard]] std::string input_fault(const std::string& path) const;
@@ -25,7 +25,16 @@ class LocalFiles {
     // The descriptor, or -errno.
     [[nodiscard]] long open_beneath(const std::string& path, int flags) const;
 
+    [[nodiscard]] std::string fault_of(long opened) const;
+
     sandbox::os::Fd directory_;
+    std::string called_;
+};
+
+// The two places of files that come with a pipeline.
+struct ProjectFiles {
+    LocalFiles beside;   // the pipeline file
+    LocalFiles project;  // that inputs come from
 };
 
 }  // namespace stages

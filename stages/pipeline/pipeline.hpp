@@ -30,7 +30,7 @@ struct ArtifactTree {  // what another stage exported
     std::string stage;
     std::string artifact;
 };
-struct LocalPath {  // a file or directory beside the pipeline file; relative, without ".."
+struct LocalPath {  // a file beside the pipeline file, or an input of the project; relative, without ".."
     std::string path;
 };
 
@@ -109,7 +109,9 @@ enum class OnDisconnect : std::uint8_t {
 
 struct Pipeline {
     std::string file;       // as the user named it, for messages
-    std::string directory;  // absolute, of the pipeline file
+    std::string directory;  // absolute, of the pipeline file: scripts, profiles and the lock are there
+    std::string project;    // absolute: inputs are there, and nowhere else
+    bool is_project_outside = false;  // it reaches above the git work tree that holds the pipeline file
     std::string name;
     std::vector<Stage> stages;  // in the order of the file
     std::vector<Result> results;

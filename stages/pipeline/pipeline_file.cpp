@@ -11,6 +11,7 @@
 #include "sandbox/os/text.hpp"
 #include "stages/pipeline/host_service_options.hpp"
 #include "stages/pipeline/local_files.hpp"
+#include "stages/pipeline/place.hpp"
 #include "stages/pipeline/problems.hpp"
 #include "stages/pipeline/references.hpp"
 #include "stages/pipeline/root_options.hpp"
@@ -90,6 +91,14 @@ Variables read_variables(const ConfigTable& top, const Overrides& overrides) {
     return variables;
 }
 
+void set_project(const ConfigTable& top, Pipeline& pipeline) {
+    const ConfigValue* const value = top.find("project");
+    Project project{pipeline.directory};
+    if (value != nullptr) project = read_project(*value, pipeline.directory);
+    pipeline.project = std::move(project.directory);
+    pipeline.is_project_outside = project.is_outside;
+}
+
 std::string read_name(const ConfigValue& value) {
     const std::string fault = name_fault(value.as_string());
     if (fault.empty()) return value.as_string();
@@ -100,7 +109,7 @@ std::string read_name(const ConfigValue& value) {
 // What the keys at the top of the file are read with and into.
 struct Reading {
     const Variables& variables;
-    const LocalFiles& files;
+    const ProjectFiles& files;
     Problems& problems;
     Defaults& defaults;
     Pipeline& pipeline;
@@ -126,6 +135,7 @@ void read_results(const ConfigTable& table, Reading& reading) {
     }
 }
 
+constexpr std::string_view project_pattern = R"(^\.\.(/\.\.)*$)";
 constexpr std::array<std::string_view, 2> commands = {"script", "run"};
 constexpr Shape named_texts{.kind = Shape::Kind::names, .pattern = name_pattern, .of = &shape::text};
 constexpr Shape stage_shape = shape::table_of(stage_infos, commands);
@@ -149,6 +159,13 @@ constexpr std::array top_keys = {
            nullptr},
     TopKey{{"name", shape::text_like(name_pattern), {}, required, Effect::none, "The name of the pipeline"},
            [](const ConfigValue& value, Reading& reading) { reading.pipeline.name = read_name(value); }},
+    TopKey{{"project",
+            shape::text_like(project_pattern),
+            {},
+            optional,
+            Effect::none,
+            "The directory that inputs come from, where it is above that of the file"},
+           nullptr},
     TopKey{{"vars", named_texts, {}, optional, Effect::none, "Variables, with their values"}, nullptr},
     TopKey{{"defaults",
             shape::table_of(default_infos),
@@ -181,7 +198,7 @@ void check_names(const ConfigTable& top) {
 }
 
 // Everything but what stages say about each other.
-void read_values(const ConfigTable& top, const Variables& variables, const LocalFiles& files, Pipeline& pipeline) {
+void read_values(const ConfigTable& top, const Variables& variables, const ProjectFiles& files, Pipeline& pipeline) {
     Problems problems;
     Defaults defaults;
     Reading reading{variables, files, problems, defaults, pipeline};
@@ -215,14 +232,15 @@ Pipeline read_pipeline(const std::string& path, const Overrides& overrides, cons
     Pipeline pipeline;
     pipeline.file = name;
     pipeline.directory = directory_of(path);
-    const LocalFiles files(pipeline.directory);
 
     // What the rest is read with comes first: a fault in it would show as faults of other places.
     check_version(top);
     const Variables variables = read_variables(top, overrides);
+    set_project(top, pipeline);
 
+    const ProjectFiles files{LocalFiles(pipeline.directory), LocalFiles(pipeline.project, "the project's directory")};
     read_values(top, variables, files, pipeline);
-    check_references(pipeline, top.source(), files);
+    check_references(pipeline, top.source(), files.beside);
     return pipeline;
 }
 

@@ -50,7 +50,7 @@ std::string local_path_hint(const std::string& text, const LocalFiles& files) {
 LocalPath read_local_input(const ConfigValue& value, const std::string& text, const LocalFiles& files) {
     std::string path = text.substr(2);
     if (path.empty()) {
-        throw value.error("an input cannot be the whole of the pipeline's directory",
+        throw value.error("an input cannot be the whole of the project's directory",
                           "name a file or directory in it: the stage then runs again only where that has changed");
     }
     if (const std::string fault = relative_path_fault(path); !fault.empty()) {
@@ -59,7 +59,7 @@ LocalPath read_local_input(const ConfigValue& value, const std::string& text, co
     }
     if (const std::string fault = files.input_fault(path); !fault.empty()) {
         throw value.error(format("the input {} {}", quote(text), fault),
-                          "local paths are looked for beside the pipeline file, and stay there");
+                          "inputs are looked for in the project's directory, that of the pipeline file or what \"project\" says, and stay there");
     }
     return {std::move(path)};
 }
@@ -68,12 +68,12 @@ InputSource read_input_source(const ConfigValue& value, const Variables& variabl
     const std::string text = expand(value, variables);
     if (text.starts_with("./")) return read_local_input(value, text, files);
     if (text == "." || text == ".." || text.starts_with("../")) {
-        throw value.error(format("the input {} is not inside the pipeline's directory", quote(text)),
-                          "name a file or directory beside the pipeline file, as \"./NAME\"");
+        throw value.error(format("the input {} is not inside the project's directory", quote(text)),
+                          "name a file or directory in it, as \"./NAME\"; project = \"..\" at the top of the file moves it up");
     }
     if (text.starts_with('/')) {
         throw value.error(format("the input {} is an absolute path", quote(text)),
-                          "an input is STAGE, STAGE.ARTIFACT, or a path beside the pipeline file, as \"./NAME\"");
+                          "an input is STAGE, STAGE.ARTIFACT, or a path in the project's directory, as \"./NAME\"");
     }
     if (text == "host" || text == "empty") {
         throw value.error(format("{} is a root, not an input", quote(text)), "it may stand in \"from\"");

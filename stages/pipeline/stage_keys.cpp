@@ -29,14 +29,14 @@ constexpr std::array keys = {
         {"in", shape::names_of_texts, {}, optional, Effect::on_result, "Inputs: a place in the jail, what is there"},
         Scope::stage,
         [](const StageEntry& e, Stage& stage) {
-            stage.inputs = read_inputs(e.entry.value.as_table(), e.variables, e.files);
+            stage.inputs = read_inputs(e.entry.value.as_table(), e.variables, e.files.project);
         },
         {50, write_inputs}},
     StageKey{{"script", shape::text, {}, optional, Effect::on_result, "A file beside the pipeline file that is run"},
              Scope::stage,
              [](const StageEntry& e, Stage& stage) {
                  refuse_second_command(e.table, e.entry, !stage.run.empty());
-                 stage.script = read_script(e.entry.value, e.variables, e.files);
+                 stage.script = read_script(e.entry.value, e.variables, e.files.beside);
              },
              {20, write_script}},
     StageKey{

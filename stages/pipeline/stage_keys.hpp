@@ -19,7 +19,7 @@ struct StageEntry {
     const sandbox::ConfigTable& table;
     const sandbox::ConfigEntry& entry;
     const Variables& variables;
-    const LocalFiles& files;
+    const ProjectFiles& files;
 };
 
 // What the key adds to the stage's action key, and where. Parts stand in the order of their places, which stay as they

@@ -67,7 +67,7 @@ std::vector<sandbox::KeyInfo> default_infos() {
     return infos;
 }
 
-Defaults read_defaults(const ConfigTable& table, const Variables& variables, const LocalFiles& files) {
+Defaults read_defaults(const ConfigTable& table, const Variables& variables, const ProjectFiles& files) {
     Defaults defaults;
     for (const ConfigEntry& entry : table.entries()) {
         const StageKey* const of_stages = sandbox::find_row(stage_keys(), entry.key);
@@ -84,7 +84,7 @@ Defaults read_defaults(const ConfigTable& table, const Variables& variables, con
 }
 
 Stage read_stage(const ConfigTable& stages, const ConfigEntry& entry, const Defaults& defaults,
-                 const Variables& variables, const LocalFiles& files) {
+                 const Variables& variables, const ProjectFiles& files) {
     check_stage_name(stages, entry);
     const ConfigTable& table = entry.value.as_table();
     Stage stage = defaults.stage;

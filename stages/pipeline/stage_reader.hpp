@@ -19,9 +19,9 @@ struct Defaults {
 // The keys of [defaults]: those of a stage that may stand there, and those of the whole build.
 std::vector<sandbox::KeyInfo> default_infos();
 
-Defaults read_defaults(const sandbox::ConfigTable& table, const Variables& variables, const LocalFiles& files);
+Defaults read_defaults(const sandbox::ConfigTable& table, const Variables& variables, const ProjectFiles& files);
 // `entry` is the stage's name and its table, inside the table `stages`.
 Stage read_stage(const sandbox::ConfigTable& stages, const sandbox::ConfigEntry& entry, const Defaults& defaults,
-                 const Variables& variables, const LocalFiles& files);
+                 const Variables& variables, const ProjectFiles& files);
 
 }  // namespace stages

@@ -56,7 +56,7 @@ Findings check_pipeline(const stages::Pipeline& pipeline) {
         for (const stages::Input& input : stage.inputs) {
             const auto* local = std::get_if<stages::LocalPath>(&input.source);
             if (local == nullptr) continue;
-            add(host::check_readable(pipeline.directory + "/" + local->path, format("stage {}'s input", stage.name)));
+            add(host::check_readable(pipeline.project + "/" + local->path, format("stage {}'s input", stage.name)));
         }
     }
     for (const supervisor::MissingNeed& need : supervisor::missing_needs(all)) {
@@ -107,7 +107,7 @@ int run(const SessionCheckWords& words) {
     if (has_file) {
         const stages::Pipeline pipeline =
             stages::read_pipeline(options.file.empty() ? "stagebox.toml" : options.file, options.vars);
-        ours.project = pipeline.directory;
+        ours.project = pipeline.project;
         findings = check_pipeline(pipeline);
         const Findings services = host::check_host_services(pipeline);
         findings.insert(findings.end(), services.begin(), services.end());

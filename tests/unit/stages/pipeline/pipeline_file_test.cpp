@@ -178,7 +178,7 @@ TEST_CASE("pipeline file: what lies beside it must be of the right kind", "[pipe
     CHECK(project.error(with_stage("script = \"inside.sh\"")) == "no error");
     std::filesystem::create_symlink("/etc", project.directory.path() / "away");
     CHECK(project.error(with_stage("run = [\"true\"]\nin = { \"/in/x\" = \"./away/passwd\" }")) ==
-          "the input \"./away/passwd\" leads out of the pipeline's directory through a symbolic link");
+          "the input \"./away/passwd\" leads out of the project's directory through a symbolic link");
     project.directory.write("relative.sh", "#!sh\n");
     CHECK(project.error(with_stage("script = \"relative.sh\"")) ==
           "the script \"relative.sh\" names no interpreter by its full path after \"#!\"");
