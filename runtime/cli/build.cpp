@@ -38,6 +38,7 @@ int run(const BuildWords& words) {
     const engine::PipelineOptions pipeline = words.pipeline.options();
     supervisor::BuildOptions options = words.build;
     options.file = pipeline.file;
+    if (words.pipeline.file.empty()) options.file_choice = supervisor::FileChoice::found;
     options.vars = pipeline.vars;
     options.store = pipeline.store;
     return supervisor::build(options, tell_end);

@@ -2,8 +2,10 @@
 
 #include <cstdio>
 
+#include "sandbox/config/config.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
+#include "stages/pipeline/place.hpp"
 
 namespace runtime::cli {
 namespace {
@@ -13,10 +15,18 @@ std::string check_variable(const std::string& text) {
     return has_name ? "" : sandbox::os::format("{} is not of the form NAME=VALUE", sandbox::os::quote(text));
 }
 
+std::string found_file() {
+    const stages::FoundFile found = stages::look_for_pipeline_file();
+    if (!found.path.empty()) return found.path;
+    throw sandbox::ConfigError(stages::pipeline_file_name, {},
+                               sandbox::os::format("there is no such file, here or above: {}", found.stopped),
+                               "-f names another one; stagebox import drafts one from a build script");
+}
+
 }  // namespace
 
 engine::PipelineOptions PipelineWords::options() const {
-    engine::PipelineOptions options{.file = file, .vars = {}, .store = store};
+    engine::PipelineOptions options{.file = file.empty() ? found_file() : file, .vars = {}, .store = store};
     for (const std::string& var : vars) {
         const std::size_t equals = var.find('=');
         options.vars.emplace_back(var.substr(0, equals), var.substr(equals + 1));
@@ -27,9 +37,8 @@ engine::PipelineOptions PipelineWords::options() const {
 void declare_file(Options& options, PipelineWords& words) {
     options.push_back({.names = "-f,--file",
                        .into = &words.file,
-                       .doc = "The pipeline file",
-                       .type = "FILE",
-                       .shown_default = "stagebox.toml"});
+                       .doc = "The pipeline file (default: stagebox.toml, here or in the nearest directory above)",
+                       .type = "FILE"});
     options.push_back({.names = "--var",
                        .into = &words.vars,
                        .doc = "Sets a variable of the pipeline file",

@@ -10,10 +10,11 @@
 namespace runtime::cli {
 
 struct PipelineWords {
-    std::string file = "stagebox.toml";
+    std::string file;               // empty: the one that is found, here or above
     std::vector<std::string> vars;  // each NAME=VALUE
     std::string store;              // empty: the default
 
+    // Looks for the file where none is named; throws ConfigError where there is none.
     [[nodiscard]] engine::PipelineOptions options() const;
 };
 

@@ -221,6 +221,10 @@ int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun
     const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
     const Wanted wanted = wanted_stages(pipeline, options);
     report::Console console;
+    if (options.file_choice == FileChoice::found) {
+        const std::string name = options.file.substr(options.file.rfind('/') + 1);
+        console.note(sandbox::os::printable(format("the pipeline file is {}/{}", pipeline.directory, name)));
+    }
     obtain_consent(pipeline, wanted, options, console);
     check_needs(wanted);
     for (const stages::Stage& stage : pipeline.stages) {

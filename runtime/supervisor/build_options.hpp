@@ -11,8 +11,12 @@ namespace runtime::supervisor {
 // Whether a build lives in its caller's session, or in one of its own, so that it goes on when that ends.
 enum class BuildSession : std::uint8_t { callers, own };
 
+// How it is known which pipeline file is meant.
+enum class FileChoice : std::uint8_t { named, found };
+
 struct BuildOptions {
     std::string file = "stagebox.toml";
+    FileChoice file_choice = FileChoice::named;
     std::vector<std::string> stages;   // none: all
     std::vector<std::string> refresh;  // stages whose result is asked for anew
     stages::Overrides vars;

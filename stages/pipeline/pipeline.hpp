@@ -108,9 +108,9 @@ enum class OnDisconnect : std::uint8_t {
 };
 
 struct Pipeline {
-    std::string file;       // as the user named it, for messages
-    std::string directory;  // absolute, of the pipeline file: scripts, profiles and the lock are there
-    std::string project;    // absolute: inputs are there, and nowhere else
+    std::string file;                 // as the user named it, for messages
+    std::string directory;            // absolute, of the pipeline file: scripts, profiles and the lock are there
+    std::string project;              // absolute: inputs are there, and nowhere else
     bool is_project_outside = false;  // it reaches above the git work tree that holds the pipeline file
     std::string name;
     std::vector<Stage> stages;  // in the order of the file

@@ -59,7 +59,8 @@ LocalPath read_local_input(const ConfigValue& value, const std::string& text, co
     }
     if (const std::string fault = files.input_fault(path); !fault.empty()) {
         throw value.error(format("the input {} {}", quote(text), fault),
-                          "inputs are looked for in the project's directory, that of the pipeline file or what \"project\" says, and stay there");
+                          "inputs are looked for in the project's directory, that of the pipeline file or what "
+                          "\"project\" says, and stay there");
     }
     return {std::move(path)};
 }
@@ -68,8 +69,9 @@ InputSource read_input_source(const ConfigValue& value, const Variables& variabl
     const std::string text = expand(value, variables);
     if (text.starts_with("./")) return read_local_input(value, text, files);
     if (text == "." || text == ".." || text.starts_with("../")) {
-        throw value.error(format("the input {} is not inside the project's directory", quote(text)),
-                          "name a file or directory in it, as \"./NAME\"; project = \"..\" at the top of the file moves it up");
+        throw value.error(
+            format("the input {} is not inside the project's directory", quote(text)),
+            "name a file or directory in it, as \"./NAME\"; project = \"..\" at the top of the file moves it up");
     }
     if (text.starts_with('/')) {
         throw value.error(format("the input {} is an absolute path", quote(text)),

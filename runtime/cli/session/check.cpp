@@ -1,6 +1,5 @@
 // `session check`: what the host session looks like, and what in it would be unsafe for a build.
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <map>
@@ -16,6 +15,7 @@
 #include "runtime/supervisor/needs.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "stages/pipeline/place.hpp"
 
 namespace runtime::cli {
 
@@ -26,7 +26,7 @@ using sandbox::os::format;
 namespace {
 
 struct SessionCheckWords {
-    PipelineWords pipeline{.file = {}, .vars = {}, .store = {}};  // no file: stagebox.toml, if there is one
+    PipelineWords pipeline;  // no file: the one that is found, if there is one
     OutputFormat format = OutputFormat::text;
 };
 
@@ -99,14 +99,15 @@ Findings left_by_killed_builds(const std::string& store) {
 
 // 0, or 3 where a finding would keep a build from starting.
 int run(const SessionCheckWords& words) {
-    const engine::PipelineOptions options = words.pipeline.options();
+    const bool has_file = !words.pipeline.file.empty() || !stages::look_for_pipeline_file().path.empty();
+    const engine::PipelineOptions options =
+        has_file ? words.pipeline.options()
+                 : engine::PipelineOptions{.file = {}, .vars = {}, .store = words.pipeline.store};
     host::OurPaths ours{.store = real_store(options.store) + "/v1", .project = {}, .output = {}};
-    const bool has_file = !options.file.empty() || ::access("stagebox.toml", F_OK) == 0;
     Findings findings;
     double expected = 0;
     if (has_file) {
-        const stages::Pipeline pipeline =
-            stages::read_pipeline(options.file.empty() ? "stagebox.toml" : options.file, options.vars);
+        const stages::Pipeline pipeline = stages::read_pipeline(options.file, options.vars);
         ours.project = pipeline.project;
         findings = check_pipeline(pipeline);
         const Findings services = host::check_host_services(pipeline);
