@@ -24,7 +24,7 @@ RIGHT = [
 WRONG_VALUES = [
     "device-unknown", "env-number", "errors-boolean", "errors-unknown", "from-missing", "from-not-string",
     "grace-not-a-time", "ids-unknown", "limit-not-a-time", "limit-without-unit", "limit-wrong-memory", "name-missing",
-    "network-misspelt", "nothing-to-do", "on-disconnect-unknown", "optional-not-boolean", "profile-not-string",
+    "network-misspelt", "nothing-to-do", "on-disconnect-unknown", "optional-not-boolean", "profile-not-string", "project-absolute", "project-down",
     "requires-name-missing", "requires-not-array", "requires-number", "requires-start-not-boolean",
     "retry-class-of-no-command", "retry-class-unknown", "retry-max-zero", "retry-wait-without-unit", "run-number",
     "run-string", "script-and-run", "service-name-missing", "service-not-array", "service-port", "service-ready-empty",
