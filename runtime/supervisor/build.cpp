@@ -52,13 +52,18 @@ void check_needs(const Wanted& wanted) {
     if (!missing.empty()) throw std::runtime_error(to_text(missing));
 }
 
-// Before anything is made: what is not granted leaves no trace.
-void obtain_consent(const stages::Pipeline& pipeline, const Wanted& wanted, const BuildOptions& options,
-                    report::Console& console) {
+// Before anything is made: what is not granted leaves no trace. What was said of it, for the run's log.
+std::vector<std::string> obtain_consent(const stages::Pipeline& pipeline, const Wanted& wanted,
+                                        const BuildOptions& options, report::Console& console) {
     engine::Profiles profiles(pipeline);
     for (const stages::Stage* stage : wanted) profiles.check(*stage);
+    std::vector<std::string> said;
     consent::obtain(consent::request_of(pipeline, wanted, profiles), options.allow, pipeline,
-                    [&](std::string_view line) { console.note(sandbox::os::printable(line)); });
+                    [&](std::string_view line) {
+                        said.push_back(sandbox::os::printable(line));
+                        console.note(said.back());
+                    });
+    return said;
 }
 
 // Says what somebody should know before the stages run, and lets none run where that would do harm.
@@ -149,6 +154,7 @@ struct Setting {
     RunFiles& files;
     const host::IsAlive& is_alive;
     report::Console& console;
+    const std::vector<std::string>& permissions;  // what was said of them
 };
 
 // From the first stage to the receipt; the exit code.
@@ -193,6 +199,7 @@ int run_build(const Setting& setting, const Begun& begun) {
     const host::Session here =
         host::classify(host::read_session_facts(setting.watch.host(), setting.watch.before().processes));
     run.log().info("pipeline {} of {}; {}", setting.pipeline.name, setting.options.file, host::describe(here));
+    for (const std::string& line : setting.permissions) run.log().info("{}", line);
     host::HostServices services(setting.pipeline, service_user(run, setting));
     try {
         services.begin();
@@ -225,7 +232,7 @@ int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun
         const std::string name = options.file.substr(options.file.rfind('/') + 1);
         console.note(sandbox::os::printable(format("the pipeline file is {}/{}", pipeline.directory, name)));
     }
-    obtain_consent(pipeline, wanted, options, console);
+    const std::vector<std::string> permissions = obtain_consent(pipeline, wanted, options, console);
     check_needs(wanted);
     for (const stages::Stage& stage : pipeline.stages) {
         console.set_stage_width(std::max(console.stage_width(), stage.name.size()));
@@ -240,7 +247,8 @@ int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun
     store.sweep();
 
     RunFiles files(store, console);
-    const int code = run_build({options, tell_end, pipeline, store, watch, files, is_alive, console}, begun);
+    const int code =
+        run_build({options, tell_end, pipeline, store, watch, files, is_alive, console, permissions}, begun);
     files.events.write("end", {{"exit", code}});
     return code;
 }
