@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/utsname.h>
 
+#include "runtime/engine/input_digest.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sha256.hpp"
@@ -89,8 +90,7 @@ std::string Resolver::resolve_input(const stages::Stage& stage, const stages::In
 const store::TreeFacts& Resolver::local_facts(const std::string& path) {
     const auto known = local_facts_.find(path);
     if (known != local_facts_.end()) return known->second;
-    const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.project);
-    return local_facts_[path] = store::digest_import(directory.get(), path);
+    return local_facts_[path] = digest_input(pipeline_.project, path, ending_ ? &*ending_ : nullptr);
 }
 
 Resolved Resolver::resolve(const stages::Stage& stage, const Results& results) {

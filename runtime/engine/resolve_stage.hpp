@@ -1,6 +1,8 @@
 // From a stage, and the results of those before it, to everything that decides what it will make: its key, and where on
 // this machine its parts lie. Reads local inputs and scripts; runs nothing and changes nothing.
 #pragma once
+#include <signal.h>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -24,8 +26,8 @@ using Results = std::map<std::string, StageResult>;
 
 // A file or directory of the project that the jail sees as a copy in the store.
 struct LocalInput {
-    std::string source;  // absolute
-    sandbox::os::Digest id;   // of the artifact that is its copy
+    std::string source;      // absolute
+    sandbox::os::Digest id;  // of the artifact that is its copy
 };
 
 struct Resolved {
@@ -42,6 +44,8 @@ struct Resolved {
 class Resolver {
   public:
     Resolver(const stages::Pipeline& pipeline, const store::Store& store, Profiles& profiles);
+    // Signals that are blocked and end the build: resolve() throws Interrupted when one comes while it reads an input.
+    void end_at(const sigset_t& signals) { ending_ = signals; }
     // `results` has every stage that this one names. Throws what is wrong with a local file, or with the host.
     Resolved resolve(const stages::Stage& stage, const Results& results);
     // The layers of the stage's own result, once it has one.
@@ -60,6 +64,7 @@ class Resolver {
     const stages::Pipeline& pipeline_;
     const store::Store& store_;
     Profiles& profiles_;
+    std::optional<sigset_t> ending_;
     std::string host_packages_;  // asked for once
     std::map<std::string, store::TreeFacts> local_facts_;
 };

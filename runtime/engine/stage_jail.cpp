@@ -50,16 +50,16 @@ void StageJail::prepare(StageSteps& steps, std::function<void()> ready) {
 
 // The mark that a volatile overlay leaves in its work directory keeps it from being mounted again.
 void StageJail::remove_leftovers(StageSteps& steps) {
-    const auto remove_skeleton = [this, &steps](const Json&) {
-        helper_.remove(place_->place("skeleton"),
-                       steps.then([this, &steps](const Json&) { make_ready(steps); }, FailureClass::jail));
+    const auto make = [this, &steps](const Json&) { make_ready(steps); };
+    const auto remove_skeleton = [this, &steps, make](const Json&) {
+        steps.wait_for(helper_.remove(place_->place("skeleton"), steps.then(make, FailureClass::jail)));
     };
-    helper_.remove(place_->place("work"), steps.then(remove_skeleton, FailureClass::jail));
+    steps.wait_for(helper_.remove(place_->place("work"), steps.then(remove_skeleton, FailureClass::jail)));
 }
 
 void StageJail::make_ready(StageSteps& steps) {
-    helper_.prepare(place_->place(), lowered_.mount_points,
-                    steps.then([this, &steps](const Json&) { import_inputs(steps); }, FailureClass::jail));
+    const auto import = [this, &steps](const Json&) { import_inputs(steps); };
+    steps.wait_for(helper_.prepare(place_->place(), lowered_.mount_points, steps.then(import, FailureClass::jail)));
 }
 
 // One after the other: most pipelines have one or two, and they are small.
@@ -72,10 +72,9 @@ void StageJail::import_inputs(StageSteps& steps) {
     }
     const LocalInput& input = inputs[next_import_];
     const std::string part = format("import-{}", next_import_);
-    helper_.import(
-        input.source, place_->place(part),
-        steps.then([this, &steps, &input, part](const Json& answer) { take_copy(steps, input, part, answer); },
-                   FailureClass::jail, format("copy {}: ", input.source)));
+    const auto take = [this, &steps, &input, part](const Json& answer) { take_copy(steps, input, part, answer); };
+    steps.wait_for(helper_.import(input.source, place_->place(part),
+                                  steps.then(take, FailureClass::jail, format("copy {}: ", input.source))));
 }
 
 // The copy alone counts: what was there when the key was made may be something else by now.

@@ -31,10 +31,11 @@ StageRun::StageRun(StageContext& context, const stages::Stage& stage, const Reso
       helper_(context.helpers.of(stage.ids)),
       output_(std::make_unique<report::StageOutput>(stage.name, std::move(start.log), context.console, context.loop)),
       left_(std::move(start.left)),
-      steps_([this](Failure failure) {
-          failure.seconds = record_.usage.seconds;
-          fail(std::move(failure));
-      }),
+      steps_(helper_,
+             [this](Failure failure) {
+                 failure.seconds = record_.usage.seconds;
+                 fail(std::move(failure));
+             }),
       started_(std::chrono::steady_clock::now()) {}
 
 StageRun::~StageRun() {
@@ -84,10 +85,8 @@ void StageRun::launch() {
     context_.watch.jail_began(stage_.name, jail_->pid());
     watch_ = jail::watch_denials(context_.loop, *jail_, lowered.spec);
     context_.loop.watch(jail_->pidfd(), [this] { steps_.attempt(FailureClass::jail, [this] { jail_ended(); }); });
-    limits_.emplace(context_.loop, lowered.spec.limits, [this](jail::Limit which, const std::string&) {
-        over_limit_ = which;
-        ask_to_end();
-    });
+    limits_.emplace(context_.loop, lowered.spec.limits,
+                    [this](jail::Limit which, const std::string& what) { over_limit(which, what); });
     output_->on_output([this] {
         if (limits_) limits_->output();
     });
@@ -96,7 +95,16 @@ void StageRun::launch() {
 void StageRun::stop() {
     if (steps_.is_stopped()) return;
     steps_.stop();
-    if (jail_) ask_to_end();  // else the store helper's next answer ends it
+    if (jail_) ask_to_end();
+}
+
+void StageRun::over_limit(jail::Limit which, const std::string& what) {
+    over_limit_ = which;
+    if (jail_) {
+        ask_to_end();
+    } else {
+        steps_.stop(FailureClass::wall_time, what + ": its command had ended, and what it made was not kept yet");
+    }
 }
 
 void StageRun::ask_to_end() {
@@ -122,7 +130,7 @@ void StageRun::thaw(std::chrono::steady_clock::duration time) {
 
 void StageRun::jail_ended() {
     context_.loop.forget(jail_->pidfd());
-    limits_.reset();
+    limits_->command_ended();
     context_.loop.cancel(grace_);
     sandbox::Outcome outcome = jail_->wait();
     jail_.reset();
@@ -196,8 +204,8 @@ void StageRun::seal_layer() {
         record_.tree = tree_digest(resolved_.root_tree, record_.layer->id.text());
         take_outputs();
     };
-    helper_.seal(place_->place().place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
-                 steps_.then(note_layer, FailureClass::output, "its layer: "));
+    steps_.wait_for(helper_.seal(place_->place().place("layer/fs"), {store::TreeKind::layer, resolved_.epoch, owners()},
+                                 steps_.then(note_layer, FailureClass::output, "its layer: ")));
 }
 
 void StageRun::take_outputs() {
@@ -213,15 +221,15 @@ void StageRun::take_outputs() {
                                                                       facts.bytes, facts.entries, facts.is_directory});
         take_outputs();
     };
-    helper_.take_output(place_->place().place(), output.path, part,
-                        {store::TreeKind::artifact, resolved_.epoch, owners()},
-                        steps_.then(note_artifact, FailureClass::output, format("its output {}: ", output.name)));
+    steps_.wait_for(helper_.take_output(
+        place_->place().place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
+        steps_.then(note_artifact, FailureClass::output, format("its output {}: ", output.name))));
 }
 
 // Before anything gets its name: what is in layers/ and artifacts/ is whole, also after a power cut, and whoever finds
 // it there need not ask who made it and when.
 void StageRun::sync() {
-    helper_.sync(steps_.then([this](const Json&) { commit(); }, FailureClass::jail));
+    steps_.wait_for(helper_.sync(steps_.then([this](const Json&) { commit(); }, FailureClass::jail)));
 }
 
 void StageRun::commit() {
@@ -240,6 +248,7 @@ void StageRun::commit() {
 
 void StageRun::end(RunEnd how) {
     steps_.end();
+    limits_.reset();
     done_(std::move(how));
 }
 

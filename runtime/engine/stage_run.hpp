@@ -96,6 +96,8 @@ class StageRun {
     void launch();
     [[nodiscard]] std::variant<sandbox::Jail, sandbox::SetupError> start_jail();
     void ask_to_end();
+    // Also after the command's end: what it made takes time to be kept.
+    void over_limit(jail::Limit which, const std::string& what);
     void jail_ended();
     void judge(const sandbox::Outcome& outcome);
     void seal();

@@ -9,14 +9,20 @@ store::StoreHelper::Answer StageSteps::then(std::function<void(const Json&)> nex
     return [this, alive = std::weak_ptr<bool>(alive_), next = std::move(next), kind, doing = std::move(doing)](
                const Json& answer, const store::StoreHelperFault& fault) {
         if (alive.expired()) return;
-        if (is_stopped_) {
-            give_up(FailureClass::interrupted, "stopped");
+        if (stopped_) {
+            give_up(stopped_->kind, stopped_->what);
         } else if (fault) {
             give_up(class_of_error(fault.error, kind), doing + fault.what);
         } else {
             attempt(kind, [&] { next(answer); });
         }
     };
+}
+
+void StageSteps::stop(FailureClass kind, std::string what) {
+    if (stopped_) return;
+    stopped_ = {kind, std::move(what)};
+    helper_.cancel(request_);
 }
 
 void StageSteps::give_up(FailureClass kind, const std::string& what, const std::string& remedy) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/engine/classify.hpp"
@@ -18,8 +19,8 @@ class StageSteps {
   public:
     using Failed = std::function<void(Failure)>;
 
-    // `failed` is called for the first step that fails.
-    explicit StageSteps(Failed failed) : failed_(std::move(failed)) {}
+    // `failed` is called for the first step that fails. Borrows the helper.
+    StageSteps(store::StoreHelper& helper, Failed failed) : helper_(helper), failed_(std::move(failed)) {}
     StageSteps(const StageSteps&) = delete;
     StageSteps& operator=(const StageSteps&) = delete;
 
@@ -27,6 +28,8 @@ class StageSteps {
     // stands. An answer that comes after the object is gone is dropped.
     [[nodiscard]] store::StoreHelper::Answer then(std::function<void(const sandbox::os::Json&)> next, FailureClass kind,
                                                   std::string doing = {});
+    // The request whose answer the stage waits for now: stop() gives it up.
+    void wait_for(store::StoreHelper::Request request) noexcept { request_ = request; }
     template <class Part>
     void attempt(FailureClass kind, Part part) {
         try {
@@ -45,15 +48,23 @@ class StageSteps {
     // For a reason that is not the command's own end. Without a remedy, the advice for that kind.
     void give_up(FailureClass kind, const std::string& what, const std::string& remedy = {});
 
-    // The next answer of the store helper ends the stage: interrupted.
-    void stop() noexcept { is_stopped_ = true; }
-    [[nodiscard]] bool is_stopped() const noexcept { return is_stopped_; }
+    // The stage ends so in the loop's next turn where it waits for the store helper, else with its next step. The first
+    // reason counts.
+    void stop(FailureClass kind = FailureClass::interrupted, std::string what = "stopped");
+    [[nodiscard]] bool is_stopped() const noexcept { return stopped_.has_value(); }
     // The stage has its end: what is thrown from here on is for the caller.
     void end() noexcept { is_over_ = true; }
 
   private:
+    struct Stop {
+        FailureClass kind;
+        std::string what;
+    };
+
+    store::StoreHelper& helper_;
     Failed failed_;
-    bool is_stopped_ = false;
+    store::StoreHelper::Request request_ = 0;
+    std::optional<Stop> stopped_;
     bool is_over_ = false;
     // Callbacks that come after the object is gone find this empty.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

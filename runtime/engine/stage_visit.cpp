@@ -80,10 +80,10 @@ Json answer_of(sandbox::os::EventLoop& loop, Ask ask) {
 }
 
 // prepare() and wait.
-void make_ready(StageJail& jail, sandbox::os::EventLoop& loop) {
+void make_ready(StageJail& jail, store::StoreHelper& helper, sandbox::os::EventLoop& loop) {
     std::optional<Failure> failure;
     bool is_ready = false;
-    StageSteps steps([&](Failure why) { failure = std::move(why); });
+    StageSteps steps(helper, [&](Failure why) { failure = std::move(why); });
     jail.prepare(steps, [&] { is_ready = true; });
     while (!is_ready && !failure) loop.run_once();
     if (failure) throw sandbox::os::Error(std::move(failure->problem));
@@ -165,7 +165,7 @@ int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at
         // What the command had made of its outputs is shown as it is: the failed stage is kept for this.
         jail.show_out(failed_out);
         stages::kinds::Lowered& lowered = jail.lower(profiles.checked(stage), ids);
-        make_ready(jail, loop);
+        make_ready(jail, helper, loop);
         lowered.command.stdin_fd = 0;
         lowered.command.stdout_fd = 1;
         lowered.command.stderr_fd = 2;

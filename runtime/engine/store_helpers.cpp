@@ -47,14 +47,19 @@ store::StoreHelper& StoreHelpers::cleaner() {
     }
 }
 
-void StoreHelpers::empty_trash() {
+void StoreHelpers::empty_trash(const std::function<bool()>& is_enough) {
     for (const std::string& place : store_.trash()) {
-        bool answered = false;
-        cleaner().remove(place, [&](const Json&, const store::StoreHelperFault& fault) {
-            answered = true;
-            if (fault) console_.warning(format("{} could not be deleted: {}", place, fault.what));
+        if (is_enough()) return;
+        bool is_answered = false;
+        store::StoreHelper& helper = cleaner();
+        const auto request = helper.remove(place, [&](const Json&, const store::StoreHelperFault& fault) {
+            is_answered = true;
+            if (fault && !is_enough()) console_.warning(format("{} could not be deleted: {}", place, fault.what));
         });
-        while (!answered) loop_.run_once();
+        while (!is_answered) {
+            loop_.run_once();
+            if (is_enough()) helper.cancel(request);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // The id mappings that a build uses, and the helper process of the store for each: made when they are first needed,
 // ended with the object.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <vector>
@@ -24,8 +25,8 @@ class StoreHelpers {
     [[nodiscard]] sandbox::IdMap ids_in_use() const;
     store::StoreHelper& of(sandbox::IdMode mode);
     [[nodiscard]] std::vector<pid_t> pids() const;
-    // Deletes what was discarded in the store; returns when that is done.
-    void empty_trash();
+    // Deletes what was discarded in the store; returns when that is done, or when it is enough: the next build goes on.
+    void empty_trash(const std::function<bool()>& is_enough);
 
   private:
     store::StoreHelper& cleaner();

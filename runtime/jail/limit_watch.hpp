@@ -24,6 +24,8 @@ class LimitWatch {
     LimitWatch(const LimitWatch&) = delete;
     LimitWatch& operator=(const LimitWatch&) = delete;
 
+    // What is left to do writes nothing; the time goes on.
+    void command_ended() { loop_.cancel(idle_); }
     // Something was written. Cheap: no timer is moved.
     void output() { last_output_ = Clock::now(); }
     // The jail was stopped for so long. The timers are the loop's to move.

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "runtime/store/helper_work.hpp"
 #include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/sys.hpp"
@@ -20,41 +22,84 @@
 namespace runtime::store {
 
 using sandbox::os::Fd;
+using sandbox::os::format;
 using sandbox::os::Json;
 using sandbox::os::sys;
 
 namespace {
 
-constexpr std::size_t largest_message = 131072;  // below the default send buffer of a socket
+constexpr std::size_t longest_message = 131072;  // below the default send buffer of a socket
+constexpr std::size_t longest_error = 4096;
 
-// In the place of a request's id: the helper itself cannot go on.
-constexpr std::uint64_t nobodys_request = 0;
+// In the place of a request: the helper itself cannot go on.
+constexpr StoreHelper::Request nobodys_request = 0;
+
+// A message: which request it is about, then JSON.
+using Head = StoreHelper::Request;
+
+std::string message_of(Head request, const Json& body) {
+    std::string message(sizeof request, '\0');
+    std::memcpy(message.data(), &request, sizeof request);
+    return message + body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// What came over the line.
+class Message {
+  public:
+    explicit Message(int line) : text_(longest_message, '\0') {
+        size_ = sandbox::os::try_sys([&] { return ::recv(line, text_.data(), text_.size(), MSG_TRUNC); });
+    }
+    // False: the other side has gone.
+    [[nodiscard]] bool is_there() const { return size_ >= static_cast<long>(sizeof(Head)); }
+    [[nodiscard]] Head request() const {
+        Head request = 0;
+        std::memcpy(&request, text_.data(), sizeof request);
+        return request;
+    }
+    // Throws where it is none: a message that is too long, above all.
+    [[nodiscard]] Json body() const {
+        const auto size = static_cast<std::size_t>(size_);
+        if (size > text_.size()) throw StoreHelperError(format("a message of {} bytes is too long", size));
+        return Json::parse(std::string_view(text_).substr(sizeof(Head), size - sizeof(Head)));
+    }
+
+  private:
+    std::string text_;
+    long size_ = 0;
+};
 
 void die_with(pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
 }
 
-void send_reply(int line, const Json& reply) {
-    const std::string message = reply.dump(-1, ' ', false, Json::error_handler_t::replace);
-    static_cast<void>(::send(line, message.data(), message.size(), MSG_NOSIGNAL));
+// Whether it is sent.
+bool send_reply(int line, Head request, const Json& reply) {
+    const std::string message = message_of(request, reply);
+    return sandbox::os::try_sys([&] { return ::send(line, message.data(), message.size(), MSG_NOSIGNAL); }) >= 0;
 }
 
-void answer(int line, const Json& request) {
-    Json reply = {{"id", request.at("id")}};
+// A payload chose the names of the files that it says something of.
+Json error_reply(std::string_view what, int error) {
+    return {{"error", sandbox::os::shortened(sandbox::os::printable(what), longest_error)}, {"errno", error}};
+}
+
+bool answer(int line, Head request, const Json& body) {
+    Json reply;
     try {
-        reply["answer"] = perform_request(request);
+        reply = {{"answer", perform_request(body)}};
+    } catch (const sandbox::os::SysError& error) {
+        reply = error_reply(error.what(), error.error());
     } catch (const std::exception& error) {
-        reply["error"] = sandbox::os::printable(error.what());  // it names files, and a payload chose their names
-        if (const auto* failed = dynamic_cast<const sandbox::os::SysError*>(&error)) reply["errno"] = failed->error();
+        reply = error_reply(error.what(), 0);
     }
-    send_reply(line, reply);
+    return send_reply(line, request, reply);
 }
 
 // The helper: a fork for every request, until the supervisor closes the line.
 class Server {
   public:
-    explicit Server(int line) : line_(line), self_(::getpid()), message_(largest_message, '\0') {
+    explicit Server(int line) : line_(line), self_(::getpid()) {
         sigset_t child;
         ::sigemptyset(&child);
         ::sigaddset(&child, SIGCHLD);
@@ -73,23 +118,32 @@ class Server {
 
   private:
     void take_request() {
-        const long got = sandbox::os::try_sys([&] { return ::recv(line_, message_.data(), message_.size(), 0); });
-        if (got <= 0) ::_exit(0);
-        const Json request = Json::parse(message_.substr(0, static_cast<std::size_t>(got)));
+        const Message message(line_);
+        if (!message.is_there()) ::_exit(0);
+        const Json body = message.body();
+        if (body.at("do") == "cancel") {
+            cancel(message.request());
+            return;
+        }
         const pid_t worker = ::fork();
         if (worker == 0) {
             die_with(self_);
-            answer(line_, request);
-            ::_exit(0);
+            ::_exit(answer(line_, message.request(), body) ? 0 : 1);
         }
         if (worker > 0) {
-            workers_[worker] = request.at("id");
+            workers_[worker] = message.request();
             return;
         }
         const int error = errno;
-        send_reply(line_, {{"id", request.at("id")},
-                           {"error", sandbox::os::SysError(error, "fork the store's helper").what()},
-                           {"errno", error}});
+        const std::string what = sandbox::os::SysError(error, "fork the store's helper").what();
+        send_reply(line_, message.request(), error_reply(what, error));
+    }
+
+    // A worker that is not reaped yet still has its number.
+    void cancel(Head request) {
+        for (const auto& [worker, works_on] : workers_) {
+            if (works_on == request) ::kill(worker, SIGKILL);
+        }
     }
 
     // A worker that did not come to its answer, killed for want of memory perhaps, is answered for.
@@ -100,19 +154,18 @@ class Server {
             int status = 0;
             const pid_t worker = ::waitpid(-1, &status, WNOHANG);
             if (worker <= 0) return;
-            const Json id = workers_[worker];
+            const Head request = workers_[worker];
             workers_.erase(worker);
             if (status == 0) continue;
-            const std::string how = WIFSIGNALED(status) ? sandbox::os::format("signal {}", WTERMSIG(status)) : "itself";
-            send_reply(line_, {{"id", id}, {"error", "the store's helper was ended by " + how}, {"errno", EINTR}});
+            const std::string how = WIFSIGNALED(status) ? format("signal {}", WTERMSIG(status)) : "itself";
+            send_reply(line_, request, error_reply("the store's helper was ended by " + how, EINTR));
         }
     }
 
     int line_;
     pid_t self_;
-    std::string message_;
     Fd ended_;
-    std::map<pid_t, Json> workers_;
+    std::map<pid_t, Head> workers_;
 };
 
 // Nothing that is thrown may leave the process: above are the frames of the supervisor that it was cloned from.
@@ -126,7 +179,7 @@ class Server {
     try {
         Server(line).run();
     } catch (const std::exception& error) {
-        send_reply(line, {{"id", nobodys_request}, {"error", error.what()}});
+        send_reply(line, nobodys_request, error_reply(error.what(), 0));
         ::_exit(1);
     }
 }
@@ -169,22 +222,38 @@ StoreHelper::~StoreHelper() {
     loop_.forget(line_.get());
 }
 
-void StoreHelper::request(Json body, Answer done) {
-    body["id"] = ++last_id_;
-    const std::string message = body.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (message.size() > largest_message) throw StoreHelperError("a request to the store's helper is too long");
-    waiting_[last_id_] = std::move(done);
+StoreHelper::Request StoreHelper::request(Json body, Answer done) {
+    const std::string message = message_of(++last_, body);
+    if (message.size() > longest_message) throw StoreHelperError("a request to the store's helper is too long");
+    waiting_[last_] = std::move(done);
     sys([&] { return ::send(line_.get(), message.data(), message.size(), MSG_NOSIGNAL); }, "ask the store's helper");
+    return last_;
+}
+
+void StoreHelper::cancel(Request request) {
+    auto waiting = waiting_.extract(request);
+    if (waiting.empty()) return;
+    const std::string message = message_of(request, {{"do", "cancel"}});
+    // One that cannot be sent is not needed: the helper's workers end with it.
+    static_cast<void>(::send(line_.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    loop_.after(std::chrono::milliseconds(0), [done = std::move(waiting.mapped())] {
+        done(Json(), {"stopped", ECANCELED});
+    });
 }
 
 void StoreHelper::receive() {
-    std::string message(largest_message, '\0');
-    const long got = sandbox::os::try_sys([&] { return ::recv(line_.get(), message.data(), message.size(), 0); });
-    if (got <= 0) throw StoreHelperError("the store's helper process has died");
-    const Json reply = Json::parse(message.substr(0, static_cast<std::size_t>(got)));
-    const auto id = reply.at("id").get<std::uint64_t>();
-    if (id == nobodys_request) throw StoreHelperError("the store's helper: " + reply.at("error").get<std::string>());
-    auto waiting = waiting_.extract(id);
+    const Message message(line_.get());
+    if (!message.is_there()) throw StoreHelperError("the store's helper process has died");
+    Json reply;
+    try {
+        reply = message.body();
+    } catch (const std::exception& error) {
+        reply = {{"error", format("the store's helper gave no answer: {}", error.what())}};
+    }
+    if (message.request() == nobodys_request) {
+        throw StoreHelperError("the store's helper: " + reply.at("error").get<std::string>());
+    }
+    auto waiting = waiting_.extract(message.request());
     if (waiting.empty()) return;
     if (reply.contains("error")) {
         waiting.mapped()(Json(), {reply.at("error").get<std::string>(), reply.value("errno", 0)});
@@ -193,14 +262,14 @@ void StoreHelper::receive() {
     }
 }
 
-void StoreHelper::prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton,
-                          Answer done) {
+StoreHelper::Request StoreHelper::prepare(const std::string& staging,
+                                          const std::vector<stages::kinds::MountPoint>& skeleton, Answer done) {
     Json points = Json::array();
     for (const stages::kinds::MountPoint& point : skeleton) {
         const bool is_directory = point.type == stages::kinds::FileType::directory;
         points.push_back({is_directory ? "directory" : "file", point.path});
     }
-    request({{"do", "prepare"}, {"staging", staging}, {"skeleton", points}}, std::move(done));
+    return request({{"do", "prepare"}, {"staging", staging}, {"skeleton", points}}, std::move(done));
 }
 
 namespace {
@@ -213,39 +282,39 @@ void add_options(Json& body, const SealOptions& options) {
 
 }  // namespace
 
-void StoreHelper::seal(const std::string& path, const SealOptions& options, Answer done) {
+StoreHelper::Request StoreHelper::seal(const std::string& path, const SealOptions& options, Answer done) {
     Json body = {{"do", "seal"}, {"path", path}};
     add_options(body, options);
-    request(std::move(body), std::move(done));
+    return request(std::move(body), std::move(done));
 }
 
-void StoreHelper::digest(const std::string& path, const SealOptions& options, Answer done) {
+StoreHelper::Request StoreHelper::digest(const std::string& path, const SealOptions& options, Answer done) {
     Json body = {{"do", "digest"}, {"path", path}};
     add_options(body, options);
-    request(std::move(body), std::move(done));
+    return request(std::move(body), std::move(done));
 }
 
-void StoreHelper::take_output(const std::string& staging, const std::string& path, const std::string& part,
-                              const SealOptions& options, Answer done) {
+StoreHelper::Request StoreHelper::take_output(const std::string& staging, const std::string& path,
+                                              const std::string& part, const SealOptions& options, Answer done) {
     Json body = {{"do", "take"}, {"staging", staging}, {"path", path}, {"part", part}};
     add_options(body, options);
-    request(std::move(body), std::move(done));
+    return request(std::move(body), std::move(done));
 }
 
-void StoreHelper::import(const std::string& source, const std::string& target, Answer done) {
-    request({{"do", "import"}, {"source", source}, {"target", target}}, std::move(done));
+StoreHelper::Request StoreHelper::import(const std::string& source, const std::string& target, Answer done) {
+    return request({{"do", "import"}, {"source", source}, {"target", target}}, std::move(done));
 }
 
-void StoreHelper::export_to(const std::string& artifact, const std::string& destination, Answer done) {
-    request({{"do", "export"}, {"artifact", artifact}, {"destination", destination}}, std::move(done));
+StoreHelper::Request StoreHelper::export_to(const std::string& artifact, const std::string& destination, Answer done) {
+    return request({{"do", "export"}, {"artifact", artifact}, {"destination", destination}}, std::move(done));
 }
 
-void StoreHelper::sync(Answer done) {
-    request({{"do", "sync"}}, std::move(done));
+StoreHelper::Request StoreHelper::sync(Answer done) {
+    return request({{"do", "sync"}}, std::move(done));
 }
 
-void StoreHelper::remove(const std::string& path, Answer done) {
-    request({{"do", "remove"}, {"path", path}}, std::move(done));
+StoreHelper::Request StoreHelper::remove(const std::string& path, Answer done) {
+    return request({{"do", "remove"}, {"path", path}}, std::move(done));
 }
 
 TreeFacts facts_of(const Json& answer) {

@@ -1,6 +1,8 @@
 // The store's helper process. It sits in a user namespace with the jails' id mapping (and the caller's own id beside
 // it), so that what a jail's root owns can be made, digested, copied and deleted by an ordinary user; user namespaces
-// give it power over exactly those ids. Each request is answered by a fork of it, so that requests run side by side.
+// give it power over exactly those ids. Each request is answered by a fork of it, so that requests run side by side,
+// and each can be given up. A message is as long as `longest_message` at the most, whatever names a payload gave its
+// files.
 //
 // Knows trees and places below the store's directory; knows nothing of stages, keys and records.
 #pragma once
@@ -38,6 +40,8 @@ class StoreHelper {
   public:
     // Called with the answer; it is null where there is a fault.
     using Answer = std::function<void(const sandbox::os::Json& answer, const StoreHelperFault& fault)>;
+    // Names a request that is not answered yet.
+    using Request = std::uint64_t;
 
     // Starts the process. `store` is the store's directory. Throws where the mapping cannot be made.
     StoreHelper(const sandbox::IdMap& ids, int store, sandbox::os::EventLoop& loop);
@@ -46,31 +50,34 @@ class StoreHelper {
     StoreHelper& operator=(const StoreHelper&) = delete;
 
     [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
+    // Kills what works on the request. Its answer is a fault, ECANCELED, in the loop's next turn: whoever waits need
+    // not wait for the kernel, which may be at a call that nothing interrupts. Does nothing where the answer has come.
+    void cancel(Request request);
 
     // Paths are relative to the store, `source` and `destination` absolute paths of the caller's.
-    void prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton, Answer done);
-    void seal(const std::string& path, const SealOptions& options, Answer done);
+    Request prepare(const std::string& staging, const std::vector<stages::kinds::MountPoint>& skeleton, Answer done);
+    Request seal(const std::string& path, const SealOptions& options, Answer done);
     // Of a tree that was sealed with these options; changes nothing.
-    void digest(const std::string& path, const SealOptions& options, Answer done);
+    Request digest(const std::string& path, const SealOptions& options, Answer done);
     // Moves `path` below `staging`/out to `staging`/`part`/data and seals it there.
-    void take_output(const std::string& staging, const std::string& path, const std::string& part,
-                     const SealOptions& options, Answer done);
+    Request take_output(const std::string& staging, const std::string& path, const std::string& part,
+                        const SealOptions& options, Answer done);
     // The copy is on the disk when this is answered.
-    void import(const std::string& source, const std::string& target, Answer done);
-    void export_to(const std::string& artifact, const std::string& destination, Answer done);
+    Request import(const std::string& source, const std::string& target, Answer done);
+    Request export_to(const std::string& artifact, const std::string& destination, Answer done);
     // Answered when all that is in the store now is on the disk.
-    void sync(Answer done);
-    void remove(const std::string& path, Answer done);
+    Request sync(Answer done);
+    Request remove(const std::string& path, Answer done);
 
   private:
-    void request(sandbox::os::Json body, Answer done);
+    Request request(sandbox::os::Json body, Answer done);
     void receive();
 
     sandbox::os::EventLoop& loop_;
     sandbox::os::Child process_;
     sandbox::os::Fd line_;
-    std::map<std::uint64_t, Answer> waiting_;
-    std::uint64_t last_id_ = 0;
+    std::map<Request, Answer> waiting_;
+    Request last_ = 0;
 };
 
 // What seal, take_output and import answer with.

@@ -23,13 +23,6 @@ std::string text(const Json& request, const char* key) {
     return request.at(key).get<std::string>();
 }
 
-Json to_json(const TreeFacts& facts) {
-    return {{"digest", facts.digest},
-            {"bytes", facts.bytes},
-            {"entries", facts.entries},
-            {"directory", facts.is_directory}};
-}
-
 SealOptions options_of(const Json& request) {
     SealOptions options;
     options.kind = text(request, "kind") == "layer" ? TreeKind::layer : TreeKind::artifact;
@@ -180,6 +173,13 @@ Json remove(const Json& request) {
 }
 
 }  // namespace
+
+Json to_json(const TreeFacts& facts) {
+    return {{"digest", facts.digest},
+            {"bytes", facts.bytes},
+            {"entries", facts.entries},
+            {"directory", facts.is_directory}};
+}
 
 Json perform_request(const Json& request) {
     const std::string what = text(request, "do");

@@ -47,6 +47,8 @@ struct SealOptions {
 
 // The deepest nesting that is digested and kept. No tool that works with paths gets as far.
 inline constexpr int deepest_tree = 1000;
+// The longest path in a tree, in bytes: of a longer one no system call can be asked (PATH_MAX).
+inline constexpr std::size_t longest_path = 4095;
 
 // Strips what overlayfs leaves in extended attributes, sets times, and digests: path, type, mode, owner, time, size,
 // content, link target, extended attributes, which names are one file. Access times and inode numbers are no part.

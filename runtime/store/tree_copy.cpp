@@ -57,13 +57,13 @@ class Destination {
 
 void refuse_special(const TreeEntry& entry) {
     if (S_ISREG(entry.status.st_mode) || S_ISLNK(entry.status.st_mode)) return;
-    throw TreeError(format("{} is a device, a socket or a FIFO", entry.path == "." ? entry.name : entry.path));
+    throw TreeError(format("{} is a device, a socket or a FIFO", entry.shown()));
 }
 
 void refuse_recorded_device(const TreeEntry& entry) {
     const auto owner = S_ISREG(entry.status.st_mode) ? recorded_owner(entry) : std::nullopt;
     if (!owner || owner->type == 0) return;
-    throw TreeError(format("{} is a device", entry.path == "." ? entry.name : entry.path));
+    throw TreeError(format("{} is a device", entry.shown()));
 }
 
 // Digests in the import's normal form; copies at the same time where there is a destination.
@@ -111,7 +111,7 @@ class Import {
         if (destination_ == nullptr) return;
         const auto [parent, name] = destination_->place_of(entry.path);
         sys([&, to = parent, &leaf = name] { return ::symlinkat(target.c_str(), to, leaf.c_str()); }, "link {}",
-            entry.path);
+            entry.shown());
         give_to_jail(parent, name);
     }
 
@@ -119,14 +119,14 @@ class Import {
         const Fd file = sandbox::os::open_to_read(entry.parent, entry.name);
         const std::uint32_t mode = plain_mode(entry.status);
         digest_.entry(entry.path, {'f', mode, 0, 0, import_time});
-        digest_.content(file.get(), static_cast<std::uint64_t>(entry.status.st_size), entry.path);
+        digest_.content(file.get(), static_cast<std::uint64_t>(entry.status.st_size), entry.shown());
         if (destination_ == nullptr) return;
         const auto [parent, name] = destination_->place_of(entry.path);
         const Fd copy(sys([&, to = parent, &leaf = name] { return ::openat(to, leaf.c_str(), create_flags, mode); },
-                          "create {}", entry.path));
-        sys([&] { return ::lseek(file.get(), 0, SEEK_SET); }, "rewind {}", entry.path);
-        copy_content(file.get(), copy.get(), entry.path);
-        sys([&] { return ::fchmod(copy.get(), mode); }, "set the mode of {}", entry.path);
+                          "create {}", entry.shown()));
+        sys([&] { return ::lseek(file.get(), 0, SEEK_SET); }, "rewind {}", entry.shown());
+        copy_content(file.get(), copy.get(), entry.shown());
+        sys([&] { return ::fchmod(copy.get(), mode); }, "set the mode of {}", entry.shown());
         give_to_jail(parent, name);
     }
 
@@ -158,7 +158,7 @@ class Export {
         const mode_t mode = plain_mode(entry.status);
         const Fd copy(sys([&, to = parent, &leaf = name] { return ::openat(to, leaf.c_str(), create_flags, mode); },
                           "create {}", name));
-        copy_content(file.get(), copy.get(), entry.path);
+        copy_content(file.get(), copy.get(), entry.shown());
         const timespec times[2] = {entry.status.st_mtim, entry.status.st_mtim};
         sys([&] { return ::futimens(copy.get(), times); }, "set the time of {}", name);
     }

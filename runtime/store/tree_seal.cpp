@@ -57,7 +57,7 @@ class Seal {
     void directory(const TreeEntry& bare, int fd) {
         const TreeEntry entry = with_owner(bare);
         digest_.entry(entry.path, attributes('d', entry.status, settle_directory_time(entry)));
-        extended_attributes(fd, entry.path);
+        extended_attributes(fd, entry.shown());
     }
 
     void other(const TreeEntry& bare) {
@@ -95,8 +95,8 @@ class Seal {
         // Never a whiteout, whatever its number.
         named_device(entry, time);
         const Fd file = sandbox::os::open_to_read(entry.parent, entry.name);
-        extended_attributes(file.get(), entry.path);
-        digest_.content(file.get(), static_cast<std::uint64_t>(file_status.st_size), entry.path);
+        extended_attributes(file.get(), entry.shown());
+        digest_.content(file.get(), static_cast<std::uint64_t>(file_status.st_size), entry.shown());
     }
 
     static Attributes attributes(char type, const struct stat& status, std::int64_t time) {
@@ -106,7 +106,7 @@ class Seal {
     static void set_time(const TreeEntry& entry, std::int64_t seconds) {
         const timespec times[2] = {{0, UTIME_OMIT}, {seconds, 0}};
         sys([&] { return ::utimensat(entry.parent, entry.name.c_str(), times, AT_SYMLINK_NOFOLLOW); },
-            "set the time of {}", entry.path);
+            "set the time of {}", entry.shown());
     }
 
     [[nodiscard]] std::int64_t settle_directory_time(const TreeEntry& entry) const {
@@ -135,8 +135,8 @@ class Seal {
         }
         const Fd file = sandbox::os::open_to_read(entry.parent, entry.name);
         digest_.entry(entry.path, attributes('f', entry.status, time));
-        extended_attributes(file.get(), entry.path);
-        digest_.content(file.get(), static_cast<std::uint64_t>(entry.status.st_size), entry.path);
+        extended_attributes(file.get(), entry.shown());
+        digest_.content(file.get(), static_cast<std::uint64_t>(entry.status.st_size), entry.shown());
     }
 
     void device(const TreeEntry& entry, std::int64_t time) {

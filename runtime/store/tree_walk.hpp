@@ -8,6 +8,7 @@
 #include "runtime/store/tree.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::store {
 
@@ -17,6 +18,9 @@ struct TreeEntry {
     const std::string& name;
     const std::string& path;
     struct stat status;
+
+    // The path in an error: a payload chose it.
+    [[nodiscard]] std::string shown() const { return sandbox::os::shortened(path == "." ? name : path, 200); }
 };
 
 inline struct stat look_at(int parent, const std::string& name) {
@@ -29,7 +33,7 @@ inline std::string link_target(const TreeEntry& entry) {
     std::string target(4096, '\0');
     const long size =
         sandbox::os::sys([&] { return ::readlinkat(entry.parent, entry.name.c_str(), target.data(), target.size()); },
-                         "read link {}", entry.path);
+                         "read link {}", entry.shown());
     target.resize(static_cast<std::size_t>(size));
     return target;
 }
@@ -38,12 +42,15 @@ inline std::string link_target(const TreeEntry& entry) {
 // is such a function, and visitor.other(entry) for the rest. All may change the entry's attributes but not its name.
 template <class Visitor>
 void walk_tree(const TreeEntry& entry, Visitor& visitor, int depth = 0) {
+    if (entry.path.size() > longest_path) {
+        throw TreeError(sandbox::os::format("the path {} is longer than {} bytes", entry.shown(), longest_path));
+    }
     if (!S_ISDIR(entry.status.st_mode)) {
         visitor.other(entry);
         return;
     }
     if (depth > deepest_tree) {
-        throw TreeError(sandbox::os::format("{} is nested deeper than {} directories", entry.path, deepest_tree));
+        throw TreeError(sandbox::os::format("{} is nested deeper than {} directories", entry.shown(), deepest_tree));
     }
     const sandbox::os::Fd directory = sandbox::os::open_directory(entry.parent, entry.name);
     visitor.directory(entry, directory.get());

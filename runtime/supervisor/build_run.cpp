@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "runtime/engine/input_digest.hpp"
 #include "runtime/engine/machine.hpp"
 #include "runtime/store/ledger.hpp"
 #include "runtime/supervisor/result_export.hpp"
@@ -65,6 +66,7 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
     }
     for (const std::string& note : profiles_.notes()) console_.warning(note);
     loop_.take_signals({SIGINT, SIGTERM, SIGHUP, SIGTSTP}, [this](int number) { on_signal(number); });
+    resolver_.end_at(ending_signals());
 }
 
 BuildRun::~BuildRun() = default;
@@ -84,6 +86,15 @@ void BuildRun::say_limits(const stages::Stage& stage) {
     if (!words.empty()) console_.warning(format("stage {} has no cgroup for its limits: {}", stage.name, words));
 }
 
+sigset_t BuildRun::ending_signals() const {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGTERM);
+    if (!outlives_session_) ::sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
 bool BuildRun::is_told_to_end() const {
     sigset_t pending;
     ::sigpending(&pending);
@@ -101,7 +112,7 @@ void BuildRun::on_signal(int number) {
         suspend();
     } else if (number == SIGHUP && outlives_session_) {
         hang_up();
-    } else if (signal_ == 0) {
+    } else if (++signals_ == 1) {
         signal_ = number;
         events_.write("signal", {{"signal", number}});
         console_.note(schedule_.running() == 0 ? "interrupted" : "interrupted: the running stages are told to end");
@@ -266,6 +277,8 @@ void BuildRun::begin(StageStatus& status) {
         engine::Resolved resolved = *std::move(status.resolved);
         status.resolved.reset();
         run_locked(status, std::move(resolved));
+    } catch (const engine::Interrupted&) {
+        poll_signals();
     } catch (const sandbox::os::SysError& error) {
         if (stages::is_over(state(status))) throw;
         could_not_start(status, failure_of(error));
@@ -447,7 +460,12 @@ void BuildRun::release_lock(StageStatus& status) {
 }
 
 void BuildRun::export_results(const std::string& directory) {
-    ResultExport(pipeline_, results_, helpers_, loop_, console_).to(directory);
+    ResultExport(pipeline_, results_, helpers_, loop_, console_, [this] { return signal_ != 0; }).to(directory);
+}
+
+void BuildRun::empty_trash() {
+    const std::size_t before = signals_;
+    helpers_.empty_trash([this, before] { return signals_ > before || signals_ > 1; });
 }
 
 }  // namespace runtime::supervisor

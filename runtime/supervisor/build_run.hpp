@@ -1,6 +1,8 @@
 // The stages of one build: looks each up, runs what is not there, and keeps what became of it. Which may start, and
 // what a failure means for the others, is stages/pipeline/schedule.hpp's.
 #pragma once
+#include <signal.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,8 +37,8 @@ class BuildRun {
     void run();
     // Copies the results whose stages are done to a directory; see ResultExport.
     void export_results(const std::string& directory);
-    // Deletes what was discarded. The helper processes end with the object.
-    void empty_trash() { helpers_.empty_trash(); }
+    // Deletes what was discarded, until a signal comes or two have come. The helper processes end with the object.
+    void empty_trash();
     // When no jail runs any more.
     void close_cgroups() { cgroups_.close(); }
 
@@ -54,6 +56,7 @@ class BuildRun {
   private:
     [[nodiscard]] StageState state(const StageStatus& status) const { return schedule_.state(status.place); }
     void say_limits(const stages::Stage& stage);
+    [[nodiscard]] sigset_t ending_signals() const;
     void on_signal(int number);
     void hang_up();
     void suspend();
@@ -104,8 +107,9 @@ class BuildRun {
     engine::Results results_;
     std::size_t jobs_;
     std::uint64_t bytes_at_rest_ = 0;  // of memory; see Machine
-    int signal_ = 0;
-    bool outlives_session_;  // a hangup does not end the build
+    int signal_ = 0;                   // the first that ends the build
+    std::size_t signals_ = 0;          // how many came that do
+    bool outlives_session_;            // a hangup does not end the build
     bool has_hung_up_ = false;
 };
 

@@ -34,13 +34,18 @@ void ResultExport::copy(const stages::Result& result, const std::string& target)
     const auto found = results_.find(result.stage);
     if (found == results_.end()) return;
     const store::Object& object = found->second.record.artifacts.at(result.artifact);
-    bool answered = false;
-    helpers_.of(pipeline_.find(result.stage)->ids)
-        .export_to("artifacts/" + object.id.text(), target, [&](const Json&, const store::StoreHelperFault& fault) {
-            answered = true;
-            if (fault) throw store::StoreError(format("write {}: {}", target, fault.what));
-        });
-    while (!answered) loop_.run_once();
+    bool is_answered = false;
+    store::StoreHelper& helper = helpers_.of(pipeline_.find(result.stage)->ids);
+    const auto request = helper.export_to("artifacts/" + object.id.text(), target,
+                                          [&](const Json&, const store::StoreHelperFault& fault) {
+                                              is_answered = true;
+                                              if (fault)
+                                                  throw store::StoreError(format("write {}: {}", target, fault.what));
+                                          });
+    while (!is_answered) {
+        loop_.run_once();
+        if (is_stopped_()) helper.cancel(request);
+    }
     console_.note(format("{}: {}", result.name, target));
 }
 

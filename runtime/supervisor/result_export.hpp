@@ -1,6 +1,8 @@
 // The results of a pipeline as files of the user's.
 #pragma once
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "runtime/engine/resolve_stage.hpp"
 #include "runtime/engine/store_helpers.hpp"
@@ -13,9 +15,17 @@ namespace runtime::supervisor {
 // error, and nothing is written.
 class ResultExport {
   public:
+    // Asked whenever something has happened.
+    using IsStopped = std::function<bool()>;
+
     ResultExport(const stages::Pipeline& pipeline, const engine::Results& results, engine::StoreHelpers& helpers,
-                 sandbox::os::EventLoop& loop, report::Console& console)
-        : pipeline_(pipeline), results_(results), helpers_(helpers), loop_(loop), console_(console) {}
+                 sandbox::os::EventLoop& loop, report::Console& console, IsStopped is_stopped)
+        : pipeline_(pipeline),
+          results_(results),
+          helpers_(helpers),
+          loop_(loop),
+          console_(console),
+          is_stopped_(std::move(is_stopped)) {}
     void to(const std::string& directory);
 
   private:
@@ -26,6 +36,7 @@ class ResultExport {
     engine::StoreHelpers& helpers_;
     sandbox::os::EventLoop& loop_;
     report::Console& console_;
+    IsStopped is_stopped_;
 };
 
 }  // namespace runtime::supervisor

@@ -10,11 +10,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "sandbox/os/default_path.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace sandbox::os {
 namespace {
+
+// What is kept of what a helper says on standard error.
+constexpr std::size_t longest_error = 16384;
 
 // What CLONE_CLEAR_SIGHAND does; only system calls, because it runs in the child.
 void reset_handlers() noexcept {
@@ -143,7 +148,8 @@ Captured finish_helper(Helper helper) {
         const long got =
             sys([&] { return ::read(helper.standard_error.get(), buffer, sizeof buffer); }, "read what a helper says");
         if (got == 0) break;
-        captured.standard_error.append(buffer, static_cast<std::size_t>(got));
+        const std::size_t room = longest_error - std::min(captured.standard_error.size(), longest_error);
+        captured.standard_error.append(buffer, std::min(static_cast<std::size_t>(got), room));
     }
     captured.how = helper.child.wait().how;
     return captured;

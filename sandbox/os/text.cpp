@@ -258,6 +258,17 @@ std::string quote(std::string_view text) {
     return result + '"';
 }
 
+std::string shortened(std::string_view text, std::size_t most) {
+    static constexpr std::string_view ellipsis = "…";
+    if (text.size() <= most || most < ellipsis.size()) return std::string(text);
+    const std::size_t kept = most - ellipsis.size();
+    std::size_t head = kept - kept / 2;
+    while (head > 0 && is_continuation(text[head])) --head;
+    std::size_t tail = text.size() - kept / 2;
+    while (tail < text.size() && is_continuation(text[tail])) ++tail;
+    return format("{}{}{}", text.substr(0, head), ellipsis, text.substr(tail));
+}
+
 std::string shell_word(std::string_view word) {
     static constexpr std::string_view plain_signs = "/._-+:@%,";
     const auto is_plain = [](char c) {

@@ -24,6 +24,9 @@ std::string plain(std::string_view name);
 
 // In double quotes, control characters escaped, cut where it is very long: safe to print.
 std::string quote(std::string_view text);
+// At most `most` bytes of it, whole characters: what is left out of the middle is an ellipsis. The name of a path keeps
+// its head and its end so.
+std::string shortened(std::string_view text, std::size_t most);
 // A word for a command line that is shown and pasted into a shell; in single quotes where it needs them.
 std::string shell_word(std::string_view word);
 // A whole command line.

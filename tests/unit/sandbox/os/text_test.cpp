@@ -132,3 +132,13 @@ TEST_CASE("sizes and times are short", "[text]") {
     CHECK(human_seconds(59.94) == "59.9 s");
     CHECK(human_seconds(725.2) == "12:05 min");
 }
+
+TEST_CASE("text: what is long is shortened in its middle, by whole characters") {
+    CHECK(shortened("short", 5) == "short");
+    CHECK(shortened("0123456789", 9) == "012…789");
+    CHECK(shortened("0123456789", 8) == "012…89");
+    CHECK(shortened(std::string(300000, 'x'), 200).size() == 200);
+    CHECK(shortened("ääääääää", 10) == "ää…ä");
+    CHECK(shortened("0123456789", 3) == "…");
+    CHECK(shortened("\xff\xff\xff\xff\xff\xff", 5) == "\xff…\xff");
+}
