@@ -81,6 +81,21 @@ void kill_at_some(bool (*is_of)(const CallSite&), std::size_t most) {
     CHECK(sweep.survivors == 0);
 }
 
+// The parts of scripts/full run these two, each in a PID namespace of its own: there the receipt's looks at the host's
+// processes are few and always the same.
+void kill_at_each(bool (*is_of)(const CallSite&)) {
+    if (!is_traceable()) return;
+    const DisturbedBuild build;
+    Sweep sweep;
+    const auto sites = calls_of(build.undisturbed().calls, is_of);
+    std::cout << format("{} system calls, each one a build\n", sites.size()) << std::flush;
+    for (const CallSite& site : sites) kill_at(build, site, sweep);
+    std::cout << format("killed at {}, not met {}, survivors {}\n", sweep.points, sweep.not_met, sweep.survivors)
+              << std::flush;
+    INFO(sweep.wrong);
+    CHECK(sweep.survivors == 0);
+}
+
 }  // namespace
 
 TEST_CASE("the supervisor is killed at some of its calls: nothing is left or lost",
@@ -93,25 +108,11 @@ TEST_CASE("helpers and inits are killed at some of their calls: nothing is left 
     kill_at_some(is_others, 30);
 }
 
-// Takes an hour or so. In a PID namespace of its own the receipt's looks at the host's processes are few and always the
-// same:
-//   unshare --pid --fork --mount-proc build/dev/tests/pipeline-tests "[full]"
-// Its first process must wait for orphans, or the process ids end after some 1,500 of the builds: for the test by way
-// of tests/support/as-user, `bash -c 'tests/support/as-user ...; exit $?'` is one.
-TEST_CASE("whoever is killed at any call of a build, nothing is left or lost", "[.][full]") {
-    if (!is_traceable()) return;
-    const DisturbedBuild build;
-    for (const auto is_of : {is_supervisors, is_others}) {
-        Sweep sweep;
-        const auto sites = calls_of(build.undisturbed().calls, is_of);
-        std::cout << format("{} system calls, each one a build\n", sites.size()) << std::flush;
-        for (const CallSite& site : sites) kill_at(build, site, sweep);
-        std::cout << format("{}: {} system calls, killed at {}, not met {}, survivors {}\n",
-                            is_of == is_supervisors ? "supervisor" : "helpers and inits", sites.size(), sweep.points,
-                            sweep.not_met, sweep.survivors)
-                  << std::flush;
-        INFO(sweep.wrong);
-        CHECK(sweep.survivors == 0);
-    }
+TEST_CASE("the supervisor is killed at any call of a build, nothing is left or lost", "[.][full]") {
+    kill_at_each(is_supervisors);
+}
+
+TEST_CASE("helpers and inits are killed at any call of a build, nothing is left or lost", "[.][full]") {
+    kill_at_each(is_others);
 }
 #endif

@@ -36,7 +36,8 @@ std::string postgres_programs() {
 
 }  // namespace
 
-TEST_CASE("a PostgreSQL and a D-Bus daemon run beside a stage's command", "[services]") {
+// Alone: on a busy machine the server takes connections before it takes commands.
+TEST_CASE("a PostgreSQL and a D-Bus daemon run beside a stage's command", "[services][alone]") {
     const std::string programs = postgres_programs();
     if (programs.empty() || ::access("/usr/bin/dbus-daemon", X_OK) != 0 || ::access("/usr/bin/dbus-send", X_OK) != 0) {
         unavailable("PostgreSQL's server, dbus-daemon and dbus-send");
