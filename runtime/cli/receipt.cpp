@@ -31,7 +31,7 @@ void declare(Options& options, ReceiptWords& words) {
 
 // 4 where it is not clean, as the build had.
 int run(const ReceiptWords& words) {
-    const std::string path = store_path(words.which.store) + "/v1/runs";
+    const std::string path = store_path(words.which.store) + "/" + store::Store::version_directory() + "/runs";
     if (!sandbox::os::exists(AT_FDCWD, path)) throw std::runtime_error(format("no run is kept in {}", path));
     const sandbox::os::Fd runs = sandbox::os::open_directory(AT_FDCWD, path);
     // They sort by time; the newest may still run, or was killed.

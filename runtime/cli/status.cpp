@@ -25,6 +25,16 @@ void declare(Options& options, StatusWords& words) {
     declare_json(options, words.format);
 }
 
+// A run that this program cannot read is told, and hides no other.
+std::optional<RunState> readable_state(const store::Store& store, const std::string& run, const Holder& holder) {
+    try {
+        return read_state(store, run, holder);
+    } catch (const sandbox::os::Error& error) {
+        std::cerr << error.what() << "\n";
+        return std::nullopt;
+    }
+}
+
 // The last ones, and then all that go on: at the end, where the eye is.
 std::vector<RunState> shown_runs(const store::Store& store) {
     std::vector<RunState> past;
@@ -34,7 +44,7 @@ std::vector<RunState> shown_runs(const store::Store& store) {
     for (const std::string& run : runs) {
         const Holder holder = holder_of(store, run);
         if (!holder && past.size() == most_past_runs) continue;
-        std::optional<RunState> state = read_state(store, run, holder);
+        std::optional<RunState> state = readable_state(store, run, holder);
         if (state) (holder ? running : past).push_back(std::move(*state));
     }
     std::ranges::reverse(past);

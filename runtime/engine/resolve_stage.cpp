@@ -22,6 +22,12 @@ FileType type_of(const store::Object& object) {
     return object.is_directory ? FileType::directory : FileType::file;
 }
 
+// What is longer is no text that anybody reads for what has changed in it.
+void keep_text(Resolved& resolved, const char* component, const std::string& text) {
+    constexpr std::size_t longest = 65536;
+    if (text.size() <= longest) resolved.texts[component] = text;
+}
+
 std::string machine() {
     utsname name{};
     ::uname(&name);
@@ -105,8 +111,11 @@ Resolved Resolver::resolve(const stages::Stage& stage, const Results& results) {
         const sandbox::os::Fd directory = sandbox::os::open_directory(AT_FDCWD, pipeline_.directory);
         resolved.script = sandbox::os::read_file(directory.get(), stage.script->path);
         material.script = sandbox::os::sha256_of(resolved.script);
+        keep_text(resolved, "script", resolved.script);
     }
-    material.profile = sandbox::os::sha256_of(profiles_.material_of(stage));
+    const std::string profile = profiles_.material_of(stage);
+    material.profile = sandbox::os::sha256_of(profile);
+    keep_text(resolved, "profile", profile);
     material.architecture = machine();
     if (std::holds_alternative<stages::HostRoot>(stage.from)) material.host_packages = host_packages();
     resolved.components = stages::key_components(stage, material);

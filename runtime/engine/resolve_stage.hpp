@@ -38,6 +38,7 @@ struct Resolved {
     std::vector<stages::kinds::ShownInput> inputs;
     std::vector<LocalInput> local_inputs;
     std::string script;
+    std::map<std::string, std::string> texts;  // of components that are digests: store::Record::texts
     std::optional<std::int64_t> epoch;
 };
 

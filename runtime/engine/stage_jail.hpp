@@ -35,8 +35,8 @@ class StageJail {
     // Shows this directory at /out, and not the place's own.
     void show_out(std::string path) { out_ = std::move(path); }
     // After lower(): makes the place ready, and copies into the store what it lacks of the stage's own inputs. A copy
-    // has its name in the store only if its digest is the one that the stage's key was made from. Calls `ready` once, or
-    // fails by `steps`.
+    // has its name in the store only if its digest is the one that the stage's key was made from. Calls `ready` once,
+    // or fails by `steps`.
     void prepare(StageSteps& steps, std::function<void()> ready);
 
     [[nodiscard]] stages::kinds::Lowered& lowered() noexcept { return lowered_; }

@@ -186,6 +186,7 @@ store::Owners StageRun::owners() const {
 void StageRun::seal() {
     record_.key = resolved_.key;
     record_.components = resolved_.components;
+    record_.texts = resolved_.texts;
     record_.pipeline = context_.pipeline;
     record_.stage = stage_.name;
     record_.run = context_.run;

@@ -1,6 +1,6 @@
 // One attempt at a stage, on its way from "its key is not in the store" to what a record can name: staging, jail,
-// sealing, commit. Everything happens in callbacks of the event loop; `done` is called once, and must not destroy the run.
-// Knows nothing of other stages.
+// sealing, commit. Everything happens in callbacks of the event loop; `done` is called once, and must not destroy the
+// run. Knows nothing of other stages.
 #pragma once
 #include <chrono>
 #include <functional>

@@ -1,5 +1,5 @@
-// The steps of one stage's way that can fail. What a step throws, and what the store helper answers in place of a result,
-// is the stage's failure and not the end of the build.
+// The steps of one stage's way that can fail. What a step throws, and what the store helper answers in place of a
+// result, is the stage's failure and not the end of the build.
 #pragma once
 #include <functional>
 #include <memory>

@@ -31,8 +31,8 @@ StageResult imagined(const stages::Stage& stage) {
     return result;
 }
 
-// The failed run of the stage as it is now, by its key; else the last of those before something was changed. Throws where
-// there is none.
+// The failed run of the stage as it is now, by its key; else the last of those before something was changed. Throws
+// where there is none.
 Json find_failed(const store::Store& store, const stages::Pipeline& pipeline, const std::string& stage,
                  const std::string& key_now) {
     Json found;

@@ -25,8 +25,8 @@ using Permit = std::function<void(const stages::Pipeline&, const stages::Stage&,
 
 enum class ShellAt : unsigned char { before, failed };
 
-// The stage's jail, ready to run in the foreground on the caller's streams; `act`'s answer. What it changes is discarded.
-// Throws sandbox::os::Error where the jail cannot be made ready.
+// The stage's jail, ready to run in the foreground on the caller's streams; `act`'s answer. What it changes is
+// discarded. Throws sandbox::os::Error where the jail cannot be made ready.
 int in_stage(const PipelineOptions& options, const std::string& name, ShellAt at, const Permit& permit,
              const std::function<int(stages::kinds::Lowered&)>& act);
 

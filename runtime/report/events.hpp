@@ -9,6 +9,9 @@
 
 namespace runtime::report {
 
+// Of the lines that are written; in the first one, the event "begin". A reader leaves a file of a newer version alone.
+inline constexpr int events_version = 1;
+
 class EventLog {
   public:
     // `file`: open for appending.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "runtime/report/events.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/problem.hpp"
 #include "sandbox/os/text.hpp"
 
 namespace runtime::report {
@@ -38,6 +40,12 @@ class Reader {
 
   private:
     void begin(const Json& event) {
+        if (const int version = event.value("version", 1); version > events_version) {
+            throw sandbox::os::Error(
+                {.what = format("the events of run {} are of version {}, and this program knows version {}", state_.run,
+                                version, events_version),
+                 .remedy = "use the program that made the run, or a newer one"});
+        }
         state_.began = event.value("at", "");
         state_.pipeline = event.value("pipeline", "");
         state_.file = event.value("file", "");

@@ -34,7 +34,8 @@ struct RunState {
     [[nodiscard]] std::string_view word() const;
 };
 
-// Nothing where the run never began. A last line that is not whole yet is not looked at.
+// Nothing where the run never began. A last line that is not whole yet is not looked at. Throws sandbox::os::Error for
+// events of a newer version.
 std::optional<RunState> run_state(const std::string& run, std::string_view events);
 
 // One line of the list of runs, and below it, while the run goes on, the stages that are at work.

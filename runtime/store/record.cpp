@@ -9,7 +9,7 @@ using sandbox::os::Json;
 
 namespace {
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 
 Json to_json(const Object& object) {
     return {{"id", object.id.text()},
@@ -72,6 +72,8 @@ Json to_json(const Record& record) {
     json["usage"] = to_json(record.usage);
     if (!record.denials.is_null()) json["denials"] = record.denials;
     json["components"] = record.components;
+    if (!record.texts.empty()) json["texts"] = record.texts;
+    if (!record.signature.is_null()) json["signature"] = record.signature;
     return json;
 }
 
@@ -93,6 +95,8 @@ Record record_from(const Json& json) {
     }
     record.usage = usage_from(json.at("usage"));
     if (json.contains("denials")) record.denials = json.at("denials");
+    if (json.contains("texts")) record.texts = json.at("texts").get<std::map<std::string, std::string>>();
+    if (json.contains("signature")) record.signature = json.at("signature");
     return record;
 }
 

@@ -45,7 +45,9 @@ struct Usage {
 
 struct Record {
     std::string key;
-    sandbox::os::Json components;
+    sandbox::os::Json components;  // what the key was made of, by name
+    // The text of components that are digests, by their names: of what was changed, the lines can be told.
+    std::map<std::string, std::string> texts = {};
     std::string pipeline;
     std::string stage;
     std::string run;
@@ -54,7 +56,9 @@ struct Record {
     std::string tree;             // digest of the whole root, for the keys of stages that start from it
     std::map<std::string, Object> artifacts;
     Usage usage;
-    sandbox::os::Json denials;  // what its filter denied it (supervisor/denial_log.hpp); null: nothing
+    sandbox::os::Json denials;  // what its filter denied it (jail/denial_log.hpp); null: nothing
+    // Who vouches for the rest of the record, and how; null: nobody. Kept as it is, and believed by nobody here.
+    sandbox::os::Json signature = {};
 };
 
 // Layer and artifacts together.

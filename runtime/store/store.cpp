@@ -26,7 +26,10 @@ using sandbox::os::try_sys;
 
 namespace {
 
-constexpr const char* layout_version = "v1";
+// What is in the store's directory is of this version: the names, the records, and the digests that objects are named
+// by. Another version has another directory beside it.
+constexpr int version = 2;
+constexpr const char* version_file = "format.json";
 constexpr const char* parts[] = {"records", "layers", "artifacts", "failed", "staging",
                                  "locks",   "trash",  "runs",      "usage",  "damaged"};
 
@@ -57,6 +60,28 @@ std::string remedy_for(int error) {
         case EDQUOT: return "; make room there, or choose another place with --store or STAGEBOX_STORE";
         default: return {};
     }
+}
+
+// What the store says of itself; null where it says nothing yet. Throws StoreError for another version, and for what
+// this program has not written.
+Json read_format(int directory, const std::string& path) {
+    const auto text = sandbox::os::read_file_if_exists(directory, version_file);
+    if (!text) return {};
+    Json written = Json::parse(*text, nullptr, false);
+    if (!written.is_object() || !written.contains("format") || !written["format"].is_number_integer()) {
+        throw StoreError({.what = format("the store {} cannot be used: its {} cannot be read", path, version_file),
+                          .remedy = "delete the store, or use another one with --store"});
+    }
+    if (const auto found = written["format"].get<std::int64_t>(); found != version) {
+        throw StoreError(
+            {.what = format("the store {} is of version {}, and this program knows version {}", path, found, version),
+             .remedy = "use the program that made it, or another store with --store"});
+    }
+    return written;
+}
+
+void write_format(int directory, const Json& content) {
+    sandbox::os::write_file_atomically(directory, version_file, content.dump(2) + "\n");
 }
 
 void refuse_shared_places(const std::string& path) {
@@ -161,13 +186,17 @@ std::string Store::default_path() {
     return std::string(home) + "/.cache/stagebox";
 }
 
+std::string Store::version_directory() {
+    return format("v{}", version);
+}
+
 Store::Store(const std::string& path) {
     const std::string top = path.starts_with("/") ? path : sandbox::os::real_path(".") + "/" + path;
     refuse_shared_places(top);
     try {
         sandbox::os::make_directories(top.substr(0, top.find_last_not_of('/') + 1), 0700);
         // Without links, as the kernel shows it in a mount table: the receipt looks for the store's path there.
-        path_ = sandbox::os::real_path(top) + "/" + layout_version;
+        path_ = sandbox::os::real_path(top) + "/" + version_directory();
         open_layout();
     } catch (const sandbox::os::SysError& error) {
         throw StoreError(format("the store {} cannot be used: {}{}", top, error.what(), remedy_for(error.error())));
@@ -183,22 +212,26 @@ void Store::open_layout() {
     for (const char* part : parts) {
         sys([&] { return ::fchmodat(directory(), part, 0711, 0); }, "open {} to its jails", part);
     }
+    if (read_format(directory(), path_).is_null()) write_format(directory(), {{"format", version}});
 }
 
 void Store::bind_to(const sandbox::IdMap& range) {
     const Json wanted = {{"uid_base", range.uid_base}, {"gid_base", range.gid_base}, {"count", range.count}};
-    const auto written = sandbox::os::read_file_if_exists(directory(), "format.json");
-    if (!written) {
-        const Json format_file = {{"format", 1}, {"ids", wanted}};
-        sandbox::os::write_file_atomically(directory(), "format.json", format_file.dump(2) + "\n");
+    const Json written = read_format(directory(), path_);
+    if (!written.contains("ids")) {
+        write_format(directory(), {{"format", version}, {"ids", wanted}});
         return;
     }
-    const Json ids = Json::parse(*written).at("ids");
+    const Json& ids = written.at("ids");
     if (ids == wanted) return;
     throw StoreError(
         format("the store {} belongs to the ids {} onwards, but your range now begins at {}: put the line "
                "back into /etc/subuid and /etc/subgid, or use another store with --store",
                path_, ids.at("uid_base").get<std::uint32_t>(), range.uid_base));
+}
+
+bool Store::is_empty() const {
+    return sandbox::os::list_directory(sandbox::os::open_directory(directory(), "records").get()).empty();
 }
 
 std::optional<Record> Store::find(const std::string& key) const {

@@ -73,6 +73,8 @@ class Store {
   public:
     // $STAGEBOX_STORE, else $XDG_CACHE_HOME/stagebox, else ~/.cache/stagebox.
     static std::string default_path();
+    // Where a store of this version lies below its path: "v2".
+    static std::string version_directory();
     // Opens the store, and makes it where there is none.
     explicit Store(const std::string& path);
 
@@ -83,6 +85,8 @@ class Store {
     // because nothing in the store could be read or deleted under them.
     void bind_to(const sandbox::IdMap& range);
 
+    // Nothing was ever built in it.
+    [[nodiscard]] bool is_empty() const;
     [[nodiscard]] std::optional<Record> find(const std::string& key) const;
     [[nodiscard]] bool holds(const Record& record) const;
     [[nodiscard]] bool has_layer(const sandbox::os::Digest& id) const;

@@ -1,5 +1,8 @@
 // import_tree() and export_tree(): between a user's directories and the store.
 #include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "runtime/store/tree_digest.hpp"
 #include "runtime/store/tree_owner.hpp"
@@ -21,17 +24,36 @@ std::uint32_t plain_mode(const struct stat& status) {
     return is_executable ? 0755 : 0644;
 }
 
-// copy_file_range(2) shares the blocks where the file system can; sendfile(2) works everywhere else.
-void copy_content(int from, int to, const std::string& path) {
-    for (;;) {
-        const long copied = try_sys([&] { return ::copy_file_range(from, nullptr, to, nullptr, SSIZE_MAX / 2, 0); });
+// Copies what is between two offsets. copy_file_range(2) shares the blocks where the file system can; sendfile(2) works
+// everywhere else.
+void copy_range(int from, int to, off_t begin, off_t end, const std::string& path) {
+    off_t source = begin;
+    off_t target = begin;
+    while (source < end) {
+        const auto left = static_cast<std::size_t>(end - source);
+        const long copied = try_sys([&] { return ::copy_file_range(from, &source, to, &target, left, 0); });
         if (copied == 0) return;
         if (copied < 0) break;
     }
-    for (;;) {
-        const long sent = sys([&] { return ::sendfile(to, from, nullptr, 1U << 30U); }, "copy {}", path);
-        if (sent == 0) return;
+    sys([&] { return ::lseek(to, source, SEEK_SET); }, "copy {}", path);
+    while (source < end) {
+        const auto left = std::min(static_cast<std::size_t>(end - source), std::size_t{1} << 30U);
+        if (sys([&] { return ::sendfile(to, from, &source, left); }, "copy {}", path) == 0) return;
     }
+}
+
+// A hole stays one, where the file system knows of holes.
+void copy_content(int from, int to, off_t size, const std::string& path) {
+    for (off_t at = 0; at < size;) {
+        const long data = try_sys([&] { return ::lseek(from, at, SEEK_DATA); });
+        if (data == -ENXIO) break;  // nothing but a hole
+        const long hole = data < 0 ? data : try_sys([&] { return ::lseek(from, data, SEEK_HOLE); });
+        const off_t begin = hole < 0 ? at : data;
+        const off_t end = hole < 0 ? size : std::min<off_t>(hole, size);
+        copy_range(from, to, begin, end, path);
+        at = end;
+    }
+    sys([&] { return ::ftruncate(to, size); }, "set the size of {}", path);
 }
 
 // Where in the destination the walk is: the directory made for each level.
@@ -119,13 +141,18 @@ class Import {
         const Fd file = sandbox::os::open_to_read(entry.parent, entry.name);
         const std::uint32_t mode = plain_mode(entry.status);
         digest_.entry(entry.path, {'f', mode, 0, 0, import_time});
-        digest_.content(file.get(), static_cast<std::uint64_t>(entry.status.st_size), entry.shown());
-        if (destination_ == nullptr) return;
+        const auto size = static_cast<std::uint64_t>(entry.status.st_size);
+        if (destination_ == nullptr) {
+            digest_.content(file.get(), size, entry.shown());
+            return;
+        }
         const auto [parent, name] = destination_->place_of(entry.path);
-        const Fd copy(sys([&, to = parent, &leaf = name] { return ::openat(to, leaf.c_str(), create_flags, mode); },
+        constexpr int flags = (create_flags & ~O_WRONLY) | O_RDWR;
+        const Fd copy(sys([&, to = parent, &leaf = name] { return ::openat(to, leaf.c_str(), flags, mode); },
                           "create {}", entry.shown()));
-        sys([&] { return ::lseek(file.get(), 0, SEEK_SET); }, "rewind {}", entry.shown());
-        copy_content(file.get(), copy.get(), entry.shown());
+        copy_content(file.get(), copy.get(), entry.status.st_size, entry.shown());
+        // Of the copy: somebody may be writing to the file.
+        digest_.content(copy.get(), size, entry.shown());
         sys([&] { return ::fchmod(copy.get(), mode); }, "set the mode of {}", entry.shown());
         give_to_jail(parent, name);
     }
@@ -158,7 +185,7 @@ class Export {
         const mode_t mode = plain_mode(entry.status);
         const Fd copy(sys([&, to = parent, &leaf = name] { return ::openat(to, leaf.c_str(), create_flags, mode); },
                           "create {}", name));
-        copy_content(file.get(), copy.get(), entry.shown());
+        copy_content(file.get(), copy.get(), entry.status.st_size, entry.shown());
         const timespec times[2] = {entry.status.st_mtim, entry.status.st_mtim};
         sys([&] { return ::futimens(copy.get(), times); }, "set the time of {}", name);
     }

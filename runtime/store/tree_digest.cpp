@@ -1,18 +1,14 @@
 #include "runtime/store/tree_digest.hpp"
 
-#include <unistd.h>
-
-#include <vector>
-
-#include "sandbox/os/sys.hpp"
+#include "runtime/store/content_digest.hpp"
+#include "sandbox/os/format.hpp"
 
 namespace runtime::store {
 
 using sandbox::os::format;
-using sandbox::os::sys;
 
 TreeDigest::TreeDigest() {
-    field("stagebox tree 1");
+    field("stagebox tree 2");
 }
 
 void TreeDigest::field(std::string_view bytes) {
@@ -28,18 +24,8 @@ void TreeDigest::entry(std::string_view path, const Attributes& attributes) {
 }
 
 void TreeDigest::content(int fd, std::uint64_t size, std::string_view path) {
-    static std::vector<char> buffer(std::size_t{1} << 20U);  // one thread; too large for the stack
-    digest_.update(format("{}:", size));
-    std::uint64_t left = size;
-    for (;;) {
-        const auto got =
-            static_cast<std::uint64_t>(sys([&] { return ::read(fd, buffer.data(), buffer.size()); }, "read {}", path));
-        if (got == 0) break;
-        if (got > left) throw TreeError(format("{} grew while it was read", path));
-        digest_.update({buffer.data(), static_cast<std::size_t>(got)});
-        left -= got;
-    }
-    if (left != 0) throw TreeError(format("{} shrank while it was read", path));
+    field(format("{}", size));
+    field(content_digest(fd, size, path));
     facts_.bytes += size;
 }
 

@@ -14,6 +14,7 @@
 #include "runtime/host/receipt/watch.hpp"
 #include "runtime/host/services/host_services.hpp"
 #include "runtime/report/exit_codes.hpp"
+#include "runtime/store/older_store.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "runtime/supervisor/build_run.hpp"
 #include "runtime/supervisor/detach.hpp"
@@ -95,7 +96,8 @@ std::string export_results(BuildRun& run) {
 Json begin_event(const BuildView& build) {
     Json names = Json::array();
     for (const StageStatus& status : build.stages) names.push_back(status.stage->name);
-    return {{"pipeline", build.pipeline.name},
+    return {{"version", report::events_version},
+            {"pipeline", build.pipeline.name},
             {"file", build.pipeline.file},
             {"directory", build.pipeline.directory},
             {"pid", ::getpid()},
@@ -245,6 +247,10 @@ int build_here(const BuildOptions& options, const TellEnd& tell_end, const Begun
     check_session(watch, pipeline, options, store, console);
     const sandbox::os::Fd shared = store.share();
     store.sweep();
+    // Once, when the results of before are missed.
+    if (store.is_empty()) {
+        if (const auto older = store::find_older_store(store)) console.note(store::describe(*older));
+    }
 
     RunFiles files(store, console);
     const int code =

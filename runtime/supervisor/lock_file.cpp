@@ -13,12 +13,13 @@ using sandbox::os::format;
 
 namespace {
 
+constexpr std::int64_t file_version = 2;
 constexpr const char* file_name = "stagebox.lock";
 constexpr const char* head =
     "# What the network gave to the stages that use it, by digest. Written by stagebox; commit it beside the "
     "pipeline.\n"
     "# A build takes exactly this, or fails; `stagebox build --refresh STAGE` asks the network again.\n"
-    "version = 1\n";
+    "version = 2\n";
 
 std::string object_text(const store::Object& object) {
     return format("{{ id = \"{}\", bytes = {}, entries = {}, type = \"{}\" }}", object.id.text(), object.bytes,
@@ -69,8 +70,14 @@ LockFile::LockFile(const std::string& directory) : directory_(directory) {
     if (!sandbox::os::exists(AT_FDCWD, path)) return;
     const ConfigTable file = sandbox::read_config(path);
     file.allow_only({"version", "stage"});
-    if (file.require("version").as_integer() != 1) {
-        throw file.require("version").error("this version of stagebox reads lock files of version 1");
+    const sandbox::ConfigValue& version = file.require("version");
+    if (version.as_integer() != file_version) {
+        is_older_ = version.as_integer() == file_version - 1;
+        if (is_older_) return;
+        throw version.error(
+            format("a lock file of version {} is not known to this program, which knows version {}",
+                   version.as_integer(), file_version),
+            "use the version of stagebox that wrote it; or delete the file, and the next build pins what it gets");
     }
     const auto* stages = file.find("stage");
     if (stages == nullptr) return;

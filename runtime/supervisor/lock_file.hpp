@@ -21,6 +21,9 @@ class LockFile {
   public:
     // Reads the file of that directory; an absent one has no pins. Throws sandbox::ConfigError.
     explicit LockFile(const std::string& directory);
+    // It is of a version before, whose digests cannot be compared with those of now: nothing of it is a pin, and the
+    // next pin that is set makes it a file of this version.
+    [[nodiscard]] bool is_older() const noexcept { return is_older_; }
     [[nodiscard]] const Pin* find(const std::string& stage) const;
     // Sets the pin and writes the file. Throws SysError where the directory cannot be written.
     void pin(const std::string& stage, const Pin& pin);
@@ -28,6 +31,7 @@ class LockFile {
   private:
     std::string directory_;
     std::map<std::string, Pin> pins_;
+    bool is_older_ = false;
 };
 
 Pin pin_of(const store::Record& record);

@@ -12,7 +12,14 @@ using sandbox::os::format;
 
 Pins::Pins(const stages::Pipeline& pipeline, const std::vector<std::string>& refresh, store::Store& store,
            report::Console& console)
-    : pipeline_(pipeline), refresh_(refresh), store_(store), console_(console), file_(pipeline.directory) {}
+    : pipeline_(pipeline), refresh_(refresh), store_(store), console_(console), file_(pipeline.directory) {
+    if (file_.is_older()) {
+        console_.warning(
+            "stagebox.lock is of version 1, whose digests cannot be compared with those of now: each stage with a "
+            "network "
+            "is pinned anew to what it yields next");
+    }
+}
 
 bool Pins::is_refreshed(const stages::Stage& stage) const {
     return std::ranges::find(refresh_, stage.name) != refresh_.end();
@@ -33,6 +40,7 @@ std::optional<store::Record> Pins::look_up(const stages::Stage& stage, const eng
     store::Record from_pin;
     from_pin.key = resolved.key;
     from_pin.components = resolved.components;
+    from_pin.texts = resolved.texts;
     from_pin.pipeline = pipeline_.name;
     from_pin.stage = stage.name;
     from_pin.run = run;

@@ -49,9 +49,14 @@ void Sha256::update(std::string_view bytes) {
     require(SHA256_Update(context_.get(), bytes.data(), bytes.size()));
 }
 
-std::string Sha256::finish() {
+std::array<unsigned char, 32> Sha256::finish_raw() {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> raw{};
     require(SHA256_Final(raw.data(), context_.get()));
+    return raw;
+}
+
+std::string Sha256::finish() {
+    const std::array<unsigned char, 32> raw = finish_raw();
     constexpr std::string_view digits = "0123456789abcdef";
     std::string hex;
     hex.reserve(2 * raw.size());

@@ -1,5 +1,6 @@
 // SHA-256 of bytes, as 64 lower-case hexadecimal characters. Knows nothing of what is digested or why.
 #pragma once
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@ class Sha256 {
     void update(std::string_view bytes);
     // Ends the digest; the object is of no further use.
     [[nodiscard]] std::string finish();
+    // The same, as its 32 bytes.
+    [[nodiscard]] std::array<unsigned char, 32> finish_raw();
 
   private:
     struct Free {

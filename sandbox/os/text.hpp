@@ -13,8 +13,8 @@ namespace sandbox::os {
 // bytes that are not UTF-8 become U+FFFD. Neither a payload's output nor the name of a file that it made gets to steer
 // the user's terminal. For one line: a newline is a control character.
 std::string printable(std::string_view text);
-// A line that a program printed, in the same way, but its escape sequences are left out as a whole. Colours can be kept:
-// they end with the line.
+// A line that a program printed, in the same way, but its escape sequences are left out as a whole. Colours can be
+// kept: they end with the line.
 enum class Colours : bool { dropped, kept };
 std::string printable_output(std::string_view line, Colours colours);
 // The same, one element for each character, all of them one column wide: bytes that are not UTF-8 are "?" here.

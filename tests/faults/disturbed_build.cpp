@@ -155,7 +155,7 @@ std::string DisturbedBuild::wrong_with_next_build() const {
     if (std::distance(fs::begin(results), fs::end(results)) != 1) return "something is left beside the result";
     if (content_of(workspace_.path() + "/result/file") != "a local input\n") return "the result's file is another";
     for (const char* place : {"staging", "trash", "locks", "damaged"}) {
-        if (!fs::is_empty(format("{}/v1/{}", store_, place))) return format("something is left in {}", place);
+        if (!fs::is_empty(format("{}/v2/{}", store_, place))) return format("something is left in {}", place);
     }
     return {};
 }

@@ -22,7 +22,7 @@ iso=$work/my.iso
 log=$work/log
 export XDG_CACHE_HOME=$clone/cache
 unset STAGEBOX_STORE
-store=$XDG_CACHE_HOME/stagebox/v1
+store=$XDG_CACHE_HOME/stagebox/v2
 program=${given:-$clone/build/release/runtime/stagebox}
 supervisor=
 listener=

@@ -131,7 +131,7 @@ TEST_CASE("run: a root can be an archive, and is gone afterwards", "[run]") {
                                           "$PROGRAM run --ids " +
                                           ids +
                                           " --root root.tar -- /probe write /file changed && tar -xOf root.tar ./file; "
-                                          "ls -A $STAGEBOX_STORE/v1/staging $STAGEBOX_STORE/v1/trash"},
+                                          "ls -A $STAGEBOX_STORE/v2/staging $STAGEBOX_STORE/v2/trash"},
                              .env = {{"W", workspace.path()},
                                      {"PROBE", probe_program()},
                                      {"PROGRAM", stagebox_program()},
@@ -139,7 +139,7 @@ TEST_CASE("run: a root can be an archive, and is gone afterwards", "[run]") {
     INFO(ran.out << ran.err);
     CHECK(ran.out.starts_with("text\n"));
     CHECK(value_of(ran.out, "write") == "ok");
-    CHECK(ran.out.find("text\n" + workspace.store() + "/v1/staging:\n\n" + workspace.store() + "/v1/trash:\n") !=
+    CHECK(ran.out.find("text\n" + workspace.store() + "/v2/staging:\n\n" + workspace.store() + "/v2/trash:\n") !=
           std::string::npos);
 }
 

@@ -16,8 +16,8 @@ clean_up() {
     local status=$?
     trap - EXIT
     # What a jail's ids own can only be deleted with those ids: the store does it, when no record names it.
-    if [ -d "$store/v1" ]; then
-        rm -rf "$store"/v1/records/*
+    if [ -d "$store/v2" ]; then
+        rm -rf "$store"/v2/records/*
         "$program" store gc --store "$store" > /dev/null || :
     fi
     rm -rf "$work"

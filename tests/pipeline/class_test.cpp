@@ -26,7 +26,7 @@ using sandbox::os::Json;
 namespace {
 
 std::vector<Json> events_of(const Workspace& workspace) {
-    std::ifstream file(format("{}/v1/runs/{}/events.jsonl", workspace.store(), workspace.names_in("runs").back()));
+    std::ifstream file(format("{}/v2/runs/{}/events.jsonl", workspace.store(), workspace.names_in("runs").back()));
     std::vector<Json> events;
     for (std::string line; std::getline(file, line);) events.push_back(Json::parse(line));
     return events;

@@ -27,7 +27,7 @@ files = "a.tree"
 // What differs from one machine or test to the next: where the store and the project are, digests, the ids of
 // the user, limits of the caller, the length of the filter (libseccomp's).
 std::string without_places(std::string plan, const Workspace& workspace) {
-    for (const auto& [text, word] : {std::pair{workspace.store() + "/v1", std::string("STORE")},
+    for (const auto& [text, word] : {std::pair{workspace.store() + "/v2", std::string("STORE")},
                                      std::pair{workspace.project(), std::string("PROJECT")}}) {
         for (std::size_t at = plan.find(text); at != std::string::npos; at = plan.find(text))
             plan.replace(at, text.size(), word);

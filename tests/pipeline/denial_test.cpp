@@ -20,7 +20,7 @@ std::string stage(std::string_view script, std::string_view more = "") {
 }
 
 std::string file_of_run(const Workspace& workspace, const std::string& name) {
-    return content_of(workspace.store() + "/v1/runs/" + workspace.names_in("runs").back() + "/" + name);
+    return content_of(workspace.store() + "/v2/runs/" + workspace.names_in("runs").back() + "/" + name);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ run = ["sh", "-c", "echo at the end"]
     // From outside the jail, where the stage's /out lies.
     void go_on() const {
         for (const std::string& name : names_in("staging")) {
-            const std::string out = format("{}/v1/staging/{}/out", store(), name);
+            const std::string out = format("{}/v2/staging/{}/out", store(), name);
             if (std::filesystem::exists(out)) std::ofstream(out + "/go") << "go\n";
         }
     }
@@ -76,10 +76,10 @@ run = ["sh", "-c", "echo at the end"]
         return runs.front();
     }
     [[nodiscard]] bool has_run() const {
-        return std::filesystem::exists(store() + "/v1/runs") && names_in("runs").size() == 1;
+        return std::filesystem::exists(store() + "/v2/runs") && names_in("runs").size() == 1;
     }
     [[nodiscard]] bool has_shown(const std::string& text) const {
-        return content_of(format("{}/v1/runs/{}/console.log", store(), the_run())).find(text) != std::string::npos;
+        return content_of(format("{}/v2/runs/{}/console.log", store(), the_run())).find(text) != std::string::npos;
     }
     // Starts it in the background; its name.
     [[nodiscard]] std::string start_detached() const {

@@ -64,7 +64,7 @@ test /one -ef /two && test /kept/created -ef /kept/linked && echo same
     INFO(built.err);
     REQUIRE(built.code == 0);
     const std::string run = workspace.record_of("c").at("run");
-    const std::string seen = content_of(workspace.store() + "/v1/" + run + "/c.log");
+    const std::string seen = content_of(workspace.store() + "/v2/" + run + "/c.log");
     CHECK(seen == R"(/closed:
 secret
 
@@ -156,7 +156,7 @@ run = ["/in/probe", "write", "/file", "text"]
     INFO(built.err);
     REQUIRE(built.code == 0);
     const std::string run = workspace.record_of("a").at("run");
-    CHECK(content_of(workspace.store() + "/v1/" + run + "/a.log") == "dev\nin\nout\nproc\nrun\nsys\ntmp\n");
+    CHECK(content_of(workspace.store() + "/v2/" + run + "/a.log") == "dev\nin\nout\nproc\nrun\nsys\ntmp\n");
     CHECK(paths_in(workspace.layer_of("a")).empty());
     CHECK(paths_in(workspace.layer_of("b")) == std::set<std::string>{"file"});
     CHECK(content_of(workspace.layer_of("single") + "/file") == "text");
@@ -179,7 +179,7 @@ run = ["sh", "-c", "stat -c '%n %a %u:%g' /in/tree/sub /in/tree/sub/x /in/file; 
     INFO(built.err);
     REQUIRE(built.code == 0);
     const std::string run = workspace.record_of("b").at("run");
-    const std::string seen = content_of(workspace.store() + "/v1/" + run + "/b.log");
+    const std::string seen = content_of(workspace.store() + "/v2/" + run + "/b.log");
     CHECK(seen.find("/in/tree/sub 755 12:34\n/in/tree/sub/x 6750 12:34\n/in/file 700 0:0\nx\nf\n") == 0);
     CHECK(seen.ends_with("refused\n"));
     CHECK(workspace.record_of("a").at("artifacts").size() == 2);

@@ -112,7 +112,7 @@ TEST_CASE("what the network gave is pinned beside the pipeline", "[network][lock
 TEST_CASE("a lock file that is wrong is told with its line", "[network][lock]") {
     const Workspace workspace;
     workspace.pipeline(fetch);
-    workspace.write("stagebox.lock", "version = 1\n[stage.fetch]\nkye = \"x\"\n");
+    workspace.write("stagebox.lock", "version = 2\n[stage.fetch]\nkye = \"x\"\n");
     const Result wrong = workspace.build(granted);
     INFO(wrong.err);
     CHECK(wrong.code == 2);

@@ -59,7 +59,7 @@ TEST_CASE("builds on a busy host are never blamed for what others do", "[receipt
     const std::string go = busy.path() + "/go";
     std::ofstream(go) << "";
     // Its record is forgotten each time, so that it runs a jail each time.
-    busy.write("build.sh", "rm -f " + busy.other_store() + "/v1/records/*\nexec " + stagebox_program() + " build -f " +
+    busy.write("build.sh", "rm -f " + busy.other_store() + "/v2/records/*\nexec " + stagebox_program() + " build -f " +
                                busy.project() + "/stagebox.toml --store " + busy.other_store() + "\n");
     Process loop({.argv = {"/bin/bash", "-c", busy_loop},
                   .env = {{"W", busy.path()}, {"B", "/bin/sh " + busy.project() + "/build.sh"}}});

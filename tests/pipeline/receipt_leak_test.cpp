@@ -57,7 +57,7 @@ class Building {
     [[nodiscard]] uid_t owner() const { return owner_; }
     // The running stage's own directory in the store.
     [[nodiscard]] std::string staging() const {
-        return workspace_.store() + "/v1/staging/" + workspace_.names_in("staging").at(0);
+        return workspace_.store() + "/v2/staging/" + workspace_.names_in("staging").at(0);
     }
     // The build's end.
     Result finish() { return build_->finish(); }

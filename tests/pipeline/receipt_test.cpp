@@ -48,7 +48,7 @@ TEST_CASE("every build prints a receipt and keeps it", "[receipt]") {
     CHECK(has_clean_receipt(workspace.build()));
     const std::vector<std::string> runs = workspace.names_in("runs");
     REQUIRE(runs.size() == 1);
-    std::ifstream events(workspace.store() + "/v1/runs/" + runs.front() + "/events.jsonl");
+    std::ifstream events(workspace.store() + "/v2/runs/" + runs.front() + "/events.jsonl");
     std::vector<sandbox::os::Json> all;
     for (std::string line; std::getline(events, line);) all.push_back(sandbox::os::Json::parse(line));
     REQUIRE(all.size() == 6);
@@ -86,7 +86,7 @@ TEST_CASE("a mount below the store that a build did not find is ours, one elsewh
     const bool is_below = GENERATE(true, false);
     Process build(workspace.command({"build"}));
     build.wait_for("a | waiting");
-    const ForeignMount mount(is_below ? workspace.store() + "/v1/layers/mounted" : workspace.path() + "/elsewhere");
+    const ForeignMount mount(is_below ? workspace.store() + "/v2/layers/mounted" : workspace.path() + "/elsewhere");
     if (!mount.is_there()) {
         CHECK(build.finish().code == 0);
         unavailable("making a mount");

@@ -17,7 +17,7 @@ namespace {
 
 std::string log_of(const Workspace& workspace, const std::string& service) {
     const std::string run = workspace.names_in("runs").back();
-    return content_of(format("{}/v1/runs/{}/a.{}.log", workspace.store(), run, service));
+    return content_of(format("{}/v2/runs/{}/a.{}.log", workspace.store(), run, service));
 }
 
 std::string file_of(const Workspace& workspace, const std::string& artifact) {

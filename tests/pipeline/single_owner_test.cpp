@@ -51,7 +51,7 @@ out = {{ tar = "t.tar" }}
 
 std::string log_of(const Workspace& workspace, const std::string& stage) {
     const std::string run = workspace.record_of(stage).at("run");
-    return content_of(workspace.store() + "/v1/" + run + "/" + stage + ".log");
+    return content_of(workspace.store() + "/v2/" + run + "/" + stage + ".log");
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ TEST_CASE("owners go from stage to stage with one id as with a range", "[fakeroo
         REQUIRE(built.code == 0);
         seen[i] = log_of(workspace, "looker");
         tar[i++] =
-            content_of(workspace.store() + "/v1/" + std::string(workspace.record_of("looker").at("run")) + "/tar.log");
+            content_of(workspace.store() + "/v2/" + std::string(workspace.record_of("looker").at("run")) + "/tar.log");
         CHECK(is_at_rest(workspace));
     }
     CHECK(seen[0] ==

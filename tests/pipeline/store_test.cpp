@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sandbox/os/sha256.hpp"
 #include "tests/pipeline/pipeline.hpp"
 #include "tests/support/catch.hpp"
 
@@ -26,6 +27,12 @@ out = { x = "x" }
 
 Result store(const Workspace& workspace, std::vector<std::string> words) {
     words.insert(words.begin(), {stagebox_program(), "store"});
+    words.insert(words.end(), {"--store", workspace.store()});
+    return run({.argv = std::move(words)});
+}
+
+Result run_status(const Workspace& workspace, std::vector<std::string> words) {
+    words.insert(words.begin(), {stagebox_program(), "status"});
     words.insert(words.end(), {"--store", workspace.store()});
     return run({.argv = std::move(words)});
 }
@@ -52,7 +59,7 @@ TEST_CASE("the store is where the environment says", "[store]") {
     CHECK(run({.argv = build, .env = {{"STAGEBOX_STORE", workspace.store()}}}).code == 0);
     CHECK(workspace.names_in("records").size() == 1);
     CHECK(run({.argv = build, .env = {{"XDG_CACHE_HOME", workspace.path()}, {"STAGEBOX_STORE", ""}}}).code == 0);
-    CHECK(fs::exists(workspace.path() + "/stagebox/v1/records"));
+    CHECK(fs::exists(workspace.path() + "/stagebox/v2/records"));
 }
 
 TEST_CASE("gc deletes what no result needs, and no more", "[store]") {
@@ -70,7 +77,7 @@ TEST_CASE("gc deletes what no result needs, and no more", "[store]") {
     workspace.write("b.sh", "#!/bin/sh\nexit 1\n");
     REQUIRE(workspace.build().code == 1);
     workspace.forget("b");
-    std::ofstream(workspace.store() + "/v1/records/abc.json.1.new") << "{ \"half";
+    std::ofstream(workspace.store() + "/v2/records/abc.json.1.new") << "{ \"half";
     CHECK(says(store(workspace, {"ls"}), "1 failed stages kept; 3 unnamed layers and artifacts"));
     const Result collected = store(workspace, {"gc"});
     INFO(collected.out << collected.err);
@@ -126,7 +133,7 @@ out = { y = "y" }
     REQUIRE(workspace.build().code == 0);
     const std::string id = workspace.record_of("a").at("artifacts").at("x").at("id");
     const std::string made = workspace.artifact_of("b", "y");
-    const fs::path artifact = workspace.store() + "/v1/artifacts/" + id;
+    const fs::path artifact = workspace.store() + "/v2/artifacts/" + id;
     struct Case {
         std::string what;
         std::string damage;
@@ -155,7 +162,7 @@ out = { y = "y" }
     }));
     INFO(one.what);
     // What jails' ids own is changed as root or from within their ids; the store's own directories are the caller's.
-    const Result damaged = run({.argv = {"/bin/sh", "-c", "cd " + workspace.store() + "/v1 && " + one.damage}});
+    const Result damaged = run({.argv = {"/bin/sh", "-c", "cd " + workspace.store() + "/v2 && " + one.damage}});
     if (::geteuid() != 0 && damaged.code != 0) {
         SUCCEED("of the jail's ids: root's case");
         return;
@@ -218,7 +225,7 @@ TEST_CASE("gc deletes results that were not used for long", "[store]") {
     workspace.write("b.sh", "#!/bin/sh\ncp /d/a /out/x\n");
     REQUIRE(workspace.build().code == 0);
     const std::string key = workspace.record_of("b").at("key");
-    const fs::path record = workspace.store() + "/v1/records/" + key + ".json";
+    const fs::path record = workspace.store() + "/v2/records/" + key + ".json";
     fs::last_write_time(record, fs::last_write_time(record) - std::chrono::hours(24 * 40));
     SECTION("not used") {
         CHECK(says(store(workspace, {"gc"}), "deleted: 1 results, 0 failed stages, 2 layers"));
@@ -235,7 +242,7 @@ TEST_CASE("gc deletes runs that ended long ago, and keeps what stages used", "[s
     REQUIRE(workspace.build().code == 0);
     const std::vector<std::string> runs = workspace.names_in("runs");
     REQUIRE(runs.size() == 1);
-    const fs::path events = workspace.store() + "/v1/runs/" + runs.front() + "/events.jsonl";
+    const fs::path events = workspace.store() + "/v2/runs/" + runs.front() + "/events.jsonl";
     fs::last_write_time(events, fs::last_write_time(events) - std::chrono::hours(24 * 40));
     REQUIRE(workspace.build().code == 0);
     CHECK(says(store(workspace, {"gc"}), "0 layers and artifacts, 1 runs"));
@@ -298,7 +305,7 @@ TEST_CASE("a store belongs to one range of ids", "[store]") {
     const Workspace workspace;
     workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
     REQUIRE(workspace.build().code == 0);
-    const std::string format_file = workspace.store() + "/v1/format.json";
+    const std::string format_file = workspace.store() + "/v2/format.json";
     const std::string mine = content_of(format_file);
     auto other = sandbox::os::Json::parse(mine);
     other["ids"]["uid_base"] = 12345;
@@ -327,7 +334,101 @@ TEST_CASE("a record that this version cannot read is a stage that runs again", "
     workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
     REQUIRE(workspace.build().code == 0);
     const std::string key = workspace.record_of("a").at("key");
-    std::ofstream(workspace.store() + "/v1/records/" + key + ".json") << "{ \"format\": ";
+    std::ofstream(workspace.store() + "/v2/records/" + key + ".json") << "{ \"format\": ";
     CHECK(states(workspace.build()) == "a=built");
     CHECK(states(workspace.build()) == "a=cached");
+}
+
+TEST_CASE("a store of a newer version is refused, and one that cannot be read too", "[store][version]") {
+    const Workspace workspace;
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
+    REQUIRE(workspace.build().code == 0);
+    const std::string file = workspace.store() + "/v2/format.json";
+    const std::string written = content_of(file);
+    std::ofstream(file) << R"({"format": 3})";
+    const Result newer = workspace.build();
+    CHECK(newer.code == 3);
+    CHECK(says(newer, workspace.store() + "/v2 is of version 3, and this program knows version 2"));
+    CHECK(says(newer, "help: use the program that made it, or another store with --store"));
+    CHECK(content_of(file) == R"({"format": 3})");
+    for (const char* wrong : {"", "{", "[]", R"({"format": "2"})", "\xff"}) {
+        CAPTURE(wrong);
+        std::ofstream(file) << wrong;
+        const Result unreadable = workspace.build();
+        CHECK(unreadable.code == 3);
+        CHECK(says(unreadable, "its format.json cannot be read"));
+    }
+    std::ofstream(file) << written;
+    CHECK(workspace.build().code == 0);
+}
+
+TEST_CASE("a store of the version before is left alone, named with its size, and deleted on demand",
+          "[store][version]") {
+    const Workspace workspace;
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
+    const std::string old = workspace.store() + "/v1";
+    fs::create_directories(old + "/records");
+    fs::create_directories(old + "/layers/x/fs");
+    std::ofstream(old + "/records/one.json")
+        << R"({"format": 1, "layer": {"id": "x", "bytes": 1500000}, "artifacts": {}})";
+    std::ofstream(old + "/records/two.json")
+        << R"({"format": 1, "layer": {"id": "x", "bytes": 1500000}, "artifacts": {"a": {"id": "y", "bytes": 500000}}})";
+    std::ofstream(old + "/records/three.json") << "half a rec";
+    const std::string sentence = fs::canonical(old).string() +
+                                 " is a store of an older version, 2.0 MB, and is not used any more; to delete it: "
+                                 "stagebox store gc --older";
+    const Result first = workspace.build();
+    CHECK(first.code == 0);
+    CHECK(says(first, sentence));
+    CHECK_FALSE(says(workspace.build(), "older version"));
+    CHECK(says(store(workspace, {"ls"}), sentence));
+    CHECK(says(store(workspace, {"gc"}), sentence));
+    CHECK(fs::exists(old + "/layers/x/fs"));
+    CHECK(store(workspace, {"gc", "--older"}).code == 0);
+    CHECK_FALSE(fs::exists(old));
+    CHECK(states(workspace.build()) == "a=cached");
+    CHECK(is_at_rest(workspace));
+}
+
+TEST_CASE("lock and events of other versions are told in words", "[store][version]") {
+    const Workspace workspace;
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nrun = [\"true\"]\n");
+    workspace.write("stagebox.lock", "version = 3\n");
+    const Result newer = workspace.build();
+    CHECK(newer.code == 2);
+    CHECK(says(newer,
+               "stagebox.lock:1:11: error: a lock file of version 3 is not known to this program, which knows "
+               "version 2"));
+    workspace.write("stagebox.lock", "version = 1\n[stage.a]\nkey = \"what was a key\"\n");
+    const Result older = workspace.build();
+    CHECK(older.code == 0);
+    CHECK(says(older, "stagebox.lock is of version 1, whose digests cannot be compared"));
+
+    const std::string run = workspace.names_in("runs").back();
+    const std::string events = workspace.store() + "/v2/runs/" + run + "/events.jsonl";
+    CHECK(says({.code = 0, .out = content_of(events), .err = {}}, R"("version":1)"));
+    std::ofstream(events) << R"({"at": "2030-01-01T00:00:00Z", "event": "begin", "version": 2})"
+                          << "\n";
+    const Result of_run = run_status(workspace, {run});
+    CHECK(of_run.code == 3);
+    CHECK(says(of_run, "are of version 2, and this program knows version 1"));
+    const Result all = run_status(workspace, {});
+    CHECK(all.code == 0);
+    CHECK(says(all, "are of version 2, and this program knows version 1"));
+}
+
+TEST_CASE("a record keeps the texts that its key has the digests of, and a signature that it was given", "[store]") {
+    const Workspace workspace;
+    workspace.write("a.sh", "#!/bin/sh\ntrue\n");
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nscript = \"a.sh\"\n");
+    REQUIRE(workspace.build().code == 0);
+    sandbox::os::Json record = workspace.record_of("a");
+    CHECK(record.at("texts").at("script") == "#!/bin/sh\ntrue\n");
+    CHECK(sandbox::os::sha256_of(record.at("texts").at("profile").get<std::string>()) ==
+          record.at("components").at("profile"));
+    record["signature"] = {{"by", "somebody"}};
+    const std::string key = record.at("key");
+    std::ofstream(workspace.store() + "/v2/records/" + key + ".json") << record.dump();
+    CHECK(states(workspace.build()) == "a=cached");
+    CHECK(workspace.record_of("a").at("signature").at("by") == "somebody");
 }

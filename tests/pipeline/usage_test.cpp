@@ -30,7 +30,7 @@ Json usage_of(const Workspace& workspace, const std::string& stage) {
 }
 
 std::string pipeline_name(const Workspace& workspace) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(workspace.store() + "/v1/usage")) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(workspace.store() + "/v2/usage")) {
         return entry.path().filename();
     }
     return {};
@@ -44,7 +44,7 @@ void remember(const Workspace& workspace, const std::string& stage, std::uint64_
                         {"result", "built"},
                         {"usage", {{"seconds", 10.0}, {"cpu_seconds", processors * 10}, {"peak_bytes", peak}}},
                         {"made_bytes", made}};
-    const std::string place = workspace.store() + "/v1/usage/" + pipeline_name(workspace);
+    const std::string place = workspace.store() + "/v2/usage/" + pipeline_name(workspace);
     std::ofstream(place + "/" + stage + ".jsonl", std::ios::app) << entry.dump() << "\n";
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("each run of a stage is in the ledger, with what it used, also one tha
 
     // The run's own events.
     std::string events;
-    for (const fs::directory_entry& entry : fs::directory_iterator(workspace.store() + "/v1/runs")) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(workspace.store() + "/v2/runs")) {
         events += content_of(entry.path() / "events.jsonl");
     }
     CHECK(events.find("\"event\":\"usage\"") != std::string::npos);

@@ -39,9 +39,9 @@ std::string make_directory() {
 // What a jail's ids own can be deleted by a jail's ids only: the store does it, once no record names it.
 void empty_store(const std::string& store) {
     std::error_code ignored;
-    if (!fs::exists(store + "/v1", ignored)) return;
-    fs::remove_all(store + "/v1/records", ignored);
-    fs::create_directory(store + "/v1/records", ignored);
+    if (!fs::exists(store + "/v2", ignored)) return;
+    fs::remove_all(store + "/v2/records", ignored);
+    fs::create_directory(store + "/v2/records", ignored);
     run({.argv = {stagebox_program(), "store", "gc", "--days", "0", "--store", store}});
 }
 
@@ -120,7 +120,7 @@ Json Workspace::record_of(const std::string& stage) const {
 Json Workspace::record_in(const std::string& store, const std::string& stage) const {
     Json found;
     fs::file_time_type newest;
-    for (const fs::directory_entry& entry : fs::directory_iterator(store + "/v1/records")) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(store + "/v2/records")) {
         if (entry.path().extension() != ".json") continue;  // one that a killed build had not finished
         std::ifstream file(entry.path());
         Json record = Json::parse(file);
@@ -134,22 +134,22 @@ Json Workspace::record_in(const std::string& store, const std::string& stage) co
 
 void Workspace::forget(const std::string& stage) const {
     for (Json record = record_of(stage); !record.is_null(); record = record_of(stage)) {
-        fs::remove(format("{}/v1/records/{}.json", store(), record.at("key").get<std::string>()));
+        fs::remove(format("{}/v2/records/{}.json", store(), record.at("key").get<std::string>()));
     }
 }
 
 std::string Workspace::layer_of(const std::string& stage) const {
-    return format("{}/v1/layers/{}/fs", store(), record_of(stage).at("layer").at("id").get<std::string>());
+    return format("{}/v2/layers/{}/fs", store(), record_of(stage).at("layer").at("id").get<std::string>());
 }
 
 std::string Workspace::artifact_of(const std::string& stage, const std::string& artifact) const {
     const Json record = record_of(stage);
-    return format("{}/v1/artifacts/{}/data", store(), record.at("artifacts").at(artifact).at("id").get<std::string>());
+    return format("{}/v2/artifacts/{}/data", store(), record.at("artifacts").at(artifact).at("id").get<std::string>());
 }
 
 std::vector<std::string> Workspace::names_in(const std::string& place) const {
     std::vector<std::string> names;
-    for (const fs::directory_entry& entry : fs::directory_iterator(store() + "/v1/" + place)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(store() + "/v2/" + place)) {
         names.push_back(entry.path().filename());
     }
     std::ranges::sort(names);

@@ -103,7 +103,8 @@ int run(const SessionCheckWords& words) {
     const engine::PipelineOptions options =
         has_file ? words.pipeline.options()
                  : engine::PipelineOptions{.file = {}, .vars = {}, .store = words.pipeline.store};
-    host::OurPaths ours{.store = real_store(options.store) + "/v1", .project = {}, .output = {}};
+    host::OurPaths ours{
+        .store = real_store(options.store) + "/" + store::Store::version_directory(), .project = {}, .output = {}};
     Findings findings;
     double expected = 0;
     if (has_file) {

@@ -9,6 +9,7 @@
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/store/shared.hpp"
 #include "runtime/host/services/restore.hpp"
+#include "runtime/store/older_store.hpp"
 #include "runtime/store/run_lock.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
@@ -19,9 +20,12 @@ using sandbox::os::format;
 
 namespace {
 
+enum class OlderStores : bool { kept, deleted };
+
 struct CollectWords {
     std::string store;
     unsigned days = 30;
+    OlderStores older = OlderStores::kept;
 };
 
 void declare(Options& options, CollectWords& words) {
@@ -32,6 +36,9 @@ void declare(Options& options, CollectWords& words) {
                        .type = "N",
                        .shown_default = std::to_string(words.days),
                        .check = check_whole_number});
+    options.push_back({.names = "--older",
+                       .into = sets(words.older, OlderStores::deleted),
+                       .doc = "Delete the store of an older version, too"});
 }
 
 // Whether nobody has written to a file for so long, or touched it.
@@ -73,9 +80,12 @@ int run(const CollectWords& words) {
     for (const std::string& place : listing.orphans) store.discard(place);
     for (const std::string& place : listing.damaged) store.discard(place);
     const std::size_t runs = discard_old_runs(store, words.days);
+    const auto older = store::find_older_store(store);
+    if (older && words.older == OlderStores::deleted) store::discard(*older, store);
     empty_trash(store);
     std::cout << format("deleted: {} results, {} failed stages, {} layers and artifacts, {} runs\n", dropped,
                         listing.failed.size(), listing.orphans.size(), runs);
+    if (older && words.older == OlderStores::kept) std::cout << store::describe(*older) << "\n";
     return ExitCode::done;
 }
 

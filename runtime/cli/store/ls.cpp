@@ -4,6 +4,7 @@
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/open_store.hpp"
 #include "runtime/report/console.hpp"
+#include "runtime/store/older_store.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
 
@@ -39,6 +40,7 @@ int run(const ListWords& words) {
     std::cout << format("{} results, {}; {} failed stages kept; {} unnamed layers and artifacts\n",
                         listing.records.size(), sandbox::os::human_bytes(total), listing.failed.size(),
                         listing.orphans.size());
+    if (const auto older = store::find_older_store(store)) std::cout << store::describe(*older) << "\n";
     return ExitCode::done;
 }
 

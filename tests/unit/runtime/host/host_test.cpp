@@ -37,7 +37,7 @@ Ours ours() {
             .wanted = {},
             .ids = {sandbox::IdMode::range, range_base, range_base, 65536},
             .user = 1000,
-            .places = {{"/home/ann/.cache/stagebox/v1/staging/x", "rootfs"}},
+            .places = {{"/home/ann/.cache/stagebox/v2/staging/x", "rootfs"}},
             .cgroups = {{"/user.slice/stagebox-1.scope", "squash"}},
             .user_namespaces = {{4026532001, "debs"}}};
 }
@@ -110,12 +110,12 @@ TEST_CASE("a mount is ours by where it lies", "[session]") {
         return std::string(name_of(differences[0].whose)) + ": " + differences[0].reason +
                (differences[0].stage.empty() ? "" : "; " + differences[0].stage);
     };
-    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox/v1/staging/x/out rw - tmpfs tmpfs rw\n") ==
+    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox/v2/staging/x/out rw - tmpfs tmpfs rw\n") ==
           "ours: its target lies under the store; rootfs");
-    CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/v1/staging/x/a /mnt rw - btrfs /dev/vdb rw\n") ==
+    CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/v2/staging/x/a /mnt rw - btrfs /dev/vdb rw\n") ==
           "ours: it shows a part of the store; rootfs");
     CHECK(owner_and_why("40 27 0:30 / /mnt rw - overlay overlay "
-                        "rw,lowerdir=/usr,upperdir=/home/ann/.cache/stagebox/v1/staging/x/layer/fs,xino=off\n") ==
+                        "rw,lowerdir=/usr,upperdir=/home/ann/.cache/stagebox/v2/staging/x/layer/fs,xino=off\n") ==
           "ours: its options name the store; rootfs");
     CHECK(owner_and_why("40 27 0:30 / /mnt rw - tmpfs tmpfs rw\n") ==
           "system: only root can change it, and this run has no rights of root");
@@ -127,8 +127,8 @@ TEST_CASE("a mount is ours by where it lies", "[session]") {
 
 TEST_CASE("a thing is ours by its file, its maker, its cgroup or its owner, and by no name", "[session]") {
     const std::string store = ours().store;
-    CHECK(judged(Kind::loop, {"x", {.paths = {store + "/v1/staging/x/disk"}}}) ==
-          "ours: its file /home/ann/.cache/stagebox/v1/staging/x/disk lies under the store; rootfs");
+    CHECK(judged(Kind::loop, {"x", {.paths = {store + "/v2/staging/x/disk"}}}) ==
+          "ours: its file /home/ann/.cache/stagebox/v2/staging/x/disk lies under the store; rootfs");
     CHECK(judged(Kind::dm, {"vg", {.paths = {"/srv/disk", store + "/disk"}}}).starts_with("ours: its file"));
     CHECK(judged(Kind::loop, {"x", {.paths = {"/var/lib/snap"}}}) ==
           "system: only root can change it, and this run has no rights of root");
@@ -244,7 +244,7 @@ TEST_CASE("a changed value and a thing that is gone are differences, an unreadab
 
 TEST_CASE("the first thing of ours that is left is named", "[session]") {
     HostState after = host();
-    const std::string disk = "/home/ann/.cache/stagebox/v1/staging/x/disk";
+    const std::string disk = "/home/ann/.cache/stagebox/v2/staging/x/disk";
     after.tables[Kind::loop].items["/dev/loop0"] = {disk + ", deleted", {.paths = {disk}}};
     after.tables[Kind::loop].items["/dev/loop1"] = {"/var/lib/snap", {.paths = {"/var/lib/snap"}}};
     const Receipt receipt = receipt_of(host(), after);

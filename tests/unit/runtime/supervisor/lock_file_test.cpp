@@ -27,7 +27,7 @@ struct Texts {
     [[nodiscard]] std::string lock() const {
         constexpr const char* rest = "bytes = 1, entries = 1, type = \"file\" }";
         return format(
-            "version = 1\n\n[stage.dl]\nkey = \"{}\"\ntree = \"{}\"\nlayer = {{ id = \"{}\", {}\n"
+            "version = 2\n\n[stage.dl]\nkey = \"{}\"\ntree = \"{}\"\nlayer = {{ id = \"{}\", {}\n"
             "artifact.tool = {{ id = \"{}\", {}\n",
             key, tree, layer, rest, artifact, rest);
     }
