@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,8 +16,8 @@
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <fstream>
 
+#include "runtime/jail/default_routes.hpp"
 #include "runtime/jail/namespaces.hpp"
 #include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/default_path.hpp"
@@ -121,58 +119,11 @@ std::string text_of(const Fd& log) {
     return kept;
 }
 
-// The default routes that messages have told of so far: families as bits 1 (IPv4) and 2 (IPv6), and their interface.
-struct DefaultRoutes {
-    unsigned families = 0;
-    int interface = 0;
-};
-
-void note_route(const char* message, std::size_t size, DefaultRoutes& routes) {
-    rtmsg route{};
-    std::memcpy(&route, message, sizeof route);
-    if (route.rtm_dst_len != 0 || route.rtm_type != RTN_UNICAST) return;
-    routes.families |= route.rtm_family == AF_INET ? 1U : 2U;
-    for (std::size_t at = NLMSG_ALIGN(sizeof route); at + sizeof(rtattr) <= size;) {
-        rtattr attribute{};
-        std::memcpy(&attribute, message + at, sizeof attribute);
-        if (attribute.rta_len < sizeof attribute || at + attribute.rta_len > size) return;
-        if (attribute.rta_type == RTA_OIF) std::memcpy(&routes.interface, message + at + RTA_LENGTH(0), sizeof(int));
-        at += RTA_ALIGN(attribute.rta_len);
-    }
-}
-
-void note_routes(const char* buffer, std::size_t size, DefaultRoutes& routes) {
-    while (size >= sizeof(nlmsghdr)) {
-        nlmsghdr header{};
-        std::memcpy(&header, buffer, sizeof header);
-        if (header.nlmsg_len < sizeof header || header.nlmsg_len > size) return;
-        const bool is_route = header.nlmsg_type == RTM_NEWROUTE && header.nlmsg_len >= NLMSG_HDRLEN + sizeof(rtmsg);
-        if (is_route) note_route(buffer + NLMSG_HDRLEN, header.nlmsg_len - NLMSG_HDRLEN, routes);
-        const std::size_t step = std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), size);
-        buffer += step;
-        size -= step;
-    }
-}
-
-// The families of which the host has a default route (proc_net(5)).
-unsigned routes_of_host() {
-    unsigned families = 0;
-    std::string line;
-    for (std::ifstream file("/proc/net/route"); std::getline(file, line);) {
-        if (line.find("\t00000000\t") != std::string::npos) families |= 1U;
-    }
-    for (std::ifstream file("/proc/net/ipv6_route"); std::getline(file, line);) {
-        const bool is_default = line.starts_with("00000000000000000000000000000000 00 ");
-        if (is_default && !line.ends_with(" lo")) families |= 2U;
-    }
-    return families;
-}
-
 enum class Waited : std::uint8_t { ready, ended, too_long };
 
 Waited wait_for_routes(const Child& pasta, const Fd& routes, DefaultRoutes& seen) {
     using Clock = std::chrono::steady_clock;
-    const unsigned wanted = routes_of_host();
+    const unsigned wanted = families_with_route(sandbox::os::HostFiles());
     auto end = Clock::now() + timeout;
     while (wanted == 0 || (seen.families & wanted) != wanted) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
@@ -185,7 +136,7 @@ Waited wait_for_routes(const Child& pasta, const Fd& routes, DefaultRoutes& seen
         std::array<char, 8192> buffer{};
         const long got = sandbox::os::try_sys([&] { return ::recv(routes.get(), buffer.data(), buffer.size(), 0); });
         const unsigned before = seen.families;
-        if (got > 0) note_routes(buffer.data(), static_cast<std::size_t>(got), seen);
+        if (got > 0) note_routes({buffer.data(), static_cast<std::size_t>(got)}, seen);
         if (before == 0 && seen.families != 0) end = Clock::now() + second_family;
     }
     return Waited::ready;

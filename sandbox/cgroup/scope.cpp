@@ -6,8 +6,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "sandbox/cgroup/place.hpp"
 #include "sandbox/cgroup/systemd_job.hpp"
-#include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace sandbox {
@@ -52,17 +52,6 @@ void add_text(BusMessage& message, const char* name, const std::string& value) {
 
 }  // namespace
 
-std::string cgroup_of(const os::HostFiles& host, pid_t process) {
-    const auto text = os::read_file_if_exists(host.proc(), format("{}/cgroup", process));
-    if (!text) return {};
-    for (std::size_t start = 0; start < text->size();) {
-        const std::size_t end = std::min(text->find('\n', start), text->size());
-        if (text->compare(start, 3, "0::") == 0) return text->substr(start + 3, end - start - 3);
-        start = end + 1;
-    }
-    return {};
-}
-
 bool is_unit_delegated(os::BusKind kind) {
     try {
         os::Bus bus(kind);
@@ -78,7 +67,8 @@ bool is_unit_delegated(os::BusKind kind) {
     }
 }
 
-SystemdScope::SystemdScope(os::BusKind kind) : bus_(kind), holder_(start_holder()), unit_(new_unit_name()) {
+SystemdScope::SystemdScope(os::BusKind kind, const os::HostFiles& host)
+    : bus_(kind), holder_(start_holder()), unit_(new_unit_name()) {
     bus_.listen(manager.interface, "JobRemoved");
     bus_.call(bus_.new_call(manager, "Subscribe"));
     try {
@@ -88,7 +78,7 @@ SystemdScope::SystemdScope(os::BusKind kind) : bus_(kind), holder_(start_holder(
         if (std::string_view(error.what()).find("OOMPolicy") == std::string_view::npos) throw;
         ask(nullptr);
     }
-    place_ = cgroup_of(os::HostFiles(), holder_.pid());
+    place_ = cgroup_of(host, holder_.pid());
     if (!place_.ends_with(unit_)) throw BusError(format("systemd started {}, but our process is in {}", unit_, place_));
 }
 

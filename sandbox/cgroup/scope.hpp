@@ -14,7 +14,7 @@ namespace sandbox {
 class SystemdScope {
   public:
     // Throws BusError or SysError.
-    explicit SystemdScope(os::BusKind kind);
+    SystemdScope(os::BusKind kind, const os::HostFiles& host);
 
     [[nodiscard]] const std::string& unit() const noexcept { return unit_; }
     // Where it is in the hierarchy: "/user.slice/.../stagebox-12-34.scope".
@@ -38,8 +38,5 @@ class SystemdScope {
 // Whether the unit of this process has Delegate=yes, by its manager: what it made for users it does not mark in the
 // hierarchy. False where nobody can be asked.
 bool is_unit_delegated(os::BusKind kind);
-
-// The cgroup of a process in the hierarchy of version 2, as it is seen from this one; empty: in none.
-std::string cgroup_of(const os::HostFiles& host, pid_t process);
 
 }  // namespace sandbox

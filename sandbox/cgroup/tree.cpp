@@ -1,7 +1,6 @@
 #include "sandbox/cgroup/tree.hpp"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -13,6 +12,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "sandbox/cgroup/place.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
 #include "sandbox/os/text.hpp"
@@ -31,26 +31,17 @@ constexpr std::array<ControllerName, 4> all_controllers = {
     {{Controller::memory, "memory"}, {Controller::pids, "pids"}, {Controller::cpu, "cpu"}, {Controller::io, "io"}}};
 constexpr const char* delegate_words = "systemd-run --user --scope -p Delegate=yes -- stagebox ...";
 
-bool has_word(const std::string& words, std::string_view word) {
-    std::istringstream stream(words);
-    for (std::string one; stream >> one;) {
-        if (one == word) return true;
-    }
-    return false;
-}
-
 bool has_any_of_ours(const std::string& controllers) {
     return std::ranges::any_of(all_controllers,
                                [&](const ControllerName& one) { return has_word(controllers, one.name); });
 }
 
-// Where version 2 is mounted: alone, or, beside version 1, where systemd puts it then.
 std::string find_mount() {
-    for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    std::string mount = find_cgroup_mount([](const char* path) {
         struct statfs system = {};
-        if (::statfs(path, &system) != 0) continue;
-        if (static_cast<unsigned long>(system.f_type) == CGROUP2_SUPER_MAGIC) return path;
-    }
+        return ::statfs(path, &system) == 0 ? static_cast<long>(system.f_type) : 0;
+    });
+    if (!mount.empty()) return mount;
     throw CgroupMissing("this machine has no cgroups of version 2 at /sys/fs/cgroup",
                         "start Linux with systemd.unified_cgroup_hierarchy=1; in a container: mount them");
 }
@@ -64,13 +55,9 @@ void refuse_empty(const std::string& mount) {
         "container a hierarchy with some");
 }
 
-bool is_under_systemd() {
-    return ::access("/run/systemd/system", F_OK) == 0;
-}
-
 // systemd marks what it leaves to others; that of users does so since version 254. Where no systemd is, who owns a
 // directory may use it.
-bool is_left_to_us(const std::string& path, const std::string& place) {
+bool is_left_to_us(const os::HostFiles& host, const std::string& path, const std::string& place) {
     char mark[2] = {};
     for (const char* name : {"user.delegate", "trusted.delegate"}) {
         if (::getxattr(path.c_str(), name, mark, sizeof mark) == 1 && mark[0] == '1') return true;
@@ -78,7 +65,7 @@ bool is_left_to_us(const std::string& path, const std::string& place) {
     if (place == "/") return true;
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || status.st_uid != ::geteuid()) return false;
-    if (!is_under_systemd()) return true;
+    if (!is_under_systemd(host)) return true;
     return ::geteuid() != 0 && is_unit_delegated(os::BusKind::user);
 }
 
@@ -101,17 +88,9 @@ std::vector<pid_t> processes_in(int directory) {
     return pids;
 }
 
-pid_t parent_of(pid_t process) {
-    const auto text = os::read_file_if_exists(AT_FDCWD, format("/proc/{}/stat", process));
-    if (!text) return 0;
-    const std::size_t name_end = text->rfind(") ");
-    if (name_end == std::string::npos || name_end + 4 > text->size()) return 0;
-    return static_cast<pid_t>(std::strtol(text->c_str() + name_end + 4, nullptr, 10));
-}
-
-bool is_ours(pid_t process) {
+bool is_ours(const os::HostFiles& host, pid_t process) {
     const pid_t self = ::getpid();
-    for (int depth = 0; process > 1 && depth < 64; ++depth, process = parent_of(process)) {
+    for (int depth = 0; process > 1 && depth < 64; ++depth, process = parent_of(host, process)) {
         if (process == self) return true;
     }
     return false;
@@ -120,9 +99,8 @@ bool is_ours(pid_t process) {
 // Branches of runs that were killed: named after a process that is not there any more, and empty.
 void sweep(int parent) {
     for (const std::string& name : os::list_directory(parent)) {
-        if (!name.starts_with("stagebox-")) continue;
-        const pid_t owner = static_cast<pid_t>(std::strtol(name.c_str() + 9, nullptr, 10));
-        if (owner <= 0 || ::kill(owner, 0) == 0 || errno != ESRCH) continue;
+        const auto owner = owner_of_branch(name);
+        if (!owner || ::kill(*owner, 0) == 0 || errno != ESRCH) continue;
         const long opened =
             os::try_sys([&] { return ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
         if (opened < 0) continue;
@@ -183,17 +161,17 @@ void move_into(int directory, const std::vector<pid_t>& processes) {
 
 }  // namespace
 
-CgroupTree::CgroupTree() {
+CgroupTree::CgroupTree(const os::HostFiles& host) {
     if (const char* const given = std::getenv("STAGEBOX_CGROUP"); given != nullptr && *given != '\0') {
-        use_given(given);
+        use_given(host, given);
         return;
     }
     std::string why_not;
-    if (use_own(why_not)) return;
-    if (use_scope(why_not)) return;
-    throw CgroupMissing(why_not, is_under_systemd() ? delegate_words
-                                                    : "give it a directory of /sys/fs/cgroup that it may write: "
-                                                      "STAGEBOX_CGROUP=DIRECTORY stagebox ...");
+    if (use_own(host, why_not)) return;
+    if (use_scope(host, why_not)) return;
+    throw CgroupMissing(why_not, is_under_systemd(host) ? delegate_words
+                                                        : "give it a directory of /sys/fs/cgroup that it may write: "
+                                                          "STAGEBOX_CGROUP=DIRECTORY stagebox ...");
 }
 
 CgroupTree::~CgroupTree() {
@@ -208,7 +186,7 @@ CgroupTree::~CgroupTree() {
     leave_branch();
 }
 
-void CgroupTree::use_given(const std::string& path) {
+void CgroupTree::use_given(const os::HostFiles& host, const std::string& path) {
     try {
         parent_ = os::open_directory(AT_FDCWD, path);
         if (!os::exists(parent_.get(), "cgroup.controllers")) {
@@ -216,7 +194,7 @@ void CgroupTree::use_given(const std::string& path) {
                                 "name a directory below /sys/fs/cgroup that you may write");
         }
         make_branch(parent_.get());
-        enable();
+        enable(host);
         words_ = format("the cgroup {}", path);
     } catch (const os::SysError& error) {
         leave_branch();
@@ -225,19 +203,19 @@ void CgroupTree::use_given(const std::string& path) {
     }
 }
 
-bool CgroupTree::use_own(std::string& why_not) {
+bool CgroupTree::use_own(const os::HostFiles& host, std::string& why_not) {
     const std::string mount = find_mount();
     refuse_empty(mount);
-    own_place_ = cgroup_of(os::HostFiles(), ::getpid());
+    own_place_ = cgroup_of(host, ::getpid());
     const std::string path = mount + own_place_;
-    if (own_place_.empty() || !is_left_to_us(path, own_place_)) {
+    if (own_place_.empty() || !is_left_to_us(host, path, own_place_)) {
         why_not = format("the cgroup {} is not left to this user", own_place_);
         return false;
     }
     try {
         parent_ = os::open_directory(AT_FDCWD, path);
         make_branch(parent_.get());
-        enable();
+        enable(host);
         if (has_any_of_ours(controllers_)) {
             words_ = format("the cgroup {}", own_place_);
             return true;
@@ -250,21 +228,21 @@ bool CgroupTree::use_own(std::string& why_not) {
     return false;
 }
 
-bool CgroupTree::use_scope(std::string& why_not) {
+bool CgroupTree::use_scope(const os::HostFiles& host, std::string& why_not) {
     const std::string mount = find_mount();
-    if (!is_under_systemd()) return false;
+    if (!is_under_systemd(host)) return false;
     if (const std::string limit = own_limits(mount + own_place_); !limit.empty()) {
         why_not += format(", and has a limit ({}) that jails in a cgroup elsewhere would leave", limit);
         return false;
     }
     const bool is_root = ::geteuid() == 0;
     try {
-        scope_ = std::make_unique<SystemdScope>(is_root ? os::BusKind::system : os::BusKind::user);
+        scope_ = std::make_unique<SystemdScope>(is_root ? os::BusKind::system : os::BusKind::user, host);
         root_ = os::open_directory(AT_FDCWD, mount + scope_->place());
         os::make_directory(root_.get(), "holder", 0755);
         const Fd holder = os::open_directory(root_.get(), "holder");
         move_into(holder.get(), {scope_->holder()});
-        enable();
+        enable(host);
         birth_ = birth_in(mount, own_place_, scope_->place());
         words_ = format("the scope {} of {} systemd", scope_->unit(), is_root ? "the system's" : "the user's");
         return true;
@@ -286,19 +264,19 @@ void CgroupTree::make_branch(int parent) {
     root_ = os::open_directory(parent, branch_);
 }
 
-void CgroupTree::enable() {
-    if (parent_ && make_room()) enabled_ = switch_on(parent_.get());
+void CgroupTree::enable(const os::HostFiles& host) {
+    if (parent_ && make_room(host)) enabled_ = switch_on(parent_.get());
     switch_on(root_.get());
     controllers_ = read_cgroup_file(root_.get(), "cgroup.subtree_control").value_or("");
     if (!controllers_.empty() && controllers_.back() == '\n') controllers_.pop_back();
 }
 
 // False where others' processes are in the parent. With none but our own there, they go into the branch.
-bool CgroupTree::make_room() {
+bool CgroupTree::make_room(const os::HostFiles& host) {
     if (!os::exists(parent_.get(), "cgroup.type")) return true;  // the hierarchy's root may have both
     const std::vector<pid_t> there = processes_in(parent_.get());
     if (there.empty()) return true;
-    if (own_place_.empty() || !std::ranges::all_of(there, is_ours)) return false;
+    if (own_place_.empty() || !std::ranges::all_of(there, [&](pid_t one) { return is_ours(host, one); })) return false;
     os::make_directory(root_.get(), "supervisor", 0755);
     const Fd supervisor = os::open_directory(root_.get(), "supervisor");
     has_moved_ = true;

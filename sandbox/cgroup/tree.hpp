@@ -13,6 +13,7 @@
 
 #include "sandbox/cgroup/cgroup.hpp"
 #include "sandbox/cgroup/scope.hpp"
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/problem.hpp"
 
 namespace sandbox {
@@ -28,7 +29,7 @@ enum class Controller : std::uint8_t { memory, pids, cpu, io };
 class CgroupTree {
   public:
     // Throws CgroupMissing. The process must have one thread.
-    CgroupTree();
+    explicit CgroupTree(const os::HostFiles& host = {});
     // Each of its cgroups must be gone before.
     ~CgroupTree();
     CgroupTree(const CgroupTree&) = delete;
@@ -47,11 +48,11 @@ class CgroupTree {
     [[nodiscard]] Cgroup make(const std::string& name, const Limits& limits) const;
 
   private:
-    void use_given(const std::string& path);
-    bool use_own(std::string& why_not);
-    bool use_scope(std::string& why_not);
-    void enable();
-    bool make_room();
+    void use_given(const os::HostFiles& host, const std::string& path);
+    bool use_own(const os::HostFiles& host, std::string& why_not);
+    bool use_scope(const os::HostFiles& host, std::string& why_not);
+    void enable(const os::HostFiles& host);
+    bool make_room(const os::HostFiles& host);
     void make_branch(int parent);
     void leave_branch() noexcept;
     void enter(const Cgroup& cgroup, pid_t process) const;

@@ -19,12 +19,12 @@ struct MountEntry {
     int parent = 0;  // id of the mount it is mounted on
     std::uint32_t major = 0;
     std::uint32_t minor = 0;
-    std::string root;    // the part of the file system that is shown, as a path inside it
-    std::string target;  // where
-    std::string source;  // device, or what the file system calls itself
-    std::string fstype;
-    std::string options;
-    std::string optional_fields;  // "shared:7 master:2": the groups that share its mounts, mount_namespaces(7)
+    std::string root = {};    // the part of the file system that is shown, as a path inside it
+    std::string target = {};  // where
+    std::string source = {};  // device, or what the file system calls itself
+    std::string fstype = {};
+    std::string options = {};
+    std::string optional_fields = {};  // "shared:7 master:2": the groups that share its mounts, mount_namespaces(7)
     bool operator==(const MountEntry&) const = default;
 };
 

@@ -17,8 +17,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 
@@ -40,15 +40,7 @@ constexpr const char* kernel_needed = "Linux 5.12 or later";
 Finding probe_kernel() {
     struct utsname name = {};
     ::uname(&name);
-    int major = 0;
-    int minor = 0;
-    // What the number promises is probed below; it is here for the reader of a bug report.
-    // NOLINTNEXTLINE(cert-err34-c): a number too large for an int is a kernel that nobody has
-    const bool read = std::sscanf(static_cast<const char*>(name.release), "%d.%d", &major, &minor) == 2;
-    const bool known = read && (major > 5 || (major == 5 && minor >= 12));
-    return {"kernel", known ? Status::ok : Status::limited,
-            format("Linux {} {}", static_cast<const char*>(name.release), static_cast<const char*>(name.machine)),
-            known ? "" : kernel_needed};
+    return judge_kernel(static_cast<const char*>(name.release), static_cast<const char*>(name.machine));
 }
 
 // From one attempt: ok, or missing with the remedy.
@@ -170,6 +162,19 @@ Finding probe_kvm() {
 }
 
 }  // namespace
+
+Finding judge_kernel(const std::string& release, const std::string& machine) {
+    int major = 0;
+    int minor = 0;
+    const char* const end = release.data() + release.size();
+    // What the number promises is probed too; it is here for the reader of a bug report.
+    const auto [dot, error] = std::from_chars(release.data(), end, major);
+    const bool read =
+        error == std::errc{} && dot != end && *dot == '.' && std::from_chars(dot + 1, end, minor).ec == std::errc{};
+    const bool known = read && (major > 5 || (major == 5 && minor >= 12));
+    return {"kernel", known ? Status::ok : Status::limited, format("Linux {} {}", release, machine),
+            known ? "" : kernel_needed};
+}
 
 int landlock_abi() {
     const long abi =

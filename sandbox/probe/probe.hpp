@@ -16,6 +16,9 @@ namespace sandbox {
 // The version of Landlock that the kernel has (landlock(7)); 0 where it has none. Jails make use of it from 2 on.
 [[nodiscard]] int landlock_abi();
 
+// What is promised by the kernel's release and machine, as uname(2) has them; what it does is tried.
+[[nodiscard]] Finding judge_kernel(const std::string& release, const std::string& machine);
+
 // Nothing is missing.
 [[nodiscard]] bool usable(const std::vector<Finding>& findings);
 

@@ -11,6 +11,7 @@
 #include "runtime/host/state/small_files.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/mountinfo.hpp"
 #include "sandbox/os/text.hpp"
 
 namespace runtime::host {
@@ -68,14 +69,17 @@ Touch touched_paths(const std::set<std::string>& held, const OurPaths& ours) {
 
 // In a mount namespace of its own its paths are others, but a mount of ours that it has says where it is from.
 Touch touched_mounts(int proc, const std::string& process, const OurPaths& ours) {
-    const auto mounts = sandbox::os::read_file_if_exists(proc, process + "/mountinfo");
-    if (!mounts) return {};
-    if (!ours.store.empty() && mounts->find(ours.store + "/") != std::string::npos) {
-        return {Severity::harm, "a mount of the store"};
-    }
-    if (!ours.project.empty() && mounts->find(" " + ours.project + " ") != std::string::npos) {
-        return {Severity::warning, "a mount of the pipeline's directory"};
-    }
+    const auto text = read_whole(proc, process + "/mountinfo");
+    if (!text) return {};  // it has ended meanwhile
+    const auto mounts = sandbox::os::parse_mounts(*text).mounts;
+    const auto has_mount_of = [&](const std::string& place) {
+        return std::ranges::any_of(mounts, [&](const sandbox::os::MountEntry& mount) {
+            return lies_under(mount.root, place) || lies_under(mount.target, place);
+        });
+    };
+    if (has_mount_of(ours.store)) return {Severity::harm, "a mount of the store"};
+    if (has_mount_of(ours.project)) return {Severity::warning, "a mount of the pipeline's directory"};
+    if (has_mount_of(ours.output)) return {Severity::warning, "a mount of the output directory"};
     return {};
 }
 

@@ -14,7 +14,8 @@ struct OurPaths {
 };
 
 // By the names of their programs: that something builds is a hint, and only what it touches makes it more than one. A
-// builder with a directory, file or mount in the store is harm; in the project or output, a warning.
+// builder with a directory, file or mount in the store is harm; in the project or output, a warning. Throws what
+// parse_mounts does.
 [[nodiscard]] Findings find_builders(const sandbox::os::HostFiles& host, const std::vector<Process>& processes,
                                      const OurPaths& ours);
 

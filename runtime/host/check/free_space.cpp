@@ -1,6 +1,5 @@
 #include "runtime/host/check/free_space.hpp"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,6 +41,10 @@ Findings check_room(const std::string& directory, double expected) {
     }
     struct statvfs about = {};
     if (::statvfs(place.c_str(), &about) != 0) return {};
+    return judge_room(name, about, expected);
+}
+
+Findings judge_room(const std::string& name, const struct statvfs& about, double expected) {
     if (about.f_blocks == 0) return {};  // one that does not count, as ramfs
     const double free = static_cast<double>(about.f_bavail) * static_cast<double>(about.f_frsize);
     const std::string space = format("{} has {} free", name, human_bytes(free));

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "sandbox/cgroup/scope.hpp"
+#include "sandbox/cgroup/place.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/text.hpp"
 

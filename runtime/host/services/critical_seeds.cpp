@@ -4,13 +4,10 @@
 
 #include <cstdlib>
 #include <set>
-#include <sstream>
 
+#include "runtime/host/services/session_marks.hpp"
 #include "runtime/host/services/ssh_link.hpp"
-#include "runtime/host/state/small_files.hpp"
-#include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
-#include "sandbox/os/sys.hpp"
 
 namespace runtime::host {
 namespace {
@@ -22,8 +19,6 @@ using sandbox::os::format;
 using sandbox::os::HostFiles;
 using sandbox::os::Json;
 
-constexpr std::uint32_t no_login = 0xFFFFFFFF;  // /proc/self/loginuid of what no login has started
-
 class Seeds {
   public:
     Seeds(const HostFiles& host, Systemd& systemd, const std::vector<Process>& processes, pid_t caller)
@@ -33,7 +28,7 @@ class Seeds {
             if (at->uid != 0) users_.insert(at->uid);
         }
         users_.insert(::geteuid());
-        if (const auto login = login_uid()) users_.insert(*login);
+        if (const auto login = login_uid(host)) users_.insert(*login);
     }
 
     // What both managers can have.
@@ -89,14 +84,6 @@ class Seeds {
         if (unit.load == "loaded") add(unit.name, what);
     }
 
-    [[nodiscard]] std::optional<std::uint32_t> login_uid() const {
-        Buffer buffer;
-        const auto text = read_small(host_.proc(), "self/loginuid", buffer);
-        if (!text || text->empty()) return std::nullopt;
-        const auto uid = static_cast<std::uint32_t>(std::strtoul(std::string(*text).c_str(), nullptr, 10));
-        return uid == no_login ? std::nullopt : std::optional(uid);
-    }
-
     // ListSessions: a(susso), of which 0 is the id, 1 the user, 4 the object.
     void add_logins() {
         constexpr const char* login1 = "org.freedesktop.login1";
@@ -126,25 +113,9 @@ class Seeds {
         }
     }
 
-    // sudo(8) takes the variable away; an ancestor of this user's, or any for root, has it still.
     [[nodiscard]] std::string ssh_connection() const {
-        constexpr std::string_view name = "SSH_CONNECTION=";
-        if (const char* own = std::getenv("SSH_CONNECTION")) return own;
-        for (const pid_t pid : ancestors_) {
-            std::istringstream variables(environment_of(pid));
-            for (std::string one; std::getline(variables, one, '\0');) {
-                if (one.starts_with(name)) return one.substr(name.size());
-            }
-        }
-        return {};
-    }
-
-    [[nodiscard]] std::string environment_of(pid_t pid) const {
-        try {
-            return sandbox::os::read_file(host_.proc(), format("{}/environ", pid));
-        } catch (const sandbox::os::SysError&) {
-            return {};  // another user's, or gone
-        }
+        const char* own = std::getenv("SSH_CONNECTION");
+        return own != nullptr ? own : find_ssh_connection(host_, ancestors_);
     }
 
     [[nodiscard]] bool has_ssh_ancestor() const {
@@ -168,23 +139,12 @@ class Seeds {
     void add_managers_of(const SshLink& link) {
         const std::string what =
             format("manages {}, by which the SSH peer of this session ({}) is reached", link.name, link.peer);
-        const auto holds = [&](const std::string& path) {
-            return ::faccessat(host_.root(), path.c_str(), F_OK, 0) == 0;
-        };
-        if (holds(format("run/systemd/netif/links/{}", link.index)) && is_configured_by_networkd(link)) {
-            add_if_loaded("systemd-networkd.service", what);
-        }
-        if (holds("run/network/ifstate." + link.name)) {  // ifup(8)
+        if (is_link_of_networkd(host_, link.index)) add_if_loaded("systemd-networkd.service", what);
+        if (is_link_of_ifup(host_, link.name)) {
             add_if_loaded("networking.service", what);
             add_if_loaded(format("ifup@{}.service", link.name), what);
         }
         add_network_manager(link, what);
-    }
-
-    [[nodiscard]] bool is_configured_by_networkd(const SshLink& link) const {
-        Buffer buffer;
-        const auto text = read_small(host_.root(), format("run/systemd/netif/links/{}", link.index), buffer);
-        return text && text->find("ADMIN_STATE=unmanaged") == std::string_view::npos;
     }
 
     void add_network_manager(const SshLink& link, const std::string& what) {

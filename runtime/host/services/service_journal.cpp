@@ -17,6 +17,7 @@ namespace {
 
 using sandbox::os::Fd;
 using sandbox::os::format;
+using sandbox::os::HostFiles;
 using sandbox::os::Json;
 using sandbox::os::sys;
 
@@ -24,8 +25,8 @@ constexpr const char* journal_name = "host-services.json";
 constexpr const char* lock_name = "host-services.lock";
 constexpr std::chrono::milliseconds between_tries{50};
 
-std::string boot_id() {
-    return sandbox::os::read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id");
+std::string boot_id(const HostFiles& host) {
+    return sandbox::os::read_file(host.proc(), "sys/kernel/random/boot_id");
 }
 
 }  // namespace
@@ -89,12 +90,12 @@ StartedUnits started_units_from(const Json& json) {
     return units;
 }
 
-StartedUnits ServiceJournal::peek(int store) {
+StartedUnits ServiceJournal::peek(int store, const HostFiles& host) {
     const auto text = sandbox::os::read_file_if_exists(store, journal_name);
     if (!text) return {};
     try {
         const Json json = Json::parse(*text);
-        if (json.at("boot") != boot_id()) return {};
+        if (json.at("boot") != boot_id(host)) return {};
         return started_units_from(json.at("units"));
     } catch (const Json::exception& error) {
         throw std::runtime_error(
@@ -104,13 +105,14 @@ StartedUnits ServiceJournal::peek(int store) {
     }
 }
 
-std::optional<ServiceJournal> ServiceJournal::lock(int store, const std::function<bool()>& is_interrupted) {
+std::optional<ServiceJournal> ServiceJournal::lock(int store, const std::function<bool()>& is_interrupted,
+                                                   const HostFiles& host) {
     constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
     Fd file(sys([&] { return ::openat(store, lock_name, flags, 0600); }, "open {}", lock_name));
     // Who has it may be waiting for a unit to end.
     for (;;) {
         const long locked = sandbox::os::try_sys([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); });
-        if (locked == 0) return ServiceJournal(store, std::move(file));
+        if (locked == 0) return ServiceJournal(store, std::move(file), host);
         if (locked != -EWOULDBLOCK)
             throw sandbox::os::SysError(static_cast<int>(-locked), format("lock {}", lock_name));
         if (is_interrupted()) return std::nullopt;
@@ -118,7 +120,8 @@ std::optional<ServiceJournal> ServiceJournal::lock(int store, const std::functio
     }
 }
 
-ServiceJournal::ServiceJournal(int store, Fd file) : units(peek(store)), store_(store), lock_(std::move(file)) {}
+ServiceJournal::ServiceJournal(int store, Fd file, const HostFiles& host)
+    : units(peek(store, host)), store_(store), boot_(boot_id(host)), lock_(std::move(file)) {}
 
 void ServiceJournal::write() const {
     if (units.all().empty()) {
@@ -129,7 +132,7 @@ void ServiceJournal::write() const {
         return;
     }
     sandbox::os::write_file_atomically(store_, journal_name,
-                                       Json({{"boot", boot_id()}, {"units", to_json(units)}}).dump(1) + "\n");
+                                       Json({{"boot", boot_}, {"units", to_json(units)}}).dump(1) + "\n");
 }
 
 }  // namespace runtime::host

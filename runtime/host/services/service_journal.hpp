@@ -9,6 +9,7 @@
 
 #include "runtime/host/services/service_plan.hpp"
 #include "sandbox/os/fd.hpp"
+#include "sandbox/os/host_files.hpp"
 #include "sandbox/os/json.hpp"
 
 namespace runtime::host {
@@ -41,18 +42,20 @@ class StartedUnits {
 class ServiceJournal {
   public:
     // `store`: its directory. Waits for who has it; nothing where `is_interrupted` says so meanwhile. Throws SysError.
-    static std::optional<ServiceJournal> lock(int store, const std::function<bool()>& is_interrupted);
+    static std::optional<ServiceJournal> lock(int store, const std::function<bool()>& is_interrupted,
+                                              const sandbox::os::HostFiles& host = {});
     // Without a lock and without making one: what it says at this moment.
-    [[nodiscard]] static StartedUnits peek(int store);
+    [[nodiscard]] static StartedUnits peek(int store, const sandbox::os::HostFiles& host = {});
 
     StartedUnits units;
     // On the disk when it returns.
     void write() const;
 
   private:
-    ServiceJournal(int store, sandbox::os::Fd file);
+    ServiceJournal(int store, sandbox::os::Fd file, const sandbox::os::HostFiles& host);
 
     int store_;
+    std::string boot_;
     sandbox::os::Fd lock_;
 };
 

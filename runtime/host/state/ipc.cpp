@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "runtime/host/state/small_files.hpp"
-#include "sandbox/os/files.hpp"
+#include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::host {
@@ -16,8 +16,8 @@ using sandbox::os::format;
 using sandbox::os::HostFiles;
 
 // The columns of proc_sysvipc(5) by their heading: the kernel adds new ones at the end.
-void read_system_v(const HostFiles& host, const char* kind, Table& table) {
-    const auto text = sandbox::os::read_file_if_exists(host.proc(), format("sysvipc/{}", kind));
+void read_system_v(const HostFiles& host, const char* kind, const char* id_heading, Table& table) {
+    const auto text = read_whole(host.proc(), format("sysvipc/{}", kind));
     if (!text) return;
     std::istringstream lines(*text);
     std::string line;
@@ -30,16 +30,14 @@ void read_system_v(const HostFiles& host, const char* kind, Table& table) {
         std::istringstream values(line);
         std::string word;
         for (std::size_t column = 0; values >> word && column < headings.size(); ++column) row[headings[column]] = word;
-        const auto number = [&](const char* heading) {
-            std::uint32_t value = 0;
-            const std::string& digits = row[heading];
-            std::from_chars(digits.data(), digits.data() + digits.size(), value);
-            return value;
-        };
-        // The creator stays what it was when the owner is changed.
-        Item item{format("owner {}", number("uid")), {.uid = number("cuid")}};
-        if (row.contains("cpid")) item.facts.pid = static_cast<pid_t>(number("cpid"));
-        table.items[format("{} {}", kind, row[std::string(kind) + "id"])] = std::move(item);
+        // The creator stays what it was when the owner is changed. What is no number is no owner.
+        const auto owner = sandbox::parse_id(row["uid"]);
+        Item item{format("owner {}", owner ? format("{}", *owner) : "unknown"),
+                  {.uid = sandbox::parse_id(row["cuid"])}};
+        const std::string& maker = row["cpid"];
+        std::from_chars(maker.data(), maker.data() + maker.size(), item.facts.pid);
+        const std::string& id = row[id_heading];
+        if (!id.empty()) table.items[format("{} {}", kind, id)] = std::move(item);
     }
 }
 
@@ -57,7 +55,9 @@ void read_files(const HostFiles& host, const std::string& path, Table& table) {
 
 Table observe_ipc(const HostFiles& host, const sandbox::os::MountTable& mounts) {
     Table table;
-    for (const char* kind : {"shm", "sem", "msg"}) read_system_v(host, kind, table);
+    read_system_v(host, "shm", "shmid", table);
+    read_system_v(host, "sem", "semid", table);
+    read_system_v(host, "msg", "msqid", table);
     read_files(host, "/dev/shm", table);
     for (const sandbox::os::MountEntry& mount : mounts.mounts) {
         if (mount.fstype == "mqueue") read_files(host, mount.target, table);

@@ -29,8 +29,7 @@ std::size_t aligned(std::size_t size) {
 enum class Next : std::uint8_t { more, done };
 
 // One datagram with its messages.
-Next read_messages(Bytes rest, bool is_dump, int& error,
-                   const std::function<void(const nlmsghdr& head, Bytes body)>& answer) {
+Next read_messages(Bytes rest, bool is_dump, int& error, const NetlinkAnswer& answer) {
     while (rest.size() >= sizeof(nlmsghdr)) {
         const auto head = take<nlmsghdr>(rest);
         if (head.nlmsg_len < sizeof head || head.nlmsg_len > rest.size()) return Next::done;
@@ -49,7 +48,7 @@ Next read_messages(Bytes rest, bool is_dump, int& error,
 
 }  // namespace
 
-int ask_kernel(const NetlinkRequest& request, const std::function<void(const nlmsghdr& head, Bytes body)>& answer) {
+int ask_kernel(const NetlinkRequest& request, const NetlinkAnswer& answer) {
     const long opened = try_sys([&] { return ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, request.protocol); });
     if (opened < 0) return static_cast<int>(-opened);
     const Fd socket(static_cast<int>(opened));

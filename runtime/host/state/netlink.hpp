@@ -21,8 +21,11 @@ struct NetlinkRequest {
     Bytes body;               // the header of the family
 };
 
+using NetlinkAnswer = std::function<void(const nlmsghdr& head, Bytes body)>;
 // Calls `answer` with the body of each answer. 0, or the errno with which the kernel refuses.
-int ask_kernel(const NetlinkRequest& request, const std::function<void(const nlmsghdr& head, Bytes body)>& answer);
+int ask_kernel(const NetlinkRequest& request, const NetlinkAnswer& answer);
+// Who is asked: this machine's kernel, or what stands for one.
+using Ask = std::function<int(const NetlinkRequest& request, const NetlinkAnswer& answer)>;
 
 // The attributes after a header of `skip` bytes; of several of one type the last.
 [[nodiscard]] Attributes attributes_of(Bytes body, std::size_t skip);

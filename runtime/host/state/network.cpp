@@ -8,12 +8,11 @@
 #include <net/if.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
 
 #include "runtime/host/state/netlink.hpp"
 #include "runtime/host/state/small_files.hpp"
-#include "sandbox/os/files.hpp"
+#include "sandbox/ids/idmap.hpp"
 #include "sandbox/os/format.hpp"
 
 namespace runtime::host {
@@ -30,7 +29,7 @@ Bytes bytes_of(const Header& header) {
 template <class Header>
 Header header_of(Bytes body) {
     Header header{};
-    std::memcpy(&header, body.data(), std::min(sizeof header, body.size()));
+    if (!body.empty()) std::memcpy(&header, body.data(), std::min(sizeof header, body.size()));
     return header;
 }
 
@@ -41,13 +40,11 @@ std::string address_text(int family, Bytes value) {
     return text.data();
 }
 
-// The user that a tun device belongs to; -1 where nobody, and of other links.
+// The user that a tun device belongs to; the kernel says -1 where it is nobody's, and nothing of other links.
 std::optional<std::uint32_t> tun_owner(const HostFiles& host, const std::string& name) {
     Buffer buffer{};
     const auto text = read_small(host.sys(), "class/net/" + name + "/owner", buffer);
-    std::int64_t uid = -1;
-    if (text) std::from_chars(text->data(), text->data() + text->size(), uid);
-    return uid < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(uid));
+    return text ? sandbox::parse_id(*text) : std::nullopt;
 }
 
 using Names = std::map<std::uint32_t, std::string>;
@@ -58,11 +55,10 @@ std::string name_of_link(const Names& names, std::uint32_t index) {
 }
 
 // Whether it is up is a setting; whether its cable is plugged in is not.
-Names read_links(const HostFiles& host, Table& links) {
+Names read_links(const HostFiles& host, const Ask& ask, Table& links) {
     Names names;
     const ifinfomsg all{};
-    const int error = ask_kernel({NETLINK_ROUTE, RTM_GETLINK, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&,
-                                                                                              Bytes body) {
+    const int error = ask({NETLINK_ROUTE, RTM_GETLINK, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&, Bytes body) {
         const auto head = header_of<ifinfomsg>(body);
         const Attributes attributes = attributes_of(body, sizeof head);
         if (!attributes.contains(IFLA_IFNAME)) return;
@@ -81,10 +77,9 @@ Names read_links(const HostFiles& host, Table& links) {
     return names;
 }
 
-void read_addresses(const Names& names, const Table& links, Table& addresses) {
+void read_addresses(const Ask& ask, const Names& names, const Table& links, Table& addresses) {
     const ifaddrmsg all{};
-    const int error = ask_kernel({NETLINK_ROUTE, RTM_GETADDR, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&,
-                                                                                              Bytes body) {
+    const int error = ask({NETLINK_ROUTE, RTM_GETADDR, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&, Bytes body) {
         const auto head = header_of<ifaddrmsg>(body);
         const Attributes attributes = attributes_of(body, sizeof head);
         const auto value = attributes.contains(IFA_LOCAL) ? attributes.find(IFA_LOCAL) : attributes.find(IFA_ADDRESS);
@@ -98,50 +93,49 @@ void read_addresses(const Names& names, const Table& links, Table& addresses) {
     if (error != 0) addresses.unreadable = std::strerror(error);
 }
 
-void read_routes(const Names& names, const Table& links, Table& routes) {
+void read_routes(const Ask& ask, const Names& names, const Table& links, Table& routes) {
     const rtmsg all{};
-    const int error =
-        ask_kernel({NETLINK_ROUTE, RTM_GETROUTE, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&, Bytes body) {
-            const auto head = header_of<rtmsg>(body);
-            const Attributes attributes = attributes_of(body, sizeof head);
-            const std::uint32_t table = number_of(attributes, RTA_TABLE);
-            if (table == RT_TABLE_LOCAL || (head.rtm_flags & RTM_F_CLONED) != 0) return;
-            const auto address = [&](unsigned type) { return address_text(head.rtm_family, attributes.at(type)); };
-            std::string text = attributes.contains(RTA_DST) ? format("{}/{}", address(RTA_DST), head.rtm_dst_len)
-                               : head.rtm_family == AF_INET ? "default"
-                                                            : "default (IPv6)";
-            if (attributes.contains(RTA_GATEWAY)) text += " via " + address(RTA_GATEWAY);
-            Facts facts;
-            if (attributes.contains(RTA_OIF)) {
-                const std::string link = name_of_link(names, number_of(attributes, RTA_OIF));
-                text += " dev " + link;
-                if (const auto found = links.items.find(link); found != links.items.end()) facts = found->second.facts;
-            }
-            text += format(" metric {}", number_of(attributes, RTA_PRIORITY));
-            if (table != RT_TABLE_MAIN) text += format(" table {}", table);
-            routes.items[text] = {{}, std::move(facts)};
-        });
+    const int error = ask({NETLINK_ROUTE, RTM_GETROUTE, NLM_F_DUMP, bytes_of(all)}, [&](const nlmsghdr&, Bytes body) {
+        const auto head = header_of<rtmsg>(body);
+        const Attributes attributes = attributes_of(body, sizeof head);
+        const std::uint32_t table = number_of(attributes, RTA_TABLE);
+        if (table == RT_TABLE_LOCAL || (head.rtm_flags & RTM_F_CLONED) != 0) return;
+        const auto address = [&](unsigned type) { return address_text(head.rtm_family, attributes.at(type)); };
+        std::string text = attributes.contains(RTA_DST) ? format("{}/{}", address(RTA_DST), head.rtm_dst_len)
+                           : head.rtm_family == AF_INET ? "default"
+                                                        : "default (IPv6)";
+        if (attributes.contains(RTA_GATEWAY)) text += " via " + address(RTA_GATEWAY);
+        Facts facts;
+        if (attributes.contains(RTA_OIF)) {
+            const std::string link = name_of_link(names, number_of(attributes, RTA_OIF));
+            text += " dev " + link;
+            if (const auto found = links.items.find(link); found != links.items.end()) facts = found->second.facts;
+        }
+        text += format(" metric {}", number_of(attributes, RTA_PRIORITY));
+        if (table != RT_TABLE_MAIN) text += format(" table {}", table);
+        routes.items[text] = {{}, std::move(facts)};
+    });
     if (error != 0) routes.unreadable = std::strerror(error);
 }
 
 // To ask a kernel that has not loaded it would load it.
 bool is_nftables_there(const HostFiles& host) {
-    const auto modules = sandbox::os::read_file_if_exists(host.proc(), "modules");
+    const auto modules = read_whole(host.proc(), "modules");
     return !modules || ("\n" + *modules).find("\nnf_tables ") != std::string::npos ||
-           sandbox::os::exists(host.sys(), "module/nf_tables");
+           ::faccessat(host.sys(), "module/nf_tables", F_OK, 0) == 0;
 }
 
 }  // namespace
 
-Network observe_network(const HostFiles& host) {
+Network observe_network(const HostFiles& host, const Ask& ask) {
     Network network;
-    const Names names = read_links(host, network.links);
-    read_addresses(names, network.links, network.addresses);
-    read_routes(names, network.links, network.routes);
+    const Names names = read_links(host, ask, network.links);
+    read_addresses(ask, names, network.links, network.addresses);
+    read_routes(ask, names, network.links, network.routes);
     return network;
 }
 
-Table observe_nftables(const HostFiles& host) {
+Table observe_nftables(const HostFiles& host, const Ask& ask) {
     Table table;
     if (!is_nftables_there(host)) {
         table.unreadable = "nf_tables is not loaded";
@@ -153,23 +147,22 @@ Table observe_nftables(const HostFiles& host) {
     const auto number = [](const Attributes& attributes, unsigned which) {
         return ntohl(number_of(attributes, which));
     };
-    int error =
-        ask_kernel({NETLINK_NETFILTER, type(NFT_MSG_GETGEN), 0, bytes_of(all)}, [&](const nlmsghdr&, Bytes body) {
-            const Attributes attributes = attributes_of(body, sizeof all);
-            table.items["ruleset"] = {format("generation {}", number(attributes, NFTA_GEN_ID)), {}};
-        });
+    int error = ask({NETLINK_NETFILTER, type(NFT_MSG_GETGEN), 0, bytes_of(all)}, [&](const nlmsghdr&, Bytes body) {
+        const Attributes attributes = attributes_of(body, sizeof all);
+        table.items["ruleset"] = {format("generation {}", number(attributes, NFTA_GEN_ID)), {}};
+    });
     if (error == 0) {
-        error = ask_kernel({NETLINK_NETFILTER, type(NFT_MSG_GETTABLE), NLM_F_DUMP, bytes_of(all)},
-                           [&](const nlmsghdr&, Bytes body) {
-                               const Attributes attributes = attributes_of(body, sizeof all);
-                               if (!attributes.contains(NFTA_TABLE_NAME)) return;
-                               // Tables that go with their maker know its netlink port, which is its pid where it has
-                               // one socket.
-                               Facts facts;
-                               facts.pid = static_cast<pid_t>(number(attributes, NFTA_TABLE_OWNER));
-                               table.items[format("table {} of family {}", text_of(attributes.at(NFTA_TABLE_NAME)),
-                                                  header_of<nfgenmsg>(body).nfgen_family)] = {{}, std::move(facts)};
-                           });
+        error = ask({NETLINK_NETFILTER, type(NFT_MSG_GETTABLE), NLM_F_DUMP, bytes_of(all)},
+                    [&](const nlmsghdr&, Bytes body) {
+                        const Attributes attributes = attributes_of(body, sizeof all);
+                        if (!attributes.contains(NFTA_TABLE_NAME)) return;
+                        // Tables that go with their maker know its netlink port, which is its pid where it has one
+                        // socket.
+                        Facts facts;
+                        facts.pid = static_cast<pid_t>(number(attributes, NFTA_TABLE_OWNER));
+                        table.items[format("table {} of family {}", text_of(attributes.at(NFTA_TABLE_NAME)),
+                                           header_of<nfgenmsg>(body).nfgen_family)] = {{}, std::move(facts)};
+                    });
     }
     if (error != 0) table.unreadable = error == EPERM ? "only root may read it" : std::strerror(error);
     return table;

@@ -1,6 +1,7 @@
 // The host's network: links, addresses, routes, and the tables of nftables where they may be read.
 #pragma once
 #include "runtime/host/state/item.hpp"
+#include "runtime/host/state/netlink.hpp"
 #include "sandbox/os/host_files.hpp"
 
 namespace runtime::host {
@@ -10,9 +11,9 @@ struct Network {
     Table addresses;  // "ADDRESS/PREFIX dev LINK"; each has the facts of its link
     Table routes;     // of all tables but the local one, which follows the addresses
 };
-[[nodiscard]] Network observe_network(const sandbox::os::HostFiles& host);
+[[nodiscard]] Network observe_network(const sandbox::os::HostFiles& host, const Ask& ask = ask_kernel);
 
 // Each table, and the number of the generation, which every change of any rule makes another. Only root may read it.
-[[nodiscard]] Table observe_nftables(const sandbox::os::HostFiles& host);
+[[nodiscard]] Table observe_nftables(const sandbox::os::HostFiles& host, const Ask& ask = ask_kernel);
 
 }  // namespace runtime::host

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "runtime/host/state/small_files.hpp"
+#include "sandbox/cgroup/place.hpp"
 #include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 
@@ -16,58 +17,80 @@ using sandbox::os::format;
 using sandbox::os::HostFiles;
 using sandbox::os::SysError;
 
-// The next word of `text` as a number; 0 if it is none.
-template <class Number>
-Number take_number(std::string_view& text) {
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-    Number number = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    text.remove_prefix(std::min(text.find(' '), text.size()));
-    return error == std::errc{} ? number : Number{0};
-}
+// Fields between blanks, each read as a number.
+class Numbers {
+  public:
+    explicit Numbers(std::string_view text) : rest_(text) {}
+    // 0 where there is none, or one that is too large; good() says so.
+    template <class Number>
+    Number take() {
+        const std::string_view word = skip();
+        Number number = 0;
+        const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+        const bool is_number = error == std::errc{} && stop == word.data() + word.size();
+        is_good_ = is_good_ && is_number;
+        return is_number ? number : Number{0};
+    }
+    std::string_view skip() {
+        rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
+        const std::string_view word = rest_.substr(0, rest_.find(' '));
+        rest_.remove_prefix(word.size());
+        return word;
+    }
+    [[nodiscard]] bool is_good() const { return is_good_; }
+
+  private:
+    std::string_view rest_;
+    bool is_good_ = true;
+};
 
 // proc_pid_stat(5): pid (comm) state ppid pgrp session tty_nr tpgid flags … starttime, which is field 22. The name may
-// hold blanks and brackets, so it ends at the last one. False for a kernel thread.
+// hold blanks and brackets, so it ends at the last one. False for a kernel thread, and for what is no such line.
 bool parse_stat(std::string_view text, Process& process) {
     const std::size_t open = text.find('(');
     const std::size_t close = text.rfind(')');
-    if (open == std::string_view::npos || close == std::string_view::npos || close + 4 > text.size()) return false;
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open || close + 4 > text.size())
+        return false;
     process.comm = text.substr(open + 1, close - open - 1);
     process.state = text[close + 2];
-    text.remove_prefix(close + 3);
-    process.parent = take_number<pid_t>(text);
-    take_number<int>(text);  // pgrp
-    process.session = take_number<pid_t>(text);
-    process.terminal = take_number<int>(text);
-    take_number<int>(text);                              // tpgid
+    Numbers numbers(text.substr(close + 3));
+    process.parent = numbers.take<pid_t>();
+    numbers.skip();  // pgrp
+    process.session = numbers.take<pid_t>();
+    process.terminal = numbers.take<int>();
+    numbers.skip();                                      // tpgid
     constexpr unsigned long kernel_thread = 0x00200000;  // PF_KTHREAD
-    if ((take_number<unsigned long>(text) & kernel_thread) != 0) return false;
-    for (int field = 10; field <= 21; ++field) take_number<std::int64_t>(text);
-    process.start = take_number<std::uint64_t>(text);
-    return true;
-}
-
-// cgroups(7): "0::/user.slice/..." is the unified hierarchy.
-std::string unified_cgroup(std::string_view text) {
-    const std::size_t line = text.starts_with("0::") ? 0 : text.find("\n0::");
-    if (line == std::string_view::npos) return {};
-    text.remove_prefix(line + (line == 0 ? 3 : 4));
-    return std::string(text.substr(0, text.find('\n')));
+    if ((numbers.take<unsigned long>() & kernel_thread) != 0) return false;
+    for (int field = 10; field <= 21; ++field) numbers.skip();
+    process.start = numbers.take<std::uint64_t>();
+    return numbers.is_good();
 }
 
 // "user:[4026531837]"
 std::uint64_t user_namespace(int proc, const std::string& pid, Buffer& buffer) {
     const long got = ::readlinkat(proc, (pid + "/ns/user").c_str(), buffer.data(), buffer.size());
     constexpr std::string_view start = "user:[";
-    if (got <= static_cast<long>(start.size())) return 0;
+    if (got <= 0) return 0;
+    std::string_view target(buffer.data(), static_cast<std::size_t>(got));
+    if (!target.starts_with(start)) return 0;
+    target.remove_prefix(start.size());
     std::uint64_t inode = 0;
-    std::from_chars(buffer.data() + start.size(), buffer.data() + got, inode);
+    std::from_chars(target.data(), target.data() + target.size(), inode);
     return inode;
+}
+
+// Version 2 comes last, behind a dozen others on some machines, and its path may be as long as a path can be.
+std::string cgroup_of(int proc, const std::string& pid, Buffer& buffer) {
+    const auto text = read_small(proc, pid + "/cgroup", buffer);
+    if (!text) return {};
+    if (text->size() + 1 < buffer.size()) return sandbox::unified_cgroup(*text);
+    return sandbox::unified_cgroup(read_whole(proc, pid + "/cgroup").value_or(""));
 }
 
 std::optional<Process> read_process(int proc, const std::string& pid) {
     Process process;
-    std::from_chars(pid.data(), pid.data() + pid.size(), process.pid);
+    const auto [stop, error] = std::from_chars(pid.data(), pid.data() + pid.size(), process.pid);
+    if (error != std::errc{} || stop != pid.data() + pid.size()) return std::nullopt;
     Buffer buffer{};
     const auto text = read_small(proc, pid + "/stat", buffer);
     if (!text || !parse_stat(*text, process)) return std::nullopt;
@@ -76,7 +99,7 @@ std::optional<Process> read_process(int proc, const std::string& pid) {
     struct stat folder = {};
     if (::fstatat(proc, pid.c_str(), &folder, 0) != 0) return std::nullopt;
     process.uid = folder.st_uid;
-    if (const auto cgroup = read_small(proc, pid + "/cgroup", buffer)) process.cgroup = unified_cgroup(*cgroup);
+    process.cgroup = cgroup_of(proc, pid, buffer);
     process.user_namespace = user_namespace(proc, pid, buffer);
     return process;
 }

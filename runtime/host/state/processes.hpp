@@ -14,7 +14,7 @@ struct Process {
     char state = '?';         // proc_pid_stat(5); Z is a process that has ended and waits for its parent
     int terminal = 0;         // device number of the controlling terminal; 0: none
     std::uint64_t start = 0;  // clock ticks after boot; pid and start together name a process for good
-    std::string comm;
+    std::string comm = {};
     pid_t session = 0;                 // setsid(2)
     std::string cgroup = {};           // of the unified hierarchy
     std::uint64_t user_namespace = 0;  // inode; 0: not ours to see

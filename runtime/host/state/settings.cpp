@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "runtime/host/state/small_files.hpp"
-#include "sandbox/os/files.hpp"
 
 namespace runtime::host {
 namespace {
@@ -51,16 +50,17 @@ Table observe_sysctls(const HostFiles& host) {
 
 Table observe_modules(const HostFiles& host) {
     Table table;
-    const auto text = sandbox::os::read_file_if_exists(host.proc(), "modules");
+    const auto text = read_whole(host.proc(), "modules");
     if (!text) {
-        table.unreadable = "this kernel has no modules";
+        table.unreadable = errno == ENOENT ? "this kernel has no modules" : std::strerror(errno);
         return table;
     }
     // "name size users ..."; the numbers change by themselves.
     for (std::string_view rest = *text; !rest.empty();) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        table.items[std::string(line.substr(0, line.find(' ')))] = {};
+        const std::string_view name = line.substr(0, line.find(' '));
+        if (!name.empty()) table.items[std::string(name)] = {};
     }
     return table;
 }

@@ -17,6 +17,7 @@ using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 // Null where it cannot be opened; errno says why. `more_flags`: O_NOFOLLOW where the last part must not be a link.
 inline Folder open_folder(int parent, const std::string& path, int more_flags = 0) {
     const int folder = ::openat(parent, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | more_flags);
+    if (folder < 0 && errno == EBADF) errno = ENOENT;  // of a machine that has no such directory
     return {folder < 0 ? nullptr : ::fdopendir(folder), ::closedir};
 }
 

@@ -38,43 +38,16 @@ Json ask(Bus& bus, const BusTarget& target, const char* member) {
     return bus.call(bus.new_call(target, member)).read_values();
 }
 
-// ListUnitsByPatterns: a(ssssssouso), of which 0 is the name, 3 and 4 the state.
 void list_units(Bus& bus, std::string_view mark, std::uint32_t owner, UnitTables& tables) {
     BusMessage request = bus.new_call(manager, "ListUnitsByPatterns");
     add_texts(request, unit_states);
     add_texts(request, unit_patterns);
-    const Json answer = bus.call(request).read_values();
-    for (const Json& unit : answer.at(0)) {
-        const auto name = unit.at(0).get<std::string>();
-        const std::string key = format("{}{}", mark, name);
-        std::string state = unit.at(3).get<std::string>();
-        if (name.ends_with(".timer")) {
-            tables.timers.items[key] = {state, {.uid = owner}};  // what it waits for is no change
-        } else {
-            tables.units.items[key] = {state + " " + unit.at(4).get<std::string>(), {.uid = owner}};
-        }
-    }
+    add_units(bus.call(request).read_values(), mark, owner, tables);
 }
 
 void list_logind(Bus& bus, Services& services) {
-    // a(susso): id, uid, name, seat, path
-    const Json logins = ask(bus, logind, "ListSessions");
-    for (const Json& login : logins.at(0)) {
-        const auto seat = login.at(3).get<std::string>();
-        services.logins.items[format("session {}", login.at(0).get<std::string>())] = {
-            format("{}{}{}", login.at(2).get<std::string>(), seat.empty() ? "" : " on ", seat),
-            {.uid = login.at(1).get<std::uint32_t>()}};
-    }
-    // a(ssssuu): what, who, why, mode, uid, pid
-    const Json locks = ask(bus, logind, "ListInhibitors");
-    for (const Json& lock : locks.at(0)) {
-        Facts facts;
-        facts.uid = lock.at(4).get<std::uint32_t>();
-        facts.pid = lock.at(5).get<pid_t>();
-        const std::string name = format("{}: {} ({}), process {}", lock.at(1).get<std::string>(),
-                                        lock.at(0).get<std::string>(), lock.at(3).get<std::string>(), facts.pid);
-        services.inhibitors.items[name] = {lock.at(2).get<std::string>(), std::move(facts)};
-    }
+    add_logins(ask(bus, logind, "ListSessions"), services.logins);
+    add_inhibitors(ask(bus, logind, "ListInhibitors"), services.inhibitors);
 }
 
 // Calls `act`; why it could not, where the bus says no.
@@ -171,6 +144,42 @@ void find_facts(const Table& before, Table& after, Add add) {
 }
 
 }  // namespace
+
+// a(ssssssouso), of which 0 is the name, 3 and 4 the state.
+void add_units(const Json& answer, std::string_view mark, std::uint32_t owner, UnitTables& tables) {
+    for (const Json& unit : answer.at(0)) {
+        const auto name = unit.at(0).get<std::string>();
+        const std::string key = format("{}{}", mark, name);
+        std::string state = unit.at(3).get<std::string>();
+        if (name.ends_with(".timer")) {
+            tables.timers.items[key] = {state, {.uid = owner}};  // what it waits for is no change
+        } else {
+            tables.units.items[key] = {state + " " + unit.at(4).get<std::string>(), {.uid = owner}};
+        }
+    }
+}
+
+// a(susso): id, uid, name, seat, path
+void add_logins(const Json& answer, Table& logins) {
+    for (const Json& login : answer.at(0)) {
+        const auto seat = login.at(3).get<std::string>();
+        logins.items[format("session {}", login.at(0).get<std::string>())] = {
+            format("{}{}{}", login.at(2).get<std::string>(), seat.empty() ? "" : " on ", seat),
+            {.uid = login.at(1).get<std::uint32_t>()}};
+    }
+}
+
+// a(ssssuu): what, who, why, mode, uid, pid
+void add_inhibitors(const Json& answer, Table& inhibitors) {
+    for (const Json& lock : answer.at(0)) {
+        Facts facts;
+        facts.uid = lock.at(4).get<std::uint32_t>();
+        facts.pid = lock.at(5).get<pid_t>();
+        const std::string name = format("{}: {} ({}), process {}", lock.at(1).get<std::string>(),
+                                        lock.at(0).get<std::string>(), lock.at(3).get<std::string>(), facts.pid);
+        inhibitors.items[name] = {lock.at(2).get<std::string>(), std::move(facts)};
+    }
+}
 
 Services observe_services() {
     Services services;

@@ -25,9 +25,13 @@ std::string_view group_of(const MountEntry& mount) {
 
 }  // namespace
 
+Peers::Peers(const sandbox::os::MountTable& table) : mounts_(table.mounts) {
+    for (const MountEntry& mount : mounts_) by_id_.emplace(mount.id, &mount);
+}
+
 const MountEntry* Peers::parent_of(const MountEntry& mount) const {
-    const auto parent = std::ranges::find(mounts_, mount.parent, &MountEntry::id);
-    return parent == mounts_.end() ? nullptr : &*parent;
+    const auto parent = by_id_.find(mount.parent);
+    return parent == by_id_.end() ? nullptr : parent->second;
 }
 
 bool Peers::are_peers(const MountEntry& one, const MountEntry& other) const {
@@ -36,6 +40,7 @@ bool Peers::are_peers(const MountEntry& one, const MountEntry& other) const {
 }
 
 const MountEntry* Peers::peer_outside(const MountEntry& mount, const std::string& directory) const {
+    if (group_of(mount).empty()) return nullptr;
     const auto peer = std::ranges::find_if(mounts_, [&](const MountEntry& other) {
         return are_peers(mount, other) && !lies_under(other.target, directory);
     });
@@ -44,7 +49,7 @@ const MountEntry* Peers::peer_outside(const MountEntry& mount, const std::string
 
 const MountEntry* Peers::original_of(const MountEntry& mount) const {
     const MountEntry* parent = parent_of(mount);
-    if (parent == nullptr) return nullptr;
+    if (parent == nullptr || group_of(*parent).empty()) return nullptr;
     for (const MountEntry& other : mounts_) {
         if (other.id == mount.id) return nullptr;
         const MountEntry* peer = parent_of(other);

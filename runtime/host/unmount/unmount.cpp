@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 #include <memory>
 
 #include "runtime/host/unmount/peers.hpp"
@@ -60,24 +61,26 @@ class Tree {
             if (lies_under(mount.target, directory)) inside_.push_back(&mount);
         }
         std::ranges::reverse(inside_);
+        for (const MountEntry* mount : inside_) children_[mount->parent].push_back(mount);
     }
     std::vector<MountEntry> from_top() {
+        std::set<int> ids;
+        for (const MountEntry* mount : inside_) ids.insert(mount->id);
         for (const MountEntry* mount : inside_) {
-            const bool has_parent = std::ranges::any_of(
-                inside_, [&](const MountEntry* other) { return other->id == mount->parent && other != mount; });
-            if (!has_parent) add(*mount);
+            if (mount->parent == mount->id || !ids.contains(mount->parent)) add(*mount);
         }
         return std::move(order_);
     }
 
   private:
     void add(const MountEntry& mount) {
-        for (const MountEntry* child : inside_) {
-            if (child->parent == mount.id && child != &mount) add(*child);
+        for (const MountEntry* child : children_[mount.id]) {
+            if (child != &mount) add(*child);
         }
         order_.push_back(mount);
     }
     std::vector<const MountEntry*> inside_;
+    std::map<int, std::vector<const MountEntry*>> children_;
     std::vector<MountEntry> order_;
 };
 

@@ -14,7 +14,7 @@
 #include <sstream>
 
 #include "tests/support/catch.hpp"
-#include "tests/unit/temporary_directory.hpp"
+#include "tests/unit/machine.hpp"
 
 using sandbox::Caller;
 using sandbox::IdMapError;
@@ -245,4 +245,141 @@ TEST_CASE("root of a user namespace takes ids that exist there, or says that the
         map("0 0 4294967295\n");
         CHECK(choice(IdMode::single) == sandbox::IdMap{IdMode::single, 0x70000000, 0x70000000, 1});
     }
+}
+
+TEST_CASE("what distributions write into subuid is understood", "[idmap]") {
+    const auto base = [](const std::string& text, const Caller& caller) {
+        const Files at;
+        at.subids(text);
+        return resolve_idmap(IdMode::range, caller, at.host()).map.uid_base;
+    };
+    CHECK(base("ann:100000:65536\n", ann) == 100000);                  // useradd
+    CHECK(base("1000:165536:65536\n", ann) == 165536);                 // by number
+    CHECK(base("bob:100000:65536\nann:165536:65536", ann) == 165536);  // no newline at the end
+    CHECK(base("ann:524288:1073741824\n", ann) == 524288);             // a billion ids, as podman's pages advise
+    CHECK(base("root:1000000:1000000000\n", root) == 1000000);         // as LXD's packages write it
+}
+
+TEST_CASE("comments, blank lines and lines of other forms are passed over", "[idmap]") {
+    const Files at;
+    at.subids(
+        "# ann:1000000:65536\n#ann:1000000:65536\n\n   \n:1000000:65536\nann\nann:\nann::\nann:x:y\nann:1000000:\n"
+        " ann:1000000:65536\nann :1000000:65536\nANN:1000000:65536\nann:1000000:65536:\nann:1000000:65536 # mine\n"
+        "ann:165536:65536\n");
+    CHECK(resolve_idmap(IdMode::range, ann, at.host()).map.uid_base == 165536);
+}
+
+TEST_CASE("of lines twice and of ranges that overlap, the first that is large enough is taken", "[idmap]") {
+    const Files at;
+    at.subids(
+        "ann:100000:65535\nann:200000:65536\nann:200000:65536\nann:150000:100000\nbob:200000:65536\n1000:300000:"
+        "65536\n");
+    CHECK(resolve_idmap(IdMode::range, ann, at.host()).map == sandbox::IdMap{IdMode::range, 200000, 200000, 65536});
+}
+
+TEST_CASE("numbers past 32 bits, signs, other bases and stray bytes give nobody an id", "[idmap]") {
+    using namespace std::string_view_literals;
+    for (const std::string_view line :
+         {"ann:4294967296:65536\n"sv, "ann:4295067296:65536\n"sv, "ann:100000:4294967296\n"sv,
+          "ann:100000:18446744073709551616\n"sv, "ann:18446744073709551615:65536\n"sv, "ann:4294901761:65536\n"sv,
+          "ann:-100000:65536\n"sv, "ann:+100000:65536\n"sv, "ann:100000:-65536\n"sv, "ann:0x186A0:0x10000\n"sv,
+          "ann:1e5:65536\n"sv, "ann:100000:65536\r\n"sv, "ann:100000:65536\0\n"sv, "ann\0:100000:65536\n"sv,
+          "\xef\xbb\xbf"
+          "ann:100000:65536\n"sv,
+          "ann:\xef\xbc\x91"
+          "00000:65536\n"sv}) {
+        const Files at;
+        at.subids(line);
+        CAPTURE(std::string(line));
+        CHECK(refusal(ann, at).find("no range of 65536 ids for user ann (uid 1000) in /etc/subuid and /etc/subgid") ==
+              0);
+    }
+    const Files at;
+    at.subids(std::string(1 << 20, 'x') + ":100000:65536\n" + "ann:" + std::string(1 << 20, '1') +
+              ":65536\nann:165536:65536\n");
+    INFO("a line of 1 MiB is passed over like others");
+    CHECK(resolve_idmap(IdMode::range, ann, at.host()).map.uid_base == 165536);
+}
+
+TEST_CASE("the last ids that exist can be had, and not one more", "[idmap]") {
+    const Files at;
+    at.subids("ann:4294901759:65536\n");
+    CHECK(resolve_idmap(IdMode::range, ann, at.host()).map.uid_base == 4294901759U);
+    at.subids("ann:4294901760:65536\n");
+    INFO("4294967295 is the kernel's word for no id");
+    CHECK(refusal(ann, at).find("no range of 65536 ids") == 0);
+}
+
+TEST_CASE("root's own block keeps clear of every id that newuidmap would give to somebody", "[idmap]") {
+    const auto base = [](const std::string& line) {
+        const Files at;
+        at.subids(line);
+        return resolve_idmap(IdMode::range, root, at.host()).map.uid_base;
+    };
+    CHECK(base("") == 0x70000000);
+    INFO("newuidmap reads numbers as strtoul(3) does: other bases, blanks and a plus too");
+    CHECK(base("vm:0x70000000:65536\n") == 0x70010000);
+    CHECK(base("vm:016000000000:0x10000\n") == 0x70010000);
+    CHECK(base("vm: +1879048192:65536\n") == 0x70010000);
+    CHECK(base("vm:1879048191:2\n") == 0x70010000);
+    CHECK(base("vm:-5:65536\n") == 0x70000000);
+    for (const char* line : {"vm:1000000:4294967296\n", "vm:1000000:18446744073709551615\n",
+                             "vm:1000000:99999999999999999999\n", "vm:0:0xffffffffffffffff\n"}) {
+        CAPTURE(line);
+        const Files at;
+        at.subids(line);
+        INFO("a range that is said to be larger than all ids leaves no room behind it");
+        CHECK(refusal(root, at).find("no free block of 65536 ids") == 0);
+    }
+}
+
+TEST_CASE("what passwd and group speak of is taken, whatever else is in their lines", "[idmap]") {
+    const Files at;
+    at.write("etc/passwd",
+             "# comment\n+::::::\nbroken\nroot:x:0:0:root:/root:/bin/sh\nodd:x:1879048200:99999999999:::\n"
+             "wide:x:4296015488:0:::\nann:x:1000:1000::/home/ann:/bin/sh\nann2:x:1000:1000:::");
+    at.write("etc/group", "g:x:1879113800:ann,bob\n\xff:x:x:\n");
+    CHECK(resolve_idmap(IdMode::range, root, at.host()).map.uid_base == 0x70020000);
+    at.subids("ann:100000:65536\nann2:200000:65536\n");
+    INFO("of two names of one number, passwd's first counts");
+    CHECK(resolve_idmap(IdMode::range, ann, at.host()).map.uid_base == 100000);
+}
+
+TEST_CASE("a file of ids that cannot be read is an error that names it", "[idmap]") {
+    const tests::Machine machine;
+    machine.folder("etc/subuid");
+    CHECK_THROWS_WITH(resolve_idmap(IdMode::range, Caller{1000, 1000, "ann"}, machine.files()),
+                      Catch::Contains("/etc/subuid"));
+}
+
+TEST_CASE("map files of other kernels and odd ones", "[idmap]") {
+    const auto base = [](std::string_view map) {
+        const Files at;
+        at.write("proc/self/uid_map", map);
+        at.write("proc/self/gid_map", map);
+        return resolve_idmap(IdMode::range, root, at.host()).map.uid_base;
+    };
+    CHECK(base("         0          0 4294967295\n") == 0x70000000);
+    CHECK(base("0 0 4294967295") == 0x70000000);
+    INFO("lines in another order, that overlap, or of numbers that no map has");
+    CHECK(base("65536 200000 131072\n0 1000 65536\n") == 65536);
+    CHECK(base("0 1000 300000\n100 2000 5\n") == 65536);
+    CHECK(base("0 1000 18446744073709551615\n") == 0x70000000);
+    CHECK(base("18446744073709551615 0 10\n0 0 4294967295\n") == 0x70000000);
+    for (const char* map : {"", "\n", "x y z\n", "0 0\n", "-1 0 4294967295\n"}) {
+        CAPTURE(map);
+        CHECK_THROWS_WITH(base(map), Catch::Contains("have no free block of 65536"));
+    }
+}
+
+TEST_CASE("groups that a namespace keeps are known by the kernel's word", "[idmap]") {
+    const auto can_drop = [](std::string_view word) {
+        const tests::Machine machine;
+        machine.file("proc/self/setgroups", word);
+        return sandbox::can_drop_groups({IdMode::range, 100000, 100000, 65536}, machine.files());
+    };
+    CHECK(can_drop("allow\n"));
+    CHECK_FALSE(can_drop("deny\n"));
+    CHECK_FALSE(can_drop("deny"));
+    CHECK(can_drop(""));
 }

@@ -1,6 +1,7 @@
 #include "sandbox/os/mountinfo.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/unit/machines.hpp"
 
 using sandbox::os::MountChangeKind;
 using sandbox::os::parse_mounts;
@@ -99,4 +100,92 @@ TEST_CASE("a mount that was taken away and made again is told, also where it has
 
 TEST_CASE("a text that is no mount table is refused", "[mountinfo]") {
     CHECK_THROWS_WITH(parse_mounts("hello\n"), Catch::Contains("not a mount table"));
+}
+
+TEST_CASE("the tables of other kernels and distributions are read", "[mountinfo]") {
+    const auto mounts_of = [](void (*make)(const tests::Machine&)) {
+        const tests::Machine machine;
+        make(machine);
+        return sandbox::os::read_mounts(machine.files()).mounts;
+    };
+    const auto find = [](const std::vector<sandbox::os::MountEntry>& mounts, const std::string& target) {
+        const auto found =
+            std::find_if(mounts.begin(), mounts.end(), [&](const auto& one) { return one.target == target; });
+        INFO("there is a mount on " << target);
+        REQUIRE(found != mounts.end());
+        return *found;
+    };
+    const auto debian = mounts_of(tests::make_debian_11);
+    CHECK(debian.size() == 9);
+    CHECK(find(debian, "/proc/sys/fs/binfmt_misc").fstype == "autofs");
+    CHECK(find(debian, "/").source == "/dev/vda1");
+
+    const auto ubuntu = mounts_of(tests::make_ubuntu_24_04);
+    CHECK(find(ubuntu, "/run/user/1000/doc").fstype == "fuse.portal");
+    CHECK(find(ubuntu, "/snap/core22/1621").major == 7);
+
+    const auto arch = mounts_of(tests::make_arch);
+    CHECK(find(arch, "/").root == "/@");
+    CHECK(find(arch, "/mnt/idmapped").options.find("idmapped") != std::string::npos);
+
+    const auto alpine = mounts_of(tests::make_alpine);
+    CHECK(find(alpine, "/sys/fs/cgroup/unified").fstype == "cgroup2");
+    CHECK(find(alpine, "/sys/fs/cgroup/openrc").fstype == "cgroup");
+
+    const auto container = mounts_of(tests::make_docker_container);
+    CHECK(find(container, "/").fstype == "overlay");
+    CHECK(find(container, "/proc/kcore").root == "/null");
+}
+
+TEST_CASE("names with newlines, blanks, tabs and backslashes are read as they are", "[mountinfo]") {
+    const auto table = parse_mounts(base +
+                                    "60 27 0:60 / /mnt/two\\012lines\\011\\040\\134x rw - tmpfs a\\012b rw\n"
+                                    "61 27 0:61 / /mnt/\xff\xfe\x1b[2J rw - tmpfs \xff rw\n");
+    REQUIRE(table.mounts.size() == 5);
+    CHECK(table.mounts[3].target == "/mnt/two\nlines\t \\x");
+    CHECK(table.mounts[3].source == "a\nb");
+    CHECK(table.mounts[4].target == "/mnt/\xff\xfe\x1b[2J");
+}
+
+TEST_CASE("a line of 4 KiB is read whole", "[mountinfo]") {
+    std::string layers = "/l/0";
+    while (layers.size() < 4096) layers += ":/var/lib/docker/overlay2/l/ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const std::string options = "rw,lowerdir=" + layers + ",upperdir=/u,workdir=/w";
+    const std::string target = "/" + std::string(4000, 't');
+    const auto table = parse_mounts(base + "60 27 0:60 / " + target + " rw - overlay overlay " + options + "\n");
+    REQUIRE(table.mounts.size() == 4);
+    CHECK(table.mounts[3].target == target);
+    CHECK(table.mounts[3].options.find(layers + ",upperdir=/u") != std::string::npos);
+}
+
+TEST_CASE("a table of 10,000 mounts is read, and one more is found among them", "[mountinfo]") {
+    std::string lines = base;
+    for (int i = 100; i < 10100; ++i) {
+        lines += std::to_string(i) + " 27 0:" + std::to_string(i) + " / /mnt/" + std::to_string(i) +
+                 " rw - tmpfs tmpfs rw\n";
+    }
+    const auto before = parse_mounts(lines);
+    REQUIRE(before.mounts.size() == 10003);
+    const auto after = parse_mounts(lines + "20000 27 0:1 / /mnt/new rw - tmpfs tmpfs rw\n");
+    const auto come = diff(before, after);
+    REQUIRE(come.size() == 1);
+    CHECK(come[0].mount.target == "/mnt/new");
+    const auto gone = diff(after, before);
+    REQUIRE(gone.size() == 1);
+    CHECK(gone[0].kind == MountChangeKind::unmounted);
+}
+
+TEST_CASE("half a table is none: a line that cannot be understood is told, not passed over", "[mountinfo]") {
+    using namespace std::string_literals;
+    for (const std::string& line : {"60 27 0:60 / /mnt\n"s, "60 27 x:y / /mnt rw - tmpfs tmpfs rw\n"s, "\n"s,
+                                    "\xff\xfe\n"s, std::string(1 << 20, 'x') + "\n"}) {
+        CAPTURE(line.substr(0, 60));
+        CHECK_THROWS_WITH(parse_mounts(base + line), Catch::Contains("not a mount table"));
+    }
+}
+
+TEST_CASE("a machine without a mount table is an error", "[mountinfo]") {
+    const tests::Machine machine;
+    machine.folder("proc/self");
+    CHECK_THROWS_WITH(sandbox::os::read_mounts(machine.files()), Catch::Contains("self/mountinfo"));
 }

@@ -8,6 +8,7 @@
 
 #include "sandbox/plan/diagnosis.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/machines.hpp"
 
 using sandbox::explain_refusal;
 using sandbox::HostFacts;
@@ -113,4 +114,70 @@ TEST_CASE("refusal: nothing is said of other errors, and the facts can be read",
     CHECK_FALSE(here.program.empty());
     CHECK_FALSE(here.max_user_namespaces.empty());
     CHECK_FALSE(here.is_in_chroot);
+}
+
+TEST_CASE("refusal: the facts of other machines are read as their kernels give them", "[refusal]") {
+    const auto facts_of = [](void (*make)(const tests::Machine&)) {
+        const tests::Machine machine;
+        make(machine);
+        HostFacts facts = sandbox::read_host_facts(machine.files());
+        facts.is_in_chroot = false;  // the files of another machine are in a directory that is no mount
+        return facts;
+    };
+    const HostFacts debian = facts_of(tests::make_debian_11);
+    CHECK(debian.unprivileged_clone == "0");
+    CHECK(debian.max_user_namespaces == "7823");
+    CHECK(debian.apparmor_restricts.empty());
+    CHECK_FALSE(debian.is_filtered);
+    CHECK(has(explain_refusal(Refused::user_namespace, EPERM, debian), "kernel.unprivileged_userns_clone=1"));
+
+    const HostFacts ubuntu = facts_of(tests::make_ubuntu_24_04);
+    CHECK(ubuntu.label == "unconfined");
+    CHECK(has(explain_refusal(Refused::rights, EPERM, ubuntu), "kernel.apparmor_restrict_unprivileged_userns = 1"));
+
+    const HostFacts arch = facts_of(tests::make_arch);
+    CHECK(arch.label.empty());
+    CHECK(arch.unprivileged_clone.empty());
+    CHECK(has(explain_refusal(Refused::user_namespace, EPERM, arch), "a security module forbids"));
+
+    const HostFacts container = facts_of(tests::make_docker_container);
+    CHECK(container.container == "Docker");
+    CHECK(container.is_filtered);
+    CHECK(container.capabilities == 0xa80425fb);
+    CHECK(container.label == "docker-default (enforce)");
+    CHECK(has(explain_refusal(Refused::fresh_proc, EPERM, container),
+              "docker run --security-opt systempaths=unconfined"));
+}
+
+TEST_CASE("refusal: settings that are none are taken for not there", "[refusal]") {
+    using namespace std::string_literals;
+    const tests::Machine machine;
+    machine.file("proc/sys/user/max_user_namespaces", std::string(1 << 20, '7'));
+    machine.file("proc/sys/kernel/unprivileged_userns_clone", "0\r\n");
+    machine.file("proc/self/attr/current", "unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023\0"s);
+    machine.file("proc/self/status", "CapEff:\tffffffffffffffffff\nXSeccomp:\t2\nSeccomp:\t22\nSeccomp: 2\n");
+    machine.link("proc/self/exe", "/opt/two\nlines/stagebox");
+    const HostFacts facts = sandbox::read_host_facts(machine.files());
+    CHECK(facts.max_user_namespaces.empty());
+    CHECK(facts.unprivileged_clone == "0\r");
+    CHECK(facts.label == "unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023");
+    INFO("a number past 64 bits is no set of capabilities");
+    CHECK(facts.capabilities == 0);
+    CHECK_FALSE(facts.is_filtered);
+    CHECK(facts.program == "/opt/two\nlines/stagebox");
+}
+
+TEST_CASE("refusal: a chroot is where the root is no mount, whatever the mount table says", "[refusal]") {
+    const tests::Machine machine;
+    CHECK(sandbox::read_host_facts(machine.files()).is_in_chroot);
+    machine.file("proc/self/mountinfo", "31 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw\n");
+    CHECK(sandbox::read_host_facts(machine.files()).is_in_chroot);
+    INFO("a root that cannot be opened tells nothing");
+    CHECK_FALSE(sandbox::read_host_facts(sandbox::os::HostFiles(machine.root() + "/none")).is_in_chroot);
+}
+
+TEST_CASE("refusal: a machine without /proc has no facts, and that is no error", "[refusal]") {
+    const HostFacts facts = sandbox::read_host_facts(tests::Machine().files());
+    CHECK(facts.max_user_namespaces.empty());
+    CHECK(facts.program == "/usr/bin/stagebox");
 }

@@ -1,13 +1,14 @@
 // The plan of `session unmount` as a value: order, refusals, peers, loop devices; and who holds what.
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <map>
 
 #include "runtime/host/check/leftovers.hpp"
 #include "runtime/host/unmount/unmount.hpp"
-#include "sandbox/os/fd.hpp"
+#include "sandbox/os/files.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/machine.hpp"
 
 using namespace runtime::host;
 using sandbox::os::parse_mounts;
@@ -159,7 +160,8 @@ TEST_CASE("a bind of the host's that shares with it is made private first", "[se
     CHECK(steps(plan) == Lines{"unshare /srv/a/dev", "unmount /srv/a/dev/pts", "unmount /srv/a/dev"});
     CHECK(plan.steps[0].peer == "/dev");
     CHECK(to_text(plan.steps[0]) == "unshare /srv/a/dev (from /dev)");
-    // Named below the bind, which is left as it is then: the host's own would go. The other way round, what goes is the copy.
+    // Named below the bind, which is left as it is then: the host's own would go. The other way round, what goes is the
+    // copy.
     const UnmountPlan below = plan_for("/srv/a/dev/pts", lines);
     CHECK(steps(below) ==
           Lines{"unmount /srv/a/dev/pts: /dev/pts would be unmounted too, since /srv/a/dev shares its mounts"});
@@ -205,41 +207,6 @@ TEST_CASE("a loop device goes between what is mounted from it and what its file 
           Lines{"unmount /srv/a/mnt", "detach /dev/loop1"});
 }
 
-TEST_CASE("who holds a mount is seen by what they have there, mapped files too", "[session][unmount]") {
-    const sandbox::os::HostFiles host;
-    std::vector<sandbox::os::MountEntry> mounts = sandbox::os::read_mounts(host).mounts;
-    std::erase_if(mounts, [](const auto& mount) { return mount.target != "/dev/shm"; });
-    REQUIRE_FALSE(mounts.empty());
-    std::vector<Process> self = read_processes(host);
-    std::erase_if(self, [](const Process& process) { return process.pid != ::getpid(); });
-    REQUIRE(self.size() == 1);
-    const auto ways = [&] {
-        std::vector<std::string> found;
-        for (const Hold& hold : read_holds(host, self, mounts).holds) {
-            CHECK(hold.pid == ::getpid());
-            CHECK(hold.root == "/");
-            CHECK(hold.mount == mounts.back().id);
-            CHECK(hold.path.starts_with("/dev/shm/stagebox-test-"));
-            found.push_back(hold.way);
-        }
-        return found;
-    };
-    CHECK(ways().empty());
-    std::string name = "/dev/shm/stagebox-test-XXXXXX";
-    sandbox::os::Fd file(::mkostemp(name.data(), O_CLOEXEC));
-    REQUIRE(file);
-    REQUIRE(::ftruncate(file.get(), 4096) == 0);
-    CHECK(ways() == Lines{"fd " + std::to_string(file.get())});
-    void* const memory = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file.get(), 0);
-    REQUIRE(memory != MAP_FAILED);
-    file.reset();
-    CHECK(ways() == Lines{"map"});
-    ::unlink(name.c_str());
-    CHECK(ways() == Lines{"map"});
-    ::munmap(memory, 4096);
-    CHECK(ways().empty());
-}
-
 TEST_CASE("session check names the command for what it finds", "[session][unmount]") {
     const auto mounts = parse_mounts(host_lines +
                                      "40 20 0:60 / /srv/a\\040b/proc rw - proc proc rw\n"
@@ -249,4 +216,43 @@ TEST_CASE("session check names the command for what it finds", "[session][unmoun
     CHECK(findings[0].problem.remedy == unmount_command("/srv/a b"));
     CHECK(findings[0].problem.remedy.ends_with("stagebox session unmount '/srv/a b'"));
     CHECK(steps(plan_for("/srv/a b", mounts.text.substr(host_lines.size()))).size() == 2);
+}
+
+TEST_CASE("the caller's home and what is mounted at boot are read from passwd and fstab", "[session][unmount]") {
+    const tests::Machine machine;
+    const std::string home = machine.root() + "/home";
+    machine.folder("home");
+    const std::string uid = std::to_string(::getuid());
+    machine.file("etc/passwd", "# a comment\n\nbroken\nodd:x:99999999999:0::/odd:/bin/sh\n\xff:x:" + uid +
+                                   ":0::" + home + ":/bin/sh\nlast:x:" + uid + ":0::/does/not/exist:/bin/sh");
+    machine.file(
+        "etc/fstab",
+        "# <file system> <mount point>\nUUID=1 / ext4 errors=remount-ro 0 1\n\n  /dev/sdb1\t/srv/with\\040blank "
+        "ext4\nbroken\nLABEL=x /last btrfs subvol=@last 0 0");
+    const Caller caller = read_caller(machine.files());
+    CHECK(caller.pid == ::getpid());
+    CHECK(std::ranges::find(caller.homes, sandbox::os::real_path(home)) != caller.homes.end());
+    CHECK(std::ranges::find(caller.homes, "/odd") == caller.homes.end());
+    CHECK(std::ranges::find(caller.boot_mounts, "/") != caller.boot_mounts.end());
+    CHECK(std::ranges::find(caller.boot_mounts, "/srv/with blank") != caller.boot_mounts.end());
+    CHECK(std::ranges::find(caller.boot_mounts, "/last") != caller.boot_mounts.end());
+    CHECK(read_caller(tests::Machine().files()).boot_mounts.empty());
+}
+
+TEST_CASE("a tree of 10,000 mounts is planned, in order and at once", "[session][unmount]") {
+    std::string lines;
+    for (int i = 0; i < 10000; ++i) {
+        const int parent = i % 100 == 0 ? 20 : 1000 + i - 1;
+        lines += std::to_string(1000 + i) + " " + std::to_string(parent) + " 0:60 / /srv/a/" + std::to_string(i / 100) +
+                 std::string(static_cast<std::size_t>(i % 100), 'x') + " rw - tmpfs tmpfs rw\n";
+    }
+    const UnmountPlan plan = plan_for("/srv/a", lines);
+    REQUIRE(plan.steps.size() == 10000);
+    std::map<int, std::size_t> places;
+    for (std::size_t at = 0; at < plan.steps.size(); ++at) places[plan.steps[at].mount.id] = at;
+    for (const Step& step : plan.steps) {
+        if (step.mount.parent == 20) continue;
+        CAPTURE(step.mount.target);
+        REQUIRE(places.at(step.mount.id) < places.at(step.mount.parent));
+    }
 }

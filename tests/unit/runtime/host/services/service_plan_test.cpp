@@ -1,18 +1,13 @@
 // What is done about the services that a pipeline requires of its host, decided over described units: no bus is asked.
-#include <fcntl.h>
-
 #include <algorithm>
 #include <map>
 
-#include "runtime/host/services/service_journal.hpp"
-#include "runtime/host/services/ssh_link.hpp"
-#include "sandbox/os/files.hpp"
+#include "runtime/host/services/service_plan.hpp"
+
 #include "tests/support/catch.hpp"
-#include "tests/unit/temporary_directory.hpp"
 
 using namespace runtime::host;
 using stages::HostService;
-using tests::TemporaryDirectory;
 using Act = ServiceStart::Act;
 
 namespace {
@@ -281,66 +276,4 @@ TEST_CASE("after the build only what is as it was started is stopped", "[host-se
     other.units.at("foo.service").has_job = true;
     CHECK(other.stop(unseen, PendingJob::own).act == StopDecision::Act::stop);
     CHECK(other.stop(unseen).act == StopDecision::Act::none);
-}
-
-TEST_CASE("the journal: shared by runs, kept on the disk, and nothing of another boot", "[host-services]") {
-    const TemporaryDirectory directory;
-    const auto store = sandbox::os::open_directory(AT_FDCWD, directory.path().string());
-    const auto never = [] { return false; };
-    CHECK(ServiceJournal::peek(store.get()).all().empty());
-    {
-        auto journal = ServiceJournal::lock(store.get(), never);
-        REQUIRE(journal);
-        journal->units.add(
-            {.manager = Manager::system, .unit = "db.service", .invocation = "1", .wanted_by = {"a.target"}});
-        journal->units.add({.manager = Manager::user, .unit = "db.service", .invocation = "2"});
-        journal->units.add({.manager = Manager::system, .unit = "foo.service"});
-        journal->units.add_user(Manager::system, "db.service", "runs/1");
-        journal->units.add_user(Manager::system, "db.service", "runs/2");
-        journal->units.add_user(Manager::system, "db.service", "runs/2");
-        journal->units.add_user(Manager::system, "foo.service", "runs/1");
-        journal->units.add_user(Manager::user, "db.service", "runs/1");
-        journal->write();
-        // Whoever has it lets nobody else; and who is told to end does not wait.
-        CHECK_FALSE(ServiceJournal::lock(store.get(), [] { return true; }));
-    }
-    auto journal = ServiceJournal::lock(store.get(), never);
-    REQUIRE(journal);
-    REQUIRE(journal->units.all().size() == 3);
-    CHECK(journal->units.all()[0] ==
-          StartedUnit{Manager::system, "db.service", "1", {"a.target"}, {"runs/1", "runs/2"}});
-    CHECK(journal->units.find(Manager::user, "db.service")->invocation == "2");
-    CHECK(journal->units.unneeded().empty());
-
-    journal->units.drop_user("runs/1");
-    const std::vector<StartedUnit> unneeded = journal->units.unneeded();
-    REQUIRE(unneeded.size() == 2);
-    CHECK(unneeded[0].unit == "foo.service");  // the last first
-    CHECK(unneeded[1].manager == Manager::user);
-    journal->units.drop_dead_users([](const std::string& run) { return run == "runs/2"; });
-    CHECK(journal->units.unneeded().size() == 2);
-    journal->units.drop_dead_users([](const std::string&) { return false; });
-    CHECK(journal->units.unneeded().size() == 3);
-
-    for (const StartedUnit& one : unneeded) journal->units.erase(one.manager, one.unit);
-    journal->units.erase(Manager::system, "db.service");
-    journal->write();
-    CHECK_FALSE(sandbox::os::exists(store.get(), "host-services.json"));
-
-    sandbox::os::write_file_atomically(store.get(), "host-services.json",
-                                       R"({"boot": "another", "units": [{"unit": "of an older form"}]})");
-    CHECK(ServiceJournal::peek(store.get()).all().empty());
-    sandbox::os::write_file_atomically(store.get(), "host-services.json", "{");
-    CHECK_THROWS_WITH(ServiceJournal::peek(store.get()),
-                      Catch::Contains("host-services.json in the store cannot be read"));
-}
-
-TEST_CASE("the link of an SSH session is the one on the way to its peer", "[host-services]") {
-    const auto link = find_ssh_link("127.0.0.1 50000 127.0.0.1 22");
-    REQUIRE(link);
-    CHECK(link->peer == "127.0.0.1");
-    CHECK(link->name == "lo");
-    CHECK(link->index == 1);
-    CHECK_FALSE(find_ssh_link(""));
-    CHECK_FALSE(find_ssh_link("nobody 1 2 3"));
 }
