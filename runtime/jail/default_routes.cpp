@@ -8,26 +8,10 @@
 #include <cstring>
 
 #include "sandbox/os/files.hpp"
-#include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace runtime::jail {
 namespace {
-
-// Calls use(line) for each. Nothing of a file that is not there: a kernel may lack a family.
-template <class Use>
-void for_each_line(const sandbox::os::HostFiles& host, const char* path, Use use) {
-    std::string text;
-    try {
-        text = sandbox::os::read_file_if_exists(host.proc(), path).value_or("");
-    } catch (const sandbox::os::SysError&) {
-        return;
-    }
-    for (std::string_view rest = text; !rest.empty();) {
-        const std::string_view line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        use(line);
-    }
-}
 
 // "Iface Destination Gateway Flags RefCnt Use Metric Mask ...", between tabs: destination and mask are zeros. A
 // gateway of zeros is that of any route on the link.
@@ -64,13 +48,16 @@ void note_route(std::string_view message, DefaultRoutes& routes) {
 
 unsigned families_with_route(const sandbox::os::HostFiles& host) {
     unsigned families = 0;
-    for_each_line(host, "net/route", [&](std::string_view line) {
+    // A kernel may lack a family, and then its file.
+    const std::string of_ipv4 = sandbox::os::read_whole(host.proc(), "net/route").value_or("");
+    for (const std::string_view line : sandbox::os::lines(of_ipv4)) {
         if (is_default_of_ipv4(line)) families |= ipv4;
-    });
-    for_each_line(host, "net/ipv6_route", [&](std::string_view line) {
+    }
+    const std::string of_ipv6 = sandbox::os::read_whole(host.proc(), "net/ipv6_route").value_or("");
+    for (const std::string_view line : sandbox::os::lines(of_ipv6)) {
         const bool is_default = line.starts_with("00000000000000000000000000000000 00 ");
         if (is_default && !line.ends_with(" lo")) families |= ipv6;
-    });
+    }
     return families;
 }
 

@@ -9,6 +9,7 @@
 
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/format.hpp"
+#include "sandbox/os/text.hpp"
 
 namespace sandbox {
 namespace {
@@ -23,9 +24,7 @@ std::optional<pid_t> parse_pid(std::string_view text) {
 }  // namespace
 
 std::string unified_cgroup(std::string_view text) {
-    while (!text.empty()) {
-        const std::string_view line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
+    for (const std::string_view line : os::lines(text)) {
         if (line.starts_with("0::")) return std::string(line.substr(3));
     }
     return {};
