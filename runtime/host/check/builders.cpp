@@ -67,15 +67,21 @@ Touch touched_paths(const std::set<std::string>& held, const OurPaths& ours) {
     return {};
 }
 
+// A place of ours, or what lies in it, is what the mount shows, is mounted on or is mounted from; its options may name
+// layers.
+bool is_mount_of(const sandbox::os::MountEntry& mount, const std::string& place) {
+    if (place.empty()) return false;
+    return lies_under(mount.root, place) || lies_under(mount.target, place) || lies_under(mount.source, place) ||
+           mount.options.find(place + "/") != std::string::npos;
+}
+
 // In a mount namespace of its own its paths are others, but a mount of ours that it has says where it is from.
 Touch touched_mounts(int proc, const std::string& process, const OurPaths& ours) {
     const auto text = read_whole(proc, process + "/mountinfo");
     if (!text) return {};  // it has ended meanwhile
     const auto mounts = sandbox::os::parse_mounts(*text).mounts;
     const auto has_mount_of = [&](const std::string& place) {
-        return std::ranges::any_of(mounts, [&](const sandbox::os::MountEntry& mount) {
-            return lies_under(mount.root, place) || lies_under(mount.target, place);
-        });
+        return std::ranges::any_of(mounts, [&](const auto& mount) { return is_mount_of(mount, place); });
     };
     if (has_mount_of(ours.store)) return {Severity::harm, "a mount of the store"};
     if (has_mount_of(ours.project)) return {Severity::warning, "a mount of the pipeline's directory"};

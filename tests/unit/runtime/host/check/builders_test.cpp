@@ -69,8 +69,11 @@ TEST_CASE("a builder in a mount namespace of its own is judged by its mounts", "
     CHECK(severity_of("40 30 254:1 /home/ann/store /mnt rw shared:3 - ext4 /dev/vda rw") == Severity::harm);
     INFO("a name that only begins as the store's does is another directory");
     CHECK(severity_of("40 30 254:1 /home/ann/store2/v1 /mnt rw - ext4 /dev/vda rw") == Severity::info);
-    INFO("a source and options are no places");
-    CHECK(severity_of("40 30 0:40 / /mnt rw - fuse /home/ann/store/v1 rw,x=/home/ann/store/v1") == Severity::info);
+    INFO("layers of an overlay and a source are places too");
+    CHECK(severity_of("40 30 0:40 / /mnt rw - overlay overlay rw,lowerdir=/usr:/home/ann/store/v1/x") ==
+          Severity::harm);
+    CHECK(severity_of("40 30 0:40 / /mnt rw - fuse.mergerfs /home/ann/store/v1 rw") == Severity::harm);
+    CHECK(severity_of("40 30 0:40 / /mnt rw - overlay overlay rw,lowerdir=/usr:/home/ann/store2/x") == Severity::info);
     CHECK(severity_of("40 30 254:1 /home/ann/project /work rw - ext4 /dev/vda rw") == Severity::warning);
     CHECK(severity_of("40 30 254:1 /home/ann/out /out rw - ext4 /dev/vda rw") == Severity::warning);
 }
