@@ -30,7 +30,7 @@ inline Ours ours() {
             .wanted = {},
             .ids = {sandbox::IdMode::range, range_base, range_base, 65536},
             .user = 1000,
-            .places = {{"/home/ann/.cache/stagebox/v1/staging/x", "rootfs"}},
+            .places = {{"/home/ann/.cache/stagebox/v2/staging/x", "rootfs"}},
             .cgroups = {{"/user.slice/stagebox-1.scope", "squash"}},
             .user_namespaces = {{4026532001, "debs"}}};
 }

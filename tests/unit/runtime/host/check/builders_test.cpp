@@ -43,11 +43,11 @@ TEST_CASE("a builder with an open file in the store is harm, one in the project 
     make_machine(machine);
     machine.link("proc/70/fd/3", "/home/ann/project/file");
     CHECK(only_finding(machine).severity == Severity::warning);
-    machine.link("proc/70/fd/4", "/home/ann/store/v1/\n\xff");
+    machine.link("proc/70/fd/4", "/home/ann/store/v2/\n\xff");
     const Finding finding = only_finding(machine);
     CHECK(finding.severity == Severity::harm);
     INFO("a name cannot break the line that tells of it");
-    CHECK(finding.problem.what.ends_with("holds /home/ann/store/v1/\\x0a\\xff, in the store"));
+    CHECK(finding.problem.what.ends_with("holds /home/ann/store/v2/\\x0a\\xff, in the store"));
     CHECK(finding.problem.remedy == "wait for it to end: tail --pid=70 -f /dev/null");
     machine.link("proc/70/fd/4", "/home/ann/store2/v1");
     CHECK(only_finding(machine).severity == Severity::warning);
@@ -59,7 +59,7 @@ TEST_CASE("a builder in a mount namespace of its own is judged by its mounts", "
     machine.link("proc/70/ns/mnt", "mnt:[4026532999]");
     machine.link("proc/70/cwd", "/home/ann/store");  // a path of another tree
     CHECK(only_finding(machine).severity == Severity::info);
-    machine.file("proc/70/mountinfo", "40 27 254:1 /home/ann/store/v1/x /mnt rw - ext4 /dev/vda rw\n");
+    machine.file("proc/70/mountinfo", "40 27 254:1 /home/ann/store/v2/x /mnt rw - ext4 /dev/vda rw\n");
     CHECK(only_finding(machine).problem.what.ends_with("holds a mount of the store"));
     const auto severity_of = [&](const std::string& line) {
         machine.file("proc/70/mountinfo", "30 1 0:25 / / rw - overlay overlay rw\n" + line + "\n");
@@ -70,9 +70,9 @@ TEST_CASE("a builder in a mount namespace of its own is judged by its mounts", "
     INFO("a name that only begins as the store's does is another directory");
     CHECK(severity_of("40 30 254:1 /home/ann/store2/v1 /mnt rw - ext4 /dev/vda rw") == Severity::info);
     INFO("layers of an overlay and a source are places too");
-    CHECK(severity_of("40 30 0:40 / /mnt rw - overlay overlay rw,lowerdir=/usr:/home/ann/store/v1/x") ==
+    CHECK(severity_of("40 30 0:40 / /mnt rw - overlay overlay rw,lowerdir=/usr:/home/ann/store/v2/x") ==
           Severity::harm);
-    CHECK(severity_of("40 30 0:40 / /mnt rw - fuse.mergerfs /home/ann/store/v1 rw") == Severity::harm);
+    CHECK(severity_of("40 30 0:40 / /mnt rw - fuse.mergerfs /home/ann/store/v2 rw") == Severity::harm);
     CHECK(severity_of("40 30 0:40 / /mnt rw - overlay overlay rw,lowerdir=/usr:/home/ann/store2/x") == Severity::info);
     CHECK(severity_of("40 30 254:1 /home/ann/project /work rw - ext4 /dev/vda rw") == Severity::warning);
     CHECK(severity_of("40 30 254:1 /home/ann/out /out rw - ext4 /dev/vda rw") == Severity::warning);
@@ -82,7 +82,7 @@ TEST_CASE("a store whose name the kernel writes in octal is found in a builder's
     const Machine machine;
     make_machine(machine);
     machine.link("proc/70/ns/mnt", "mnt:[4026532999]");
-    machine.file("proc/70/mountinfo", "40 27 254:1 /home/ann/my\\040store/v1 /mnt rw - ext4 /dev/vda rw\n");
+    machine.file("proc/70/mountinfo", "40 27 254:1 /home/ann/my\\040store/v2 /mnt rw - ext4 /dev/vda rw\n");
     const OurPaths blank{.store = "/home/ann/my store", .project = "/home/ann/project", .output = ""};
     const Findings findings = find_builders(machine.files(), read_processes(machine.files()), blank);
     REQUIRE(findings.size() == 1);

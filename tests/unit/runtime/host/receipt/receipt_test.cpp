@@ -17,7 +17,7 @@ TEST_CASE("a host that did not change has a clean receipt of one line", "[sessio
 
 TEST_CASE("the first thing of ours that is left is named", "[session]") {
     HostState after = host();
-    const std::string disk = "/home/ann/.cache/stagebox/v1/staging/x/disk";
+    const std::string disk = "/home/ann/.cache/stagebox/v2/staging/x/disk";
     after.tables[Kind::loop].items["/dev/loop0"] = {disk + ", deleted", {.paths = {disk}}};
     after.tables[Kind::loop].items["/dev/loop1"] = {"/var/lib/snap", {.paths = {"/var/lib/snap"}}};
     const Receipt receipt = receipt_of(host(), after);

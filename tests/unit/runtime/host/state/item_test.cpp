@@ -26,8 +26,8 @@ std::string judged(Kind kind, const Item& item, const Ours& mine = ours()) {
 
 TEST_CASE("a thing is ours by its file, its maker, its cgroup or its owner, and by no name", "[session]") {
     const std::string store = ours().store;
-    CHECK(judged(Kind::loop, {"x", {.paths = {store + "/v1/staging/x/disk"}}}) ==
-          "ours: its file /home/ann/.cache/stagebox/v1/staging/x/disk lies under the store; rootfs");
+    CHECK(judged(Kind::loop, {"x", {.paths = {store + "/v2/staging/x/disk"}}}) ==
+          "ours: its file /home/ann/.cache/stagebox/v2/staging/x/disk lies under the store; rootfs");
     CHECK(judged(Kind::dm, {"vg", {.paths = {"/srv/disk", store + "/disk"}}}).starts_with("ours: its file"));
     CHECK(judged(Kind::loop, {"x", {.paths = {"/var/lib/snap"}}}) ==
           "system: only root can change it, and this run has no rights of root");

@@ -24,12 +24,12 @@ TEST_CASE("a mount is ours by where it lies", "[session]") {
         return std::string(name_of(differences[0].whose)) + ": " + differences[0].reason +
                (differences[0].stage.empty() ? "" : "; " + differences[0].stage);
     };
-    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox/v1/staging/x/out rw - tmpfs tmpfs rw\n") ==
+    CHECK(owner_and_why("40 28 0:30 / /home/ann/.cache/stagebox/v2/staging/x/out rw - tmpfs tmpfs rw\n") ==
           "ours: its target lies under the store; rootfs");
-    CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/v1/staging/x/a /mnt rw - btrfs /dev/vdb rw\n") ==
+    CHECK(owner_and_why("40 27 254:1 /@home/ann/.cache/stagebox/v2/staging/x/a /mnt rw - btrfs /dev/vdb rw\n") ==
           "ours: it shows a part of the store; rootfs");
     CHECK(owner_and_why("40 27 0:30 / /mnt rw - overlay overlay "
-                        "rw,lowerdir=/usr,upperdir=/home/ann/.cache/stagebox/v1/staging/x/layer/fs,xino=off\n") ==
+                        "rw,lowerdir=/usr,upperdir=/home/ann/.cache/stagebox/v2/staging/x/layer/fs,xino=off\n") ==
           "ours: its options name the store; rootfs");
     CHECK(owner_and_why("40 27 0:30 / /mnt rw - tmpfs tmpfs rw\n") ==
           "system: only root can change it, and this run has no rights of root");
