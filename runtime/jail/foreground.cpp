@@ -238,11 +238,7 @@ int run_on_terminal(sandbox::BuildSpec spec, sandbox::Command command, const Fol
     jail::UserNetwork network;
     std::optional<sandbox::Jail> jail;
     loop.take_signals({SIGTERM, SIGHUP, SIGWINCH}, [&](int number) {
-        if (number == SIGWINCH) {
-            copy_window_size(window, outer.get());
-        } else {
-            jail->signal(number);
-        }
+        number == SIGWINCH ? copy_window_size(window, outer.get()) : jail->signal(number);
     });
     sandbox::Cgroup cgroup = limit(cgroups, spec);
     auto launched =

@@ -29,17 +29,26 @@ class Cutter {
     Phases cut();
 
   private:
+    // For each piece, what its phase is called, where one begins.
+    using Titles = std::vector<std::optional<std::string>>;
+    std::vector<Piece> pieces_to_cut();
+    [[nodiscard]] Titles titles_by_call(const std::vector<Piece>& list) const;
+    [[nodiscard]] Titles titles_by_banner(const std::vector<Piece>& list) const;
     [[nodiscard]] std::vector<Piece> pieces(const std::vector<Statement>& list, Span whole) const;
     [[nodiscard]] std::size_t border(const Statement& before, const Statement& after) const;
     [[nodiscard]] bool has_effect(Span span) const;
     [[nodiscard]] bool has_effect(const std::string& function) const;
+    // Does something where it stands, and not only declares it.
+    [[nodiscard]] bool acts(const Piece& piece) const {
+        return piece.statement->declares.empty() && has_effect(piece.statement->span);
+    }
     [[nodiscard]] std::vector<const Command*> commands_in(Span span) const;
     [[nodiscard]] const Function* find_main(const std::vector<Piece>& list) const;
     [[nodiscard]] const Piece* find_loop(const std::vector<Piece>& list) const;
     [[nodiscard]] std::string phase_function(const Piece& piece) const;
     [[nodiscard]] std::size_t calls_of(const std::string& function) const;
     void cut_by_loop(const std::vector<Piece>& list, const Piece& loop);
-    void cut_at(const std::vector<Piece>& list, const std::vector<std::optional<std::string>>& titles);
+    void cut_at(const std::vector<Piece>& list, const Titles& titles);
     void share(const Piece& piece);
     Phase& begin(const std::string& title);
 
@@ -185,7 +194,7 @@ void Cutter::cut_by_loop(const std::vector<Piece>& list, const Piece& loop) {
 
 // A phase begins at each piece with a title; what has none belongs to the phase before it. A setting between two calls
 // is for the second.
-void Cutter::cut_at(const std::vector<Piece>& list, const std::vector<std::optional<std::string>>& titles) {
+void Cutter::cut_at(const std::vector<Piece>& list, const Titles& titles) {
     std::vector<Span> waiting;
     const auto has_later = [&](std::size_t i) {
         return std::any_of(titles.begin() + static_cast<std::ptrdiff_t>(i) + 1, titles.end(),
@@ -212,43 +221,55 @@ void Cutter::cut_at(const std::vector<Piece>& list, const std::vector<std::optio
     }
 }
 
-Phases Cutter::cut() {
-    const std::vector<Piece> top = pieces(script_.statements, {0, script_.text.size()});
-    std::vector<Piece> list = top;
-    if (const Function* main = find_main(top); main != nullptr) {
-        phases_.main = main->name;
-        for (const Piece& piece : top) {
-            const bool is_main = piece.statement->declares == main->name || phase_function(piece) == main->name;
-            if (is_main) phases_.dropped.push_back(piece.span);
-            if (!is_main) phases_.common.push_back(piece.span);
-        }
-        const Span first = main->body.front().span;
-        const std::size_t newline = script_.text.rfind('\n', first.begin);
-        const bool is_indented = newline != std::string::npos && newline > main->span.begin;
-        list = pieces(main->body, {is_indented ? newline + 1 : first.begin, main->body.back().span.end});
+// What is cut: the body of main, where there is one. What surrounds it belongs to every phase.
+std::vector<Piece> Cutter::pieces_to_cut() {
+    std::vector<Piece> top = pieces(script_.statements, {0, script_.text.size()});
+    const Function* main = find_main(top);
+    if (main == nullptr) return top;
+    phases_.main = main->name;
+    for (const Piece& piece : top) {
+        const bool is_main = piece.statement->declares == main->name || phase_function(piece) == main->name;
+        (is_main ? phases_.dropped : phases_.common).push_back(piece.span);
     }
+    const Span first = main->body.front().span;
+    const std::size_t newline = script_.text.rfind('\n', first.begin);
+    const bool is_indented = newline != std::string::npos && newline > main->span.begin;
+    return pieces(main->body, {is_indented ? newline + 1 : first.begin, main->body.back().span.end});
+}
 
-    std::vector<std::optional<std::string>> calls(list.size());
-    std::vector<std::optional<std::string>> banners(list.size());
-    const std::vector<Banner> all_banners = find_banners(script_);
+Cutter::Titles Cutter::titles_by_call(const std::vector<Piece>& list) const {
+    Titles calls(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
         if (const std::string function = phase_function(list[i]); !function.empty()) calls[i] = function;
-        // The last banner before the statement; of a function it says what the function is.
-        for (const Banner& banner : all_banners) {
+    }
+    return calls;
+}
+
+// The last banner before a statement; before a function it says what the function is. A section without an effect is no
+// phase.
+Cutter::Titles Cutter::titles_by_banner(const std::vector<Piece>& list) const {
+    Titles banners(list.size());
+    const std::vector<Banner> all = find_banners(script_);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        for (const Banner& banner : all) {
             const bool is_before = list[i].span.holds(banner.span) && banner.span.begin < list[i].statement->span.begin;
             if (is_before && list[i].statement->declares.empty()) banners[i] = banner.title;
         }
     }
-    // A section without an effect is no phase.
     for (std::size_t i = 0; i < list.size(); ++i) {
         if (!banners[i]) continue;
         bool has_any = false;
-        for (std::size_t j = i; j < list.size() && (j == i || !banners[j]); ++j) {
-            has_any = has_any || (list[j].statement->declares.empty() && has_effect(list[j].statement->span));
-        }
+        for (std::size_t j = i; j < list.size() && (j == i || !banners[j]); ++j) has_any = has_any || acts(list[j]);
         if (!has_any) banners[i].reset();
     }
-    const auto count = [](const auto& titles) {
+    return banners;
+}
+
+Phases Cutter::cut() {
+    const std::vector<Piece> list = pieces_to_cut();
+    const Titles calls = titles_by_call(list);
+    const Titles banners = titles_by_banner(list);
+    const auto count = [](const Titles& titles) {
         return std::ranges::count_if(titles, [](const auto& title) { return title.has_value(); });
     };
     if (const Piece* loop = find_loop(list); loop != nullptr) {
@@ -261,11 +282,9 @@ Phases Cutter::cut() {
         phases_.seam = Seam::banners;
         cut_at(list, banners);
     } else {
-        const auto effect = std::ranges::find_if(list, [&](const Piece& piece) {
-            return piece.statement->declares.empty() && has_effect(piece.statement->span);
-        });
-        std::vector<std::optional<std::string>> one(list.size());
-        if (effect != list.end()) one[static_cast<std::size_t>(effect - list.begin())] = "build";
+        const auto first = std::ranges::find_if(list, [this](const Piece& piece) { return acts(piece); });
+        Titles one(list.size());
+        if (first != list.end()) one[static_cast<std::size_t>(first - list.begin())] = "build";
         cut_at(list, one);
         if (phases_.all.empty()) begin("build");
     }
