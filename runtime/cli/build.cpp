@@ -20,6 +20,10 @@ void declare(Options& options, BuildWords& words) {
                        .into = &build.refresh,
                        .doc = "Run this stage even if its result is known",
                        .type = "STAGE"});
+    options.push_back({.names = "--locked",
+                       .into = sets(build.lock_use, engine::LockUse::locked),
+                       .doc = "Take no other result of a stage with a network than stagebox.lock notes",
+                       .excludes = "--refresh"});
     options.push_back({.names = "-o,--output",
                        .into = &build.output,
                        .doc = "Write the pipeline's results into this directory",

@@ -211,7 +211,7 @@ void StageRun::seal_layer() {
 
 void StageRun::take_outputs() {
     if (next_output_ == stage_.outputs.size()) {
-        sync();
+        confirm();
         return;
     }
     const stages::Output& output = stage_.outputs[next_output_];
@@ -225,6 +225,85 @@ void StageRun::take_outputs() {
     steps_.wait_for(helper_.take_output(
         place_->place().place(), output.path, part, {store::TreeKind::artifact, resolved_.epoch, owners()},
         steps_.then(note_artifact, FailureClass::output, format("its output {}: ", output.name))));
+}
+
+// Against what stagebox.lock notes. What can be compared, because the noted result is in the store, is.
+void StageRun::confirm() {
+    const std::optional<NotedResult> noted =
+        context_.noted ? context_.noted(stage_, resolved_.key) : std::optional<NotedResult>();
+    if (!noted || noted->is_of(record_)) {
+        sync();
+        return;
+    }
+    const std::vector<store::TreePair> pairs = pairs_with(*noted);
+    if (pairs.empty()) {
+        decide();
+        return;
+    }
+    const auto tell = [this](const Json& answer) {
+        tell_differences(answer);
+        decide();
+    };
+    steps_.wait_for(helper_.compare(pairs, steps_.then(tell, FailureClass::jail, "compare with what is noted: ")));
+}
+
+std::vector<store::TreePair> StageRun::pairs_with(const NotedResult& noted) const {
+    std::vector<store::TreePair> pairs;
+    if (noted.layer && record_.layer && noted.layer != record_.layer && context_.store.has_layer(noted.layer->id)) {
+        pairs.push_back({{"", place_->place().place("layer/fs")}, format("layers/{}/fs", noted.layer->id.text())});
+    }
+    for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
+        const stages::Output& output = stage_.outputs[i];
+        const auto before = noted.artifacts.find(output.name);
+        if (before == noted.artifacts.end() || before->second == record_.artifacts.at(output.name)) continue;
+        if (!context_.store.has_artifact(before->second.id)) continue;
+        pairs.push_back({{"/out/" + output.path, place_->place().place(format("artifact-{}/data", i))},
+                         format("artifacts/{}/data", before->second.id.text())});
+    }
+    return pairs;
+}
+
+void StageRun::tell_differences(const Json& answer) {
+    const auto tell = [this](const std::string& line) { context_.console.stage_note(stage_.name, line); };
+    for (const Json& line : answer.at("lines")) tell(format("not as noted: {}", line.get<std::string>()));
+    if (answer.at("more") != 0) tell(format("not as noted: {} more", answer.at("more").dump()));
+    if (answer.at("lines").empty()) tell("not as noted: times or extended attributes only");
+}
+
+void StageRun::decide() {
+    if (context_.lock_use == LockUse::locked) {
+        refuse();
+    } else {
+        sync();
+    }
+}
+
+// It is kept as a failed stage is, so its outputs go back to where the command left them; with a list of what it is.
+void StageRun::refuse() {
+    std::vector<store::LabelledTree> trees;
+    if (record_.layer) trees.push_back({"", place_->place().place("layer/fs")});
+    for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
+        trees.push_back({"/out/" + stage_.outputs[i].path, place_->place().place(format("artifact-{}/data", i))});
+    }
+    next_output_ = 0;
+    steps_.wait_for(helper_.list(trees, place_->place().place("listing"),
+                                 steps_.then([this](const Json&) { return_outputs(); }, FailureClass::jail)));
+}
+
+void StageRun::return_outputs() {
+    if (next_output_ < stage_.outputs.size()) {
+        const std::string part = format("artifact-{}", next_output_);
+        const std::string& path = stage_.outputs[next_output_++].path;
+        steps_.wait_for(
+            helper_.return_output(place_->place().place(), path, part,
+                                  steps_.then([this](const Json&) { return_outputs(); }, FailureClass::jail)));
+        return;
+    }
+    fail({.kind = FailureClass::pin,
+          .problem = {"it yielded another result than stagebox.lock notes, and --locked takes no other",
+                      format("`stagebox build --refresh {}` notes what it yields now; what was refused is listed in {}",
+                             stage_.name, context_.store.failed_path(resolved_.key) + "/listing")},
+          .seconds = record_.usage.seconds});
 }
 
 // Before anything gets its name: what is in layers/ and artifacts/ is whole, also after a power cut, and whoever finds

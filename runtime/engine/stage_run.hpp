@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "runtime/engine/classify.hpp"
+#include "runtime/engine/noted_result.hpp"
 #include "runtime/engine/resolve_stage.hpp"
 #include "runtime/engine/stage_failure.hpp"
 #include "runtime/engine/stage_jail.hpp"
@@ -48,6 +49,9 @@ struct StageContext {
     host::Watch& watch;
     std::string pipeline;  // name
     std::string run;       // place of the run in the store
+    LockUse lock_use = LockUse::noted;
+    // What is noted for the stage's key; nothing where it is asked for anew, or nothing is noted.
+    std::function<std::optional<NotedResult>(const stages::Stage&, const std::string& key)> noted = {};
 };
 
 // What a run begins with.
@@ -104,6 +108,12 @@ class StageRun {
     [[nodiscard]] store::Owners owners() const;
     void seal_layer();
     void take_outputs();
+    void confirm();
+    [[nodiscard]] std::vector<store::TreePair> pairs_with(const NotedResult& noted) const;
+    void tell_differences(const sandbox::os::Json& answer);
+    void decide();
+    void refuse();
+    void return_outputs();
     void sync();
     void commit();
     void end(RunEnd how);

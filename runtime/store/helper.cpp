@@ -301,6 +301,25 @@ StoreHelper::Request StoreHelper::take_output(const std::string& staging, const 
     return request(std::move(body), std::move(done));
 }
 
+StoreHelper::Request StoreHelper::return_output(const std::string& staging, const std::string& path,
+                                                const std::string& part, Answer done) {
+    return request({{"do", "return"}, {"staging", staging}, {"path", path}, {"part", part}}, std::move(done));
+}
+
+StoreHelper::Request StoreHelper::list(const std::vector<LabelledTree>& trees, const std::string& into, Answer done) {
+    Json all = Json::array();
+    for (const LabelledTree& tree : trees) all.push_back({{"label", tree.label}, {"path", tree.path}});
+    return request({{"do", "list"}, {"trees", std::move(all)}, {"into", into}}, std::move(done));
+}
+
+StoreHelper::Request StoreHelper::compare(const std::vector<TreePair>& pairs, Answer done) {
+    Json all = Json::array();
+    for (const TreePair& pair : pairs) {
+        all.push_back({{"label", pair.now.label}, {"path", pair.now.path}, {"before", pair.before}});
+    }
+    return request({{"do", "compare"}, {"pairs", std::move(all)}}, std::move(done));
+}
+
 StoreHelper::Request StoreHelper::import(const std::string& source, const std::string& target, Answer done) {
     return request({{"do", "import"}, {"source", source}, {"target", target}}, std::move(done));
 }

@@ -36,6 +36,16 @@ struct StoreHelperFault {
     [[nodiscard]] explicit operator bool() const noexcept { return !what.empty(); }
 };
 
+// A tree by its path in the store, and what stands before the paths in it where they are shown.
+struct LabelledTree {
+    std::string label;
+    std::string path;
+};
+struct TreePair {
+    LabelledTree now;
+    std::string before;
+};
+
 class StoreHelper {
   public:
     // Called with the answer; it is null where there is a fault.
@@ -62,6 +72,12 @@ class StoreHelper {
     // Moves `path` below `staging`/out to `staging`/`part`/data and seals it there.
     Request take_output(const std::string& staging, const std::string& path, const std::string& part,
                         const SealOptions& options, Answer done);
+    // Moves what take_output() took back to where it was.
+    Request return_output(const std::string& staging, const std::string& path, const std::string& part, Answer done);
+    // Writes a file `into` that lists the trees, each line with the tree's label before the path.
+    Request list(const std::vector<LabelledTree>& trees, const std::string& into, Answer done);
+    // How trees differ from others: "lines", the first 20, and "more", a number.
+    Request compare(const std::vector<TreePair>& pairs, Answer done);
     // The copy is on the disk when this is answered.
     Request import(const std::string& source, const std::string& target, Answer done);
     Request export_to(const std::string& artifact, const std::string& destination, Answer done);

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "runtime/store/tree.hpp"
+#include "runtime/store/tree_listing.hpp"
 #include "sandbox/os/files.hpp"
 #include "sandbox/os/sys.hpp"
+#include "sandbox/os/text.hpp"
 #include "sandbox/raw/resolve.hpp"
 
 namespace runtime::store {
@@ -99,6 +101,61 @@ Json take(const Json& request) {
     return to_json(seal_tree(target.get(), "data", options_of(request)));
 }
 
+Json give_back(const Json& request) {
+    const Fd staging = sandbox::os::open_directory(AT_FDCWD, text(request, "staging"));
+    const Fd out = sandbox::os::open_directory(staging.get(), "out");
+    const std::string path = text(request, "path");
+    const Fd parent = open_output_parent(out.get(), path);
+    const Fd part = sandbox::os::open_directory(staging.get(), text(request, "part"));
+    const std::string name = path.substr(path.rfind('/') + 1);
+    sys([&] { return ::renameat(part.get(), "data", parent.get(), name.c_str()); }, "give back /out/{}", path);
+    return Json::object();
+}
+
+TreeListing listing_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const Fd parent = sandbox::os::open_directory(AT_FDCWD, path.substr(0, slash));
+    return list_tree(parent.get(), path.substr(slash + 1));
+}
+
+// "/out/tree" and "a/b": "/out/tree/a/b", in printable words on one line.
+std::string labelled(const std::string& label, const std::string& path) {
+    if (path == ".") return label.empty() ? "/" : sandbox::os::plain(label);
+    return sandbox::os::plain(label + "/" + path);
+}
+
+Json list(const Json& request) {
+    std::string lines;
+    for (const Json& tree : request.at("trees")) {
+        for (const auto& [path, what] : listing_of(text(tree, "path"))) {
+            lines += format("{} {}\n", labelled(text(tree, "label"), path), sandbox::os::plain(what));
+        }
+    }
+    const std::string into = text(request, "into");
+    const Fd file = sandbox::os::create_file(AT_FDCWD, into, 0644);
+    sandbox::os::write_all(file.get(), lines, into);
+    return Json::object();
+}
+
+Json compare(const Json& request) {
+    constexpr std::size_t most = 20;
+    constexpr std::size_t longest = 200;
+    Json lines = Json::array();
+    std::size_t more = 0;
+    for (const Json& pair : request.at("pairs")) {
+        const TreeDifferences found =
+            differences(listing_of(text(pair, "before")), listing_of(text(pair, "path")), most - lines.size());
+        for (const std::string& one : found.paths) {
+            const std::size_t space = one.find(' ');
+            std::string line = one.substr(0, space + 1) + labelled(text(pair, "label"), one.substr(space + 1));
+            if (line.size() > longest) line = line.substr(0, longest) + "...";
+            lines.push_back(std::move(line));
+        }
+        more += found.more;
+    }
+    return {{"lines", std::move(lines)}, {"more", more}};
+}
+
 // syncfs(2) of the store: what was written before this request is on the disk when it is answered.
 Json sync(const Json&) {
     const Fd store = sandbox::os::open_directory(AT_FDCWD, ".");
@@ -186,6 +243,9 @@ Json perform_request(const Json& request) {
     if (what == "prepare") return prepare(request);
     if (what == "seal" || what == "digest") return seal(request);
     if (what == "take") return take(request);
+    if (what == "return") return give_back(request);
+    if (what == "list") return list(request);
+    if (what == "compare") return compare(request);
     if (what == "import") return import(request);
     if (what == "export") return export_artifact(request);
     if (what == "sync") return sync(request);

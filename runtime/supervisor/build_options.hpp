@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/engine/noted_result.hpp"
 #include "stages/pipeline/pipeline_file.hpp"
 
 namespace runtime::supervisor {
@@ -21,10 +22,11 @@ struct BuildOptions {
     std::vector<std::string> refresh;  // stages whose result is asked for anew
     stages::Overrides vars;
     std::vector<std::string> allow;  // permissions that are granted, as words with commas between them
-    std::string store;   // empty: the default
-    std::string output;  // directory for the results; empty: they stay in the store
-    unsigned jobs = 0;   // stages at the same time; 0: one for each processor
+    std::string store;               // empty: the default
+    std::string output;              // directory for the results; empty: they stay in the store
+    unsigned jobs = 0;               // stages at the same time; 0: one for each processor
     BuildSession session = BuildSession::callers;
+    engine::LockUse lock_use = engine::LockUse::noted;
 };
 
 }  // namespace runtime::supervisor

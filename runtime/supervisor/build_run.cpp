@@ -47,9 +47,19 @@ BuildRun::BuildRun(const stages::Pipeline& pipeline, const BuildOptions& options
       schedule_(graph_, pipeline, options.stages),
       profiles_(pipeline),
       helpers_(store, loop_, console),
-      pins_(pipeline, options.refresh, store, console),
+      pins_(pipeline, options.refresh, options.lock_use, store, console),
       resolver_(pipeline, store, profiles_),
-      context_{loop_, store, helpers_, profiles_, cgroups_, console, watch, pipeline.name, place},
+      context_{loop_,
+               store,
+               helpers_,
+               profiles_,
+               cgroups_,
+               console,
+               watch,
+               pipeline.name,
+               place,
+               options.lock_use,
+               [this](const stages::Stage& stage, const std::string& key) { return pins_.noted(stage, key); }},
       log_(format("{}/{}/stagebox.log", store.path(), context_.run)),
       index_of_place_(pipeline.stages.size()),
       jobs_(options.jobs != 0 ? options.jobs : static_cast<std::size_t>(::get_nprocs())),
@@ -265,7 +275,7 @@ void BuildRun::begin(StageStatus& status) {
     try {
         if (!status.resolved) {
             engine::Resolved resolved = resolver_.resolve(*status.stage, results_);
-            if (use_cached(status, resolved)) return;
+            if (is_refused(status, resolved.key) || use_cached(status, resolved)) return;
             status.expected = expected_of(store::Ledger(store_.directory()).entries(pipeline_.name, status.stage->name),
                                           profiles_.limits(*status.stage));
             status.resolved.emplace(std::move(resolved));
@@ -273,7 +283,7 @@ void BuildRun::begin(StageStatus& status) {
         }
         if (!take_lock(status, status.resolved->key)) return;
         // The holder before us may have built it.
-        if (use_cached(status, *status.resolved)) return;
+        if (is_refused(status, status.resolved->key) || use_cached(status, *status.resolved)) return;
         engine::Resolved resolved = *std::move(status.resolved);
         status.resolved.reset();
         run_locked(status, std::move(resolved));
@@ -291,6 +301,12 @@ void BuildRun::could_not_start(StageStatus& status, engine::Failure failure) {
     if (status.work) ended_.push_back(&status);
     status.failure = std::move(failure);
     give_up(status);
+}
+
+bool BuildRun::is_refused(StageStatus& status, const std::string& key) {
+    auto refusal = pins_.refusal(*status.stage, key);
+    if (refusal) could_not_start(status, *std::move(refusal));
+    return refusal.has_value();
 }
 
 // Where another build has it, the stage is held until that lets go.
@@ -319,10 +335,10 @@ bool BuildRun::take_lock(StageStatus& status, const std::string& key) {
 }
 
 bool BuildRun::use_cached(StageStatus& status, const engine::Resolved& resolved) {
-    auto record = pins_.look_up(*status.stage, resolved, context_.run);
+    auto record = pins_.look_up(*status.stage, resolved);
     if (!record || !store_.holds(*record)) return false;
     note_use(record->key);
-    pins_.pin(*status.stage, *record);
+    pins_.take(*status.stage, *record);
     results_[status.stage->name] = {*record, resolver_.layers_of(*record, resolved)};
     status.record = std::move(*record);
     status.usage = status.record.usage;
@@ -409,13 +425,12 @@ void BuildRun::failed(StageStatus& status) {
 
 // Why the stage has no result after all.
 std::optional<engine::Failure> BuildRun::keep_result(StageStatus& status, const store::Record& record) {
-    if (auto failure = pins_.check(*status.stage, record)) return failure;
     try {
         store_.write(record);
     } catch (const sandbox::os::SysError& error) {
         return failure_of(error);
     }
-    pins_.pin(*status.stage, record);
+    pins_.take(*status.stage, record);
     return std::nullopt;
 }
 

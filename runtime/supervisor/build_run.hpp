@@ -69,6 +69,7 @@ class BuildRun {
     void say_what_will_not_fit(const StageStatus& status);
     void note_usage(StageStatus& status, const std::string& result);
     void begin(StageStatus& status);
+    bool is_refused(StageStatus& status, const std::string& key);
     bool take_lock(StageStatus& status, const std::string& key);
     bool use_cached(StageStatus& status, const engine::Resolved& resolved);
     void run_locked(StageStatus& status, engine::Resolved resolved);

@@ -18,7 +18,7 @@ constexpr const char* file_name = "stagebox.lock";
 constexpr const char* head =
     "# What the network gave to the stages that use it, by digest. Written by stagebox; commit it beside the "
     "pipeline.\n"
-    "# A build takes exactly this, or fails; `stagebox build --refresh STAGE` asks the network again.\n"
+    "# A build says where it has another result, and `--locked` refuses it; `--refresh STAGE` notes a new one.\n"
     "version = 2\n";
 
 std::string object_text(const store::Object& object) {

@@ -1,5 +1,6 @@
-// stagebox.lock, beside the pipeline file: what the stages that use the network brought home. A later build takes the
-// same, or fails; `--refresh STAGE` asks the network again. TOML, made to be committed beside the pipeline.
+// stagebox.lock, beside the pipeline file: what the stages that use the network brought home. A later build says where
+// it has another result, or refuses it (`--locked`); `--refresh STAGE` asks the network again. TOML, made to be
+// committed beside the pipeline.
 #pragma once
 #include <map>
 #include <optional>

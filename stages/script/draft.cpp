@@ -145,7 +145,7 @@ std::string Writer::head() const {
         "#     stage from it (from = \"STAGE.ARTIFACT\"), with the same commands\n"
         "#   - paths of the host outside of /usr are not there: what the script reads beside itself belongs into "
         "\"in\"\n"
-        "#   - what a stage asks the network for is pinned in stagebox.lock when it is built\n",
+        "#   - what a stage gets from the network is noted in stagebox.lock when it is built\n",
         name, words_of(phases_.seam));
     for (const std::string& path : paths_beside(script_)) {
         if (!script_.followed.contains(path))
