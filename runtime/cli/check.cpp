@@ -40,7 +40,9 @@ int run(const CheckWords& words) {
     std::cout << format("{}: {}, {}: valid\n", options.file, count(pipeline.stages.size(), "stage"),
                         count(pipeline.results.size(), "result"));
     for (const std::string& note : profiles.notes()) std::cout << note << "\n";
-    if (const std::string asked = consent::to_text(consent::request_of(pipeline, all, profiles)); !asked.empty()) {
+    if (const std::string asked =
+            consent::to_text(consent::request_of(pipeline, all, consent::Purpose::build, profiles));
+        !asked.empty()) {
         std::cout << asked << "\n";
     }
     std::cout << host::describe(pipeline.host_services);

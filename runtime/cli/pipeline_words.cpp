@@ -67,9 +67,9 @@ void declare_stage(Options& options, std::string& stage) {
 engine::Permit permit_with(const std::vector<std::string>& allow) {
     return [&allow](const stages::Pipeline& pipeline, const stages::Stage& stage, engine::Profiles& profiles) {
         profiles.check(stage);
-        consent::obtain(consent::request_of(pipeline, {&stage}, profiles), allow, pipeline, [](std::string_view line) {
-            std::fprintf(stderr, "%s\n", sandbox::os::printable(line).c_str());
-        });
+        consent::obtain(
+            consent::request_of(pipeline, {&stage}, consent::Purpose::visit, profiles), allow, pipeline,
+            [](std::string_view line) { std::fprintf(stderr, "%s\n", sandbox::os::printable(line).c_str()); });
     };
 }
 

@@ -24,9 +24,9 @@ using stages::Stage;
 
 namespace {
 
-sandbox::Permissions asked_by_all(const Pipeline& pipeline) {
+sandbox::Permissions asked_by_all(const Pipeline& pipeline, Purpose purpose) {
     sandbox::Permissions asked;
-    if (std::ranges::any_of(pipeline.host_services, &stages::HostService::may_start)) {
+    if (purpose == Purpose::build && std::ranges::any_of(pipeline.host_services, &stages::HostService::may_start)) {
         asked.add(Permission::host_services);
     }
     if (pipeline.is_project_outside) asked.add(Permission::files_outside);
@@ -87,9 +87,10 @@ sandbox::Permissions Request::permissions() const {
     return all;
 }
 
-Request request_of(const Pipeline& pipeline, const std::vector<const Stage*>& stages, engine::Profiles& profiles) {
+Request request_of(const Pipeline& pipeline, const std::vector<const Stage*>& stages, Purpose purpose,
+                   engine::Profiles& profiles) {
     Request request;
-    const sandbox::Permissions of_all = asked_by_all(pipeline);
+    const sandbox::Permissions of_all = asked_by_all(pipeline, purpose);
     for (const PermissionWord& word : sandbox::permission_words()) {
         Asked one{word.which, {}};
         for (const Stage* stage : stages) {

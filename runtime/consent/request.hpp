@@ -1,6 +1,7 @@
 // What the stages of a pipeline ask for beyond their jails: each permission with the stages that ask for it, and
 // digests that change with whatever an answer depends on. Knows nothing of who grants what.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,12 @@ struct Request {
     [[nodiscard]] sandbox::Permissions permissions() const;
 };
 
+// What the stages are wanted for: a build begins with the services of the host that the pipeline requires, a shell in a
+// stage's jail has none.
+enum class Purpose : std::uint8_t { build, visit };
+
 // Of these stages of the pipeline, and of what holds for the whole. Throws ConfigError as Profiles does.
-Request request_of(const stages::Pipeline& pipeline, const std::vector<const stages::Stage*>& stages,
+Request request_of(const stages::Pipeline& pipeline, const std::vector<const stages::Stage*>& stages, Purpose purpose,
                    engine::Profiles& profiles);
 
 // The words of `--allow` and of the user's own file: each element one word or more, with commas between them. Throws

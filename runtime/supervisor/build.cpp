@@ -59,7 +59,7 @@ std::vector<std::string> obtain_consent(const stages::Pipeline& pipeline, const 
     engine::Profiles profiles(pipeline);
     for (const stages::Stage* stage : wanted) profiles.check(*stage);
     std::vector<std::string> said;
-    consent::obtain(consent::request_of(pipeline, wanted, profiles), options.allow, pipeline,
+    consent::obtain(consent::request_of(pipeline, wanted, consent::Purpose::build, profiles), options.allow, pipeline,
                     [&](std::string_view line) {
                         said.push_back(sandbox::os::printable(line));
                         console.note(said.back());

@@ -171,6 +171,12 @@ TEST_CASE("shell and profile learn ask for what the stage asks for, plan and exp
     CHECK(learn({"--allow", "host-network", "fetch"}).code == 0);
     CHECK(run(home.start(workspace, {"plan", "fetch"})).code == 0);
     CHECK(run(home.start(workspace, {"explain", "fetch"})).code == 0);
+    // A shell starts no service of the host, so it asks for none.
+    workspace.pipeline("requires-services = [{ name = \"x.service\", allow-start = true }]\n" + std::string(asking));
+    Start plain = home.start(workspace, {"shell", "plain"});
+    plain.input = "exit 5\n";
+    CHECK(run(plain).code == 5);
+    CHECK(says(run(home.start(workspace, {"build", "plain"})), "--allow host-services"));
 }
 
 TEST_CASE("an answer on a terminal holds until something changes that it was about", "[consent]") {
