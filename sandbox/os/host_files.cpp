@@ -2,16 +2,19 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-
+#include "sandbox/os/format.hpp"
 #include "sandbox/os/sys.hpp"
 
 namespace sandbox::os {
 namespace {
 
+// What is not there, or closed to us, has no descriptor. Any other failure (no descriptor left, no memory) would make a
+// reader believe that this machine has nothing there.
 Fd open_if_there(const std::string& path) {
     const long opened = try_sys([&] { return ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); });
-    return Fd(static_cast<int>(std::max(opened, -1L)));
+    if (opened >= 0) return Fd(static_cast<int>(opened));
+    if (opened == -ENOENT || opened == -ENOTDIR || opened == -EACCES) return {};
+    throw SysError(static_cast<int>(-opened), format("open {}", path));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace sandbox::os {
 class HostFiles {
   public:
     // This machine's. A directory that is not there, as /sys in some containers, has a descriptor below zero: to open
-    // something in it fails, and a reader finds nothing.
+    // something in it fails, and a reader finds nothing. Throws SysError where one cannot be opened for another reason.
     HostFiles() : HostFiles(std::string()) {}
     // Those below a directory: ROOT/proc, ROOT/sys, ROOT/etc.
     explicit HostFiles(const std::string& root);

@@ -26,10 +26,10 @@ void add_names(PlanWriter& to, const Spec& spec) {
 
 namespace {
 
-std::vector<std::string> places_of(const Command& command, std::string_view standard_path) {
+std::vector<std::string> places_of(const Command& command, std::string_view fallback_path) {
     const std::string& program = command.program.empty() ? command.argv.front() : command.program;
     if (program.find('/') != std::string::npos) return {program};
-    std::string path(standard_path);
+    std::string path(fallback_path);
     for (const auto& [name, value] : command.env) {
         if (name == "PATH") path = value;
     }
@@ -45,7 +45,7 @@ std::vector<std::string> places_of(const Command& command, std::string_view stan
 
 }  // namespace
 
-void add_command(Plan& plan, const Command& command, std::string_view standard_path) {
+void add_command(Plan& plan, const Command& command, std::string_view fallback_path) {
     if (command.argv.empty() || command.argv.front().empty()) throw PlanError("there is no command to run");
     for (const std::string& argument : command.argv) check_text("an argument of the command", argument);
     plan.argv = command.argv;
@@ -54,7 +54,7 @@ void add_command(Plan& plan, const Command& command, std::string_view standard_p
         check_text("the environment", value);
         plan.envp.push_back(format("{}={}", name, value));
     }
-    plan.executables = places_of(command, standard_path);
+    plan.executables = places_of(command, fallback_path);
     check_text("the working directory", command.cwd);
     plan.cwd = command.cwd;
     plan.uid = command.uid;

@@ -238,7 +238,7 @@ TEST_CASE("a lock file that is wrong is told with its line", "[network][lock]") 
     CHECK(wrong.code == 2);
     CHECK(says(wrong, "stagebox.lock:3:1: error: "));
 
-    const std::string lines = "version = 1\n[stage.fetch]\nkey = \"" + std::string(64, 'a') + "\"\ntree = \"\"\n";
+    const std::string lines = "version = 2\n[stage.fetch]\nkey = \"" + std::string(64, 'a') + "\"\ntree = \"\"\n";
     const std::string outside = "artifact.x = { id = \"../../../x\", bytes = 1, entries = 1, type = \"file\" }\n";
     workspace.write("stagebox.lock", lines + outside);
     const Result path = workspace.build(granted);
