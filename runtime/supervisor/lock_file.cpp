@@ -71,9 +71,8 @@ LockFile::LockFile(const std::string& directory) : directory_(directory) {
     const ConfigTable file = sandbox::read_config(path);
     file.allow_only({"version", "stage"});
     const sandbox::ConfigValue& version = file.require("version");
-    if (version.as_integer() != file_version) {
-        is_older_ = version.as_integer() == file_version - 1;
-        if (is_older_) return;
+    is_older_ = version.as_integer() == file_version - 1;
+    if (!is_older_ && version.as_integer() != file_version) {
         throw version.error(
             format("a lock file of version {} is not known to this program, which knows version {}",
                    version.as_integer(), file_version),
@@ -82,6 +81,8 @@ LockFile::LockFile(const std::string& directory) : directory_(directory) {
     const auto* stages = file.find("stage");
     if (stages == nullptr) return;
     for (const auto& entry : stages->as_table().entries()) pins_[entry.key] = read_pin(entry.value.as_table());
+    // What is wrong in it is wrong in a file of any version; what is right can be compared with nothing.
+    if (is_older_) pins_.clear();
 }
 
 const Pin* LockFile::find(const std::string& stage) const {

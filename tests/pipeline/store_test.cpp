@@ -399,10 +399,15 @@ TEST_CASE("lock and events of other versions are told in words", "[store][versio
     CHECK(says(newer,
                "stagebox.lock:1:11: error: a lock file of version 3 is not known to this program, which knows "
                "version 2"));
-    workspace.write("stagebox.lock", "version = 1\n[stage.a]\nkey = \"what was a key\"\n");
+    workspace.write("stagebox.lock", "version = 1\n[stage.a]\nkey = \"" + std::string(64, 'a') + "\"\ntree = \"\"\n");
     const Result older = workspace.build();
     CHECK(older.code == 0);
     CHECK(says(older, "stagebox.lock is of version 1, whose digests cannot be compared"));
+    // That it pins nothing is no reason to believe what is in it.
+    workspace.write("stagebox.lock", "version = 1\n[stage.a]\nkey = \"../../x\"\ntree = \"\"\n");
+    const Result wrong = workspace.build();
+    CHECK(wrong.code == 2);
+    CHECK(says(wrong, "stagebox.lock:3:7: error: stage.a.key must be a digest"));
 
     const std::string run = workspace.names_in("runs").back();
     const std::string events = workspace.store() + "/v2/runs/" + run + "/events.jsonl";
