@@ -14,7 +14,7 @@ Fd open_if_there(const std::string& path) {
     const long opened = try_sys([&] { return ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); });
     if (opened >= 0) return Fd(static_cast<int>(opened));
     if (opened == -ENOENT || opened == -ENOTDIR || opened == -EACCES) return {};
-    throw SysError(static_cast<int>(-opened), format("open {}", path));
+    throw SysError(static_cast<int>(-opened), format("open {}, to read about this machine", path));
 }
 
 }  // namespace
