@@ -9,6 +9,7 @@
 #include "sandbox/os/sha256.hpp"
 #include "stages/pipeline/action_key.hpp"
 #include "stages/pipeline/pipeline_file.hpp"
+#include "stages/pipeline/words.hpp"
 #include "stages/roots/host_root.hpp"
 
 namespace runtime::engine {
@@ -22,10 +23,10 @@ FileType type_of(const store::Object& object) {
     return object.is_directory ? FileType::directory : FileType::file;
 }
 
-// What is longer is no text that anybody reads for what has changed in it.
+// What is longer is no text that anybody reads for what has changed in it; and a record, which is JSON, holds UTF-8 only.
 void keep_text(Resolved& resolved, const char* component, const std::string& text) {
     constexpr std::size_t longest = 65536;
-    if (text.size() <= longest) resolved.texts[component] = text;
+    if (text.size() <= longest && stages::is_text(text)) resolved.texts[component] = text;
 }
 
 std::string machine() {

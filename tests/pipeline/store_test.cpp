@@ -438,3 +438,14 @@ TEST_CASE("a record keeps the texts that its key has the digests of, and a signa
     CHECK(states(workspace.build()) == "a=cached");
     CHECK(workspace.record_of("a").at("signature").at("by") == "somebody");
 }
+
+TEST_CASE("a script that is not UTF-8 is built, and its record goes without its text", "[store]") {
+    const Workspace workspace;
+    workspace.write("a.sh", "#!/bin/sh\n# caf\xe9\ntrue\n");
+    workspace.pipeline("[stage.a]\nfrom = \"host\"\nscript = \"a.sh\"\n");
+    const Result built = workspace.build();
+    INFO(built.err);
+    CHECK(built.code == 0);
+    CHECK_FALSE(workspace.record_of("a").at("texts").contains("script"));
+    CHECK(states(workspace.build()) == "a=cached");
+}
